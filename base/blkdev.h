@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The seam of the project: everything is a block device on top of a block device.
+ *
+ *	file or drive -> AES-XTS -> ext4
+ *
+ * Offsets and lengths are in bytes and may be arbitrary; transfers aligned to block_bytes are the
+ * fast path, others cost the device a read-modify-write that is atomic against other unaligned
+ * writers of the same block. A transfer is whole or it failed: no short counts. All calls but
+ * close may come from many threads at once; overlapping concurrent transfers are the callers' own
+ * business (either content may win, block by block).
+ *
+ * Errors: -EIO and friends from the medium, -ENODEV when the device is gone for good, -ENOSPC when
+ * a container's own file system is full, -EROFS on a read-only device, -EINVAL outside the size.
+ */
+#ifndef BASE_BLKDEV_H
+#define BASE_BLKDEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+struct blkdev;
+
+enum blkdev_write_flags {
+	/* The buffer's content is of no use to the caller afterwards: a layer may transform it in
+	 * place instead of copying it. */
+	BLKDEV_MAY_CLOBBER = 1 << 0,
+};
+
+/* Called only with ranges inside size_bytes, len > 0, and no writes when read_only. */
+struct blkdev_ops {
+	int (*read)(struct blkdev *dev, void *buf, size_t len, uint64_t off);
+	int (*write)(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags);
+	/* Returns when everything written before the call is on the medium. */
+	int (*flush)(struct blkdev *dev);
+	/* Advice; the range reads as anything afterwards. NULL: not supported. */
+	int (*discard)(struct blkdev *dev, uint64_t off, uint64_t len);
+	/* Frees dev itself; does not close a lower device unless the layer owns it. */
+	void (*close)(struct blkdev *dev);
+};
+
+/* Every device embeds this as its first member and fills it before handing itself out. */
+struct blkdev {
+	const struct blkdev_ops *ops;
+	uint64_t size_bytes;  /* fixed while open */
+	uint32_t block_bytes; /* preferred alignment: a power of two, 512 to 65536 */
+	bool read_only;
+	bool discards; /* blkdev_discard() does something */
+};
+
+int blkdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off) MUST_CHECK;
+/* buf is not changed. */
+int blkdev_write(struct blkdev *dev, const void *buf, size_t len, uint64_t off) MUST_CHECK;
+/* buf's content is garbage afterwards, whatever the result (BLKDEV_MAY_CLOBBER). */
+int blkdev_write_clobber(struct blkdev *dev, void *buf, size_t len, uint64_t off) MUST_CHECK;
+int blkdev_flush(struct blkdev *dev) MUST_CHECK;
+/* -EOPNOTSUPP where the device cannot. */
+int blkdev_discard(struct blkdev *dev, uint64_t off, uint64_t len) MUST_CHECK;
+void blkdev_close(struct blkdev *dev); /* NULL is fine */
+
+static inline void cleanup_blkdev(struct blkdev **dev)
+{
+	blkdev_close(*dev);
+}
+#define CLEANUP_BLKDEV CLEANUP(cleanup_blkdev)
+
+#endif

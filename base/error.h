@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One table of errors for the whole project.
+ *
+ * A function that can fail returns int: 0 or positive is fine, negative is a failure, either
+ * -errno or one of the project's codes below. Every code has, in error.c, one sentence, one
+ * remedy and the exit status of the command-line contract.
+ *
+ * Where the code alone is not enough (which feature? which field of which keyslot?) functions
+ * take a `struct diag *` (NULL allowed) and put the detail there. Libraries never print.
+ */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+#define MUST_CHECK __attribute__((warn_unused_result))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+enum error_code {
+	SDE_FIRST = 5000,
+	SDE_PASSPHRASE = SDE_FIRST, /* no keyslot opens with this passphrase */
+	SDE_NOT_LUKS,		    /* no LUKS magic at either place */
+	SDE_LUKS1,		    /* LUKS version 1, not supported yet */
+	SDE_HEADER_DAMAGED,	    /* LUKS magic, but no copy with a right checksum */
+	SDE_HEADER_INVALID,	    /* checksum right, content breaks the specification */
+	SDE_REQUIREMENT,	    /* header demands a feature we do not have (reencryption, ...) */
+	SDE_NO_KEYSLOT,		    /* nothing in the header can be opened by a passphrase */
+	SDE_CIPHER,		    /* cipher not on the allow-list, or null cipher */
+	SDE_KDF_MEMORY,		    /* not enough memory for the key derivation */
+	SDE_WEAK_KEY,		    /* XTS key halves are equal */
+	SDE_NOT_EXT4,		    /* decrypted, but holds no ext2/3/4 file system */
+	SDE_FS_DAMAGED,		    /* super block or other metadata damaged */
+	SDE_FS_FEATURE,		    /* incompatible ext4 feature */
+	SDE_JOURNAL_DIRTY,	    /* journal must be replayed first */
+	SDE_FS_SIZE,		    /* file system larger than the device */
+	SDE_BUSY,		    /* locked by another program */
+	SDE_MOUNTED,		    /* already mounted */
+	SDE_NOT_MOUNTED,	    /* unmount/status of something that is not mounted */
+	SDE_HAS_DATA,		    /* format refused: target holds something */
+	SDE_TOO_SMALL,		    /* target too small to format */
+	SDE_NO_SPACE_HOST,	    /* container's own file system is full */
+	SDE_READ_ONLY,		    /* target cannot be written */
+	SDE_MOUNTPOINT,		    /* mount point not empty, not ours, not a folder */
+	SDE_FUSE,		    /* /dev/fuse or fusermount3 not usable */
+	SDE_USAGE,		    /* wrong usage */
+	SDE_MISMATCH,		    /* the two typed passphrases differ */
+	SDE_NO_TTY,		    /* a passphrase is needed and there is no terminal */
+	SDE_CANCELLED,		    /* the user said no */
+	SDE_DAEMON,		    /* the mount daemon died or does not answer */
+	SDE_MEMORY_LOCK,	    /* secrets cannot be locked in memory */
+	SDE_CRYPTO,		    /* libgcrypt or libargon2 failed */
+	SDE_POLICY,		    /* refused by policy */
+	SDE_END,
+};
+
+/* Exit statuses of the command line: see the man page. */
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_SECRET = 3,
+	EXIT_NOT_LUKS = 4,
+	EXIT_POLICY = 5,
+	EXIT_BUSY = 6,
+	EXIT_IO = 7,
+	EXIT_FEATURE = 8,
+	EXIT_FINDINGS = 9,
+};
+
+/* The sentence for a (negative) error, translated; for -errno the system's own text. */
+const char *error_text(int err);
+/* What the user should do next, translated; NULL where there is nothing to add. */
+const char *error_remedy(int err);
+/* Exit status for a (negative) error; EXIT_DONE for err >= 0. */
+enum exit_status error_exit_status(int err);
+
+/*
+ * Detail of one failure. `detail` is a short translated phrase without final stop, made with
+ * _("..."); empty when there is none. The first failure wins: a diag that is set stays.
+ */
+struct diag {
+	int err;
+	char detail[480];
+};
+
+/* Sets detail (if diag is not NULL and still empty) and returns err, so callers can return it. */
+int diag_set(struct diag *diag, int err, const char *fmt, ...) PRINTF(3, 4);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What all sub-commands share: the table, messages, passphrases. One file per sub-command. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/i18n.h"
+#include "base/secret.h"
+
+struct command {
+	const char *name;
+	const char *operands; /* "TARGET [DIR]", N_() */
+	const char *summary;  /* one line, N_() */
+	const char *options;  /* text of `sealdrive NAME --help` after the usage line, N_() */
+	int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns exit status */
+};
+
+/* One per file cli/<name>.c; main.c lists them in its table. */
+extern const struct command command_format, command_mount, command_unmount, command_status,
+	command_info, command_list;
+
+/*
+ * Prints "sealdrive: SUBJECT: sentence: detail" and the remedy on stderr and returns the exit
+ * status that belongs to err. subject is the drive (or file) as the user named it; NULL: none.
+ */
+int cli_fail(const char *subject, int err, const struct diag *diag);
+/* Wrong usage: prints the message and a pointer to --help; returns EXIT_USAGE. */
+int cli_usage(const struct command *command, const char *fmt, ...) PRINTF(2, 3);
+void cli_warn(const char *subject, const char *fmt, ...) PRINTF(2, 3);
+/* `--help`: prints usage to stdout, returns EXIT_DONE. */
+int cli_help(const struct command *command);
+
+/* "64G", "512MiB", "1T" (powers of 1024), plain bytes; -EINVAL. */
+int cli_parse_size(const char *text, uint64_t *ret_bytes) MUST_CHECK;
+/* Asks on the terminal; false when the answer is not yes or there is no terminal. */
+bool cli_confirm(const char *fmt, ...) PRINTF(1, 2);
+
+struct cli_passphrase_source {
+	const char *passphrase_file; /* --passphrase-file; "-": standard input; one line */
+	const char *key_file;	     /* --key-file: whole file, binary */
+};
+/*
+ * The passphrase, from a file or the terminal (echo off; asked twice when confirm). Never empty.
+ * -SDE_NO_TTY, -SDE_MISMATCH, -SDE_CANCELLED, -SDE_USAGE (empty, too long), -errno.
+ */
+int cli_read_passphrase(const struct cli_passphrase_source *source, const char *prompt_subject,
+	bool confirm, struct secret **ret_passphrase, struct diag *diag) MUST_CHECK;
+
+#endif

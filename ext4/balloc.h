@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Block allocator: runs of contiguous blocks near a goal. */
+#ifndef EXT4_BALLOC_H
+#define EXT4_BALLOC_H
+
+#include "ext4/group.h"
+
+struct balloc_request {
+	uint64_t goal;	/* wanted physical block; 0: choose by ino's group */
+	uint32_t ino;	/* locality: same group as the inode */
+	uint32_t wanted; /* blocks; fewer may be given, at least 1 */
+	bool use_reserve; /* may take root's reserved blocks (metadata of existing files, root) */
+	bool metadata;
+};
+
+enum { BALLOC_CREDITS = 2 }; /* bitmap + descriptor of one group */
+
+/* One run, marked used in the transaction of h; also takes it off free_blocks. -ENOSPC. */
+int balloc_alloc(struct handle *h, const struct balloc_request *request, uint64_t *ret_block,
+	uint32_t *ret_count) MUST_CHECK;
+/* Frees a run (may span groups; then BALLOC_CREDITS per group). metadata: its buffers are
+ * forgotten too. Not given out again before the transaction is on the medium. Freeing what is
+ * free, or what is no data block, is damage: -EUCLEAN. */
+int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata) MUST_CHECK;
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ext4 on a block device, in user space: the public face of this folder. It knows no LUKS and no
+ * FUSE. On-disk format as in the kernel's Documentation/filesystems/ext4/ and ext2fs/ext2_fs.h.
+ *
+ * Every function may be called from many threads at once. Results come through ret_ parameters,
+ * written only on success; failures are -errno as the kernel's ext4 would give them, -EUCLEAN for
+ * metadata that is damaged on the drive. An inode pointer is a counted reference.
+ */
+#ifndef EXT4_EXT4_H
+#define EXT4_EXT4_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "base/blkdev.h"
+#include "base/error.h"
+
+struct e4_fs;
+struct e4_inode;
+
+enum {
+	E4_NAME_MAX = 255,
+	E4_ROOT_INO = 2,
+};
+
+/* ---- volume ---------------------------------------------------------------------------- */
+
+struct e4_mount_options {
+	bool read_only;
+	size_t cache_bytes; /* limit of cached metadata; 0: 64 MiB */
+	unsigned commit_ms; /* commit interval of the running transaction; 0: 5000 */
+	/* Called once, from any thread, when the volume turns read-only after an error. */
+	void (*on_error)(void *ctx, int err, const char *what);
+	void *on_error_ctx;
+};
+
+/*
+ * Opens the file system on dev (which stays the caller's and must outlive the fs).
+ * Errors: -SDE_NOT_EXT4, -SDE_FS_DAMAGED, -SDE_FS_FEATURE (diag names it), -SDE_FS_SIZE,
+ * -SDE_JOURNAL_DIRTY, I/O. A volume with unknown ro_compat features, or that was not cleanly
+ * unmounted, opens read-only, and e4_read_only_reason() says why.
+ */
+int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct e4_fs **ret_fs,
+	struct diag *diag) MUST_CHECK;
+/* Commits, marks clean, frees everything, whatever the result. All inodes must have been put. */
+int e4_unmount(struct e4_fs *fs) MUST_CHECK;
+/* Everything written and changed so far is on the medium when it returns. */
+int e4_sync(struct e4_fs *fs) MUST_CHECK;
+bool e4_is_read_only(const struct e4_fs *fs);
+/* NULL when writable; "" when the caller asked for it; else a translated sentence. */
+const char *e4_read_only_reason(const struct e4_fs *fs);
+
+struct e4_statfs {
+	uint32_t block_bytes;
+	uint64_t blocks, blocks_free, blocks_avail; /* avail: without root's reserve */
+	uint64_t inodes, inodes_free;
+	uint8_t uuid[16];
+	char label[17];
+};
+void e4_statfs(struct e4_fs *fs, struct e4_statfs *ret_statfs);
+
+/* ---- inodes ---------------------------------------------------------------------------- */
+
+/* -ENOENT: no such inode in use; -EUCLEAN: damaged. */
+int e4_iget(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode) MUST_CHECK;
+struct e4_inode *e4_iref(struct e4_inode *inode);
+/* Drops a reference; the last one of an inode without links frees it on the drive. */
+void e4_iput(struct e4_inode *inode);
+uint32_t e4_ino(const struct e4_inode *inode);
+uint32_t e4_generation(const struct e4_inode *inode);
+
+struct e4_attr {
+	uint32_t ino, generation;
+	uint32_t mode; /* S_IFMT | permissions */
+	uint32_t uid, gid, nlink;
+	uint32_t flags; /* EXT4_*_FL */
+	uint64_t size;
+	uint64_t blocks_512;
+	uint32_t rdev; /* makedev() */
+	struct timespec atime, mtime, ctime, crtime;
+};
+void e4_getattr(struct e4_inode *inode, struct e4_attr *ret_attr);
+
+enum e4_set_mask {
+	E4_SET_MODE = 1 << 0,
+	E4_SET_UID = 1 << 1,
+	E4_SET_GID = 1 << 2,
+	E4_SET_SIZE = 1 << 3,
+	E4_SET_ATIME = 1 << 4,
+	E4_SET_MTIME = 1 << 5,
+	E4_SET_CTIME = 1 << 6,
+};
+/* Fields named in mask; ctime becomes now unless it is named. Size: truncates or extends. */
+int e4_setattr(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask) MUST_CHECK;
+
+/* ---- file data ------------------------------------------------------------------------- */
+
+/* Bytes read (0 at the end) or a failure. Holes read as zeroes. */
+ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off) MUST_CHECK;
+enum e4_write_flags {
+	E4_WRITE_MAY_CLOBBER = 1 << 0, /* buf's content is garbage afterwards */
+};
+/* All len bytes, or a failure (-ENOSPC, -EFBIG, -EROFS, -EIO ...; part may have been written). */
+ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, unsigned flags) MUST_CHECK;
+/* mode: 0 or FALLOC_FL_KEEP_SIZE; other modes -EOPNOTSUPP until they are written. */
+int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len) MUST_CHECK;
+int e4_fsync(struct e4_inode *inode, bool datasync) MUST_CHECK;
+/* whence SEEK_DATA or SEEK_HOLE; -ENXIO past the end. */
+int e4_seek(struct e4_inode *inode, uint64_t off, int whence, uint64_t *ret_off) MUST_CHECK;
+/* Target of a symbolic link into buf, terminated; bytes without the zero. buf_len >= 4097. */
+ssize_t e4_readlink(struct e4_inode *inode, char *buf, size_t buf_len) MUST_CHECK;
+
+/* ---- names ----------------------------------------------------------------------------- */
+/* Names are byte strings of name_len (no '/' or NUL inside). "." and ".." only in lookup. */
+
+int e4_lookup(struct e4_inode *dir, const char *name, size_t name_len, struct e4_inode **ret_inode) MUST_CHECK;
+
+struct e4_create {
+	uint32_t mode; /* with S_IFMT: regular, directory, symlink, fifo, socket, char, block */
+	uint32_t uid, gid;
+	uint32_t rdev;
+	const char *symlink_target; /* terminated, S_IFLNK only */
+};
+/* -EEXIST, -ENOSPC, -EDQUOT, -EMLINK, -ENAMETOOLONG, -ENOENT (dir already removed) ... */
+int e4_create(struct e4_inode *dir, const char *name, size_t name_len,
+	const struct e4_create *what, struct e4_inode **ret_inode) MUST_CHECK;
+int e4_link(struct e4_inode *inode, struct e4_inode *dir, const char *name, size_t name_len) MUST_CHECK;
+/*
+ * unlink, rmdir, rename: *ret_gone is the inode whose name went away, or NULL (rename over
+ * nothing); the caller puts it. With no links left it is freed on the last put.
+ */
+int e4_unlink(struct e4_inode *dir, const char *name, size_t name_len, struct e4_inode **ret_gone) MUST_CHECK;
+int e4_rmdir(struct e4_inode *dir, const char *name, size_t name_len, struct e4_inode **ret_gone) MUST_CHECK;
+/* flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE. */
+int e4_rename(struct e4_inode *from_dir, const char *from, size_t from_len,
+	struct e4_inode *to_dir, const char *to, size_t to_len, unsigned flags,
+	struct e4_inode **ret_gone) MUST_CHECK;
+
+struct e4_dirent {
+	uint32_t ino;
+	uint8_t type; /* DT_* of <dirent.h> */
+	size_t name_len;
+	const char *name; /* not terminated; valid during the call */
+	uint64_t next_cookie; /* position after this entry */
+};
+/* Returns true to stop: the entry was not taken. */
+typedef bool (*e4_readdir_fn)(void *ctx, const struct e4_dirent *entry);
+/*
+ * Entries from cookie on (0: the beginning; "." and ".." included). Cookies are positions that stay
+ * valid while others create and delete names: no entry that exists throughout is missed or doubled.
+ */
+int e4_readdir(struct e4_inode *dir, uint64_t cookie, e4_readdir_fn fn, void *ctx) MUST_CHECK;
+
+/* ---- mkfs ------------------------------------------------------------------------------ */
+
+struct e4_mkfs_params {
+	const char *label;	/* up to 16 bytes, NULL: none */
+	uint32_t block_bytes;	/* 0: 4096 (1024 only for volumes below 512 MiB on small sectors) */
+	uint32_t min_block_bytes; /* the device's sector size: never a smaller block */
+	uint32_t root_uid, root_gid;
+	bool journal;
+};
+/* Smallest device e4_mkfs() accepts. */
+enum { E4_MKFS_MIN_BYTES = 1 << 20 };
+/* Makes a file system with the features of the gate; the time does not depend on the size.
+ * progress may be NULL; it is called with 0..100. */
+int e4_mkfs(struct blkdev *dev, const struct e4_mkfs_params *params,
+	void (*progress)(void *ctx, int percent), void *ctx, struct diag *diag) MUST_CHECK;
+
+#endif

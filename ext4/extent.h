@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The extent tree: logical to physical blocks. (ext2/ext3 block maps are read through the same
+ * functions; changing them gives -EOPNOTSUPP until part two of the plan's work.)
+ * All functions: inode->lock held, for writing where the tree changes.
+ */
+#ifndef EXT4_EXTENT_H
+#define EXT4_EXTENT_H
+
+#include "ext4/inode.h"
+
+enum { EXTENT_LBLK_MAX = 0xfffffffe };
+
+struct extent_run {
+	uint32_t lblk;	/* first logical block */
+	uint32_t count; /* blocks; of a hole: up to the next extent or EXTENT_LBLK_MAX + 1 - lblk */
+	uint64_t pblk;	/* 0: hole */
+	bool unwritten;
+};
+
+/* The run that contains lblk, starting exactly at lblk. */
+int extent_map(struct e4_inode *inode, uint32_t lblk, struct extent_run *ret_run) MUST_CHECK;
+
+/* Upper bound of credits for inserting or converting one run, splits included. */
+unsigned extent_credits(struct e4_inode *inode);
+/* Inserts a run where there is a hole; merges with neighbours of the same kind. Allocates tree
+ * blocks; on -ENOSPC the tree is unchanged. i_blocks accounts for tree blocks and for the run.
+ * The caller stores the inode. */
+int extent_insert(struct handle *h, struct e4_inode *inode, const struct extent_run *run) MUST_CHECK;
+/* Marks [lblk, lblk+count), all unwritten or written already, as written. */
+int extent_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint32_t count) MUST_CHECK;
+/* Removes up to a bounded number of blocks at the end of [from, to]; *ret_done tells when nothing
+ * is left in the range; call again under a new handle otherwise. Frees blocks and tree blocks. */
+int extent_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to, bool *ret_done) MUST_CHECK;
+enum { EXTENT_REMOVE_CREDITS = 64 };
+
+/*
+ * Directories and long symlinks: block lblk of the inode as a cached metadata buffer; lblk must be
+ * mapped. And appending one block (zeroed buffer, size grows by a block; caller stores inode).
+ */
+int extent_block_get(struct e4_inode *inode, uint32_t lblk, const struct buf_type *type, struct buf **ret_buf) MUST_CHECK;
+int extent_block_append(struct handle *h, struct e4_inode *inode, const struct buf_type *type,
+	uint32_t *ret_lblk, struct buf **ret_buf) MUST_CHECK;
+
+/* Initialises an empty tree in i_block. */
+void extent_init(struct e4_inode *inode);
+
+#endif

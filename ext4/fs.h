@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One mounted volume: what all files of this folder share. Private to ext4/.
+ *
+ * Lock order, outermost first (a lock further down may be taken while one above is held, never
+ * the other way round):
+ *
+ *	1. fs->rename_lock			renames that move directories; the shape of the tree
+ *	2. inode->dir_lock			a directory's entries; two directories: ancestor first, else by ino
+ *	3. inode->io_lock			a file's blocks against truncation: shared while data moves
+ *	4. handle (handle_begin .. _end)	keeps the running transaction open
+ *	5. inode->lock				an inode's fields and extent tree
+ *	6. group->lock				a block group's bitmaps and descriptor
+ *	7. buf->lock				bytes of one inode-table block
+ *	8. cache, inode-table, super block locks	leaves; nothing is taken or read below them
+ *
+ * A thread that holds a handle must not begin another handle (handles do not nest; pass `h` down),
+ * take 1-3, drop the last reference of an inode (e4_iput may start a transaction), or sleep for
+ * file data I/O. Metadata reads through the cache are fine.
+ */
+#ifndef EXT4_FS_H
+#define EXT4_FS_H
+
+#include <ext2fs/ext2_fs.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "ext4/ext4.h"
+
+struct cache;
+struct txn_manager;
+struct group_table;
+struct inode_table;
+
+struct e4_fs {
+	struct blkdev *dev;
+	struct e4_mount_options options;
+	atomic_bool read_only;
+	char *read_only_reason;
+	_Atomic int error; /* sticky: first metadata write failure; 0 = fine */
+
+	/* Geometry, constant after mount (checked by super.c, so no user of it needs to). */
+	uint32_t block_bytes, block_bits; /* 1024 << n */
+	uint64_t blocks_count;
+	uint32_t first_data_block;
+	uint32_t blocks_per_group, inodes_per_group, inode_bytes, inode_blocks_per_group;
+	uint32_t inodes_per_block;
+	uint32_t group_count, desc_bytes, descs_per_block;
+	uint32_t inodes_count, first_ino;
+	uint32_t want_extra_isize;
+	uint32_t csum_seed; /* metadata_csum: crc32c over the UUID, or s_checksum_seed */
+	uint32_t hash_seed[4];
+	int default_hash_version; /* EXT2_HASH_*, signedness included */
+	uint32_t feature_compat, feature_incompat, feature_ro_compat;
+
+	struct cache *cache;
+	struct txn_manager *txns;
+	struct group_table *groups;
+	struct inode_table *inodes;
+
+	pthread_mutex_t rename_lock;
+
+	/* The super block; under super_lock. Counters live here and are stored by super_store(). */
+	pthread_mutex_t super_lock;
+	struct ext2_super_block super;
+	_Atomic uint64_t free_blocks;
+	_Atomic uint32_t free_inodes;
+	uint64_t reserved_blocks; /* root's reserve */
+};
+
+static inline bool fs_has_compat(const struct e4_fs *fs, uint32_t feature)
+{
+	return fs->feature_compat & feature;
+}
+
+static inline bool fs_has_incompat(const struct e4_fs *fs, uint32_t feature)
+{
+	return fs->feature_incompat & feature;
+}
+
+static inline bool fs_has_ro_compat(const struct e4_fs *fs, uint32_t feature)
+{
+	return fs->feature_ro_compat & feature;
+}
+
+static inline bool fs_has_csum(const struct e4_fs *fs)
+{
+	return fs_has_ro_compat(fs, EXT4_FEATURE_RO_COMPAT_METADATA_CSUM);
+}
+
+static inline uint64_t fs_blocks_to_bytes(const struct e4_fs *fs, uint64_t blocks)
+{
+	return blocks << fs->block_bits;
+}
+
+/*
+ * Damage found in metadata while running: remembers it in the super block (EXT2_ERROR_FS), makes
+ * the volume read-only, tells options.on_error once. Returns -EUCLEAN so callers can return it.
+ * what: short English text for logs, e.g. "extent tree of inode 12: bad depth".
+ */
+int fs_damaged(struct e4_fs *fs, const char *what, ...) PRINTF(2, 3);
+/* A metadata read or write failed: sticky error, read-only. Returns err. */
+int fs_io_error(struct e4_fs *fs, int err, const char *what);
+/* 0, or -EROFS / the sticky error when nothing may be changed. */
+int fs_check_writable(struct e4_fs *fs);
+
+/* crc32c as ext4 uses it (no final inversion), from libext2fs. */
+uint32_t fs_crc32c(uint32_t seed, const void *data, size_t len);
+/* Seed for checksums of things that belong to an inode (extent blocks, directory blocks). */
+uint32_t fs_inode_seed(const struct e4_fs *fs, uint32_t ino, uint32_t generation);
+
+#endif

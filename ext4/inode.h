@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Inodes in memory. Private to ext4/.
+ *
+ * One struct per inode number, found by hash, counted by references; unreferenced ones are kept in
+ * an LRU up to a limit. The on-disk inode is kept equal by inode_store() inside the handle that
+ * changed a field, so an unreferenced inode can be dropped at any time.
+ *
+ * nlink == 0 and last reference dropped: inode_evict() truncates and frees it.
+ */
+#ifndef EXT4_INODE_H
+#define EXT4_INODE_H
+
+#include "ext4/txn.h"
+
+struct e4_inode {
+	struct e4_fs *fs;
+	uint32_t ino;
+
+	pthread_rwlock_t dir_lock; /* directories: entries. Readers look up and list. */
+	pthread_rwlock_t io_lock;  /* files: shared while data moves, exclusive to take blocks away
+				    * or to fill partly written new blocks */
+	pthread_rwlock_t lock;	   /* everything below; the extent tree */
+	bool deleted;		   /* evicted, or a removed directory: no more entries */
+
+	uint16_t mode;
+	uint32_t uid, gid, nlink, flags, generation, rdev;
+	uint64_t size;
+	uint64_t blocks; /* i_blocks in 512-byte units */
+	uint64_t file_acl;
+	uint32_t dir_acl_or_unused;
+	struct timespec atime, mtime, ctime, crtime;
+	uint16_t extra_isize;
+	union {
+		uint8_t i_block[60]; /* extent root, fast symlink, device number, indirect map */
+		uint32_t i_block32[15];
+	};
+	uint64_t alloc_goal; /* physical block after the last one allocated; 0: none */
+	uint64_t sync_txn, datasync_txn; /* last transaction that changed it / its size or blocks */
+
+	/* private to inode.c (inode_table lock) */
+	unsigned refs;
+	unsigned state;
+	struct list lru;
+	struct e4_inode *hash_next;
+};
+
+enum { INODE_CREDITS = 1 };
+
+int inodes_start(struct e4_fs *fs) MUST_CHECK;
+void inodes_stop(struct e4_fs *fs);
+
+/* A new inode just allocated by ialloc: one reference, nlink 0, extents flag set for regular files
+ * and directories, times now, a random generation; stored under h. Nobody else sees it yet. */
+int inode_new(struct handle *h, uint32_t ino, const struct e4_create *what, uint32_t parent_flags,
+	struct e4_inode **ret_inode) MUST_CHECK;
+/* Writes the fields into the inode-table block under h (checksum included), sets sync_txn and,
+ * with data_changed, datasync_txn. inode->lock held for writing. */
+int inode_store(struct handle *h, struct e4_inode *inode, bool data_changed) MUST_CHECK;
+struct timespec inode_now(void);
+
+/* Adds to nlink the way the kernel does for directories with dir_nlink (65000 -> 1). */
+void inode_inc_nlink(struct e4_inode *inode);
+void inode_dec_nlink(struct e4_inode *inode);
+
+static inline bool inode_is_dir(const struct e4_inode *inode)
+{
+	return (inode->mode & 0170000) == 0040000;
+}
+
+static inline bool inode_is_reg(const struct e4_inode *inode)
+{
+	return (inode->mode & 0170000) == 0100000;
+}
+
+static inline bool inode_is_symlink(const struct e4_inode *inode)
+{
+	return (inode->mode & 0170000) == 0120000;
+}
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The super block and the feature gate (design section 2). */
+#ifndef EXT4_SUPER_H
+#define EXT4_SUPER_H
+
+#include "ext4/txn.h"
+
+/* Reads and checks everything, fills geometry and features of fs; decides read-only or refusal. */
+int super_load(struct e4_fs *fs, struct diag *diag) MUST_CHECK;
+/* Called by the commit while no handle is open: puts counters, times and state into the super
+ * block's buffer if they changed since the last commit. */
+int super_store(struct handle *h) MUST_CHECK;
+/* State on the drive while mounted read-write: not cleanly unmounted. Synced when it returns. */
+int super_mark_mounted(struct e4_fs *fs) MUST_CHECK;
+int super_mark_clean(struct e4_fs *fs) MUST_CHECK;
+/* Switches a feature on the first time it is used (large_file, dir_nlink). */
+int super_add_ro_compat(struct handle *h, uint32_t feature) MUST_CHECK;
+
+#endif
