@@ -4,6 +4,7 @@
 #define KERNEL_SHIM_DISCOVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
