@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The error table: for every code one sentence, one remedy, one exit status. */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/i18n.h"
+
+struct error_entry {
+	enum exit_status exit;
+	const char *text;   /* N_(), without final stop: a detail may follow after a colon */
+	const char *remedy; /* N_(), whole sentences, or NULL */
+};
+
+#define ENTRY(code) [(code) - SDE_FIRST]
+
+static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
+	ENTRY(SDE_PASSPHRASE) = {EXIT_SECRET,
+		N_("The passphrase does not open this drive"),
+		N_("Check Caps Lock and the keyboard layout (Vietnamese input methods change what "
+		   "is typed), then try again.")},
+	ENTRY(SDE_NOT_LUKS) = {EXIT_NOT_LUKS,
+		N_("This is not an encrypted LUKS drive"),
+		N_("Check the name with 'sealdrive list'. On a partitioned drive, give the partition "
+		   "rather than the whole drive.")},
+	ENTRY(SDE_LUKS1) = {EXIT_FEATURE,
+		N_("This drive has the old LUKS version 1 format, which is not supported yet"),
+		N_("Ask your IT staff to convert it with 'cryptsetup convert --type luks2' after "
+		   "making a backup of its header.")},
+	ENTRY(SDE_HEADER_DAMAGED) = {EXIT_NOT_LUKS,
+		N_("Both copies of the LUKS header are damaged"),
+		N_("Do not write to this drive. Restore the header from a backup if there is one.")},
+	ENTRY(SDE_HEADER_INVALID) = {EXIT_NOT_LUKS,
+		N_("The LUKS header breaks the rules of the format"),
+		N_("Do not write to this drive. Restore the header from a backup, or ask your IT "
+		   "staff.")},
+	ENTRY(SDE_REQUIREMENT) = {EXIT_FEATURE,
+		N_("The LUKS header demands a feature that this program does not have"),
+		N_("Open the drive with cryptsetup; if a re-encryption was interrupted, finish it "
+		   "there first.")},
+	ENTRY(SDE_NO_KEYSLOT) = {EXIT_NOT_LUKS,
+		N_("No passphrase can open this drive: it has no usable key slot"),
+		N_("If the key slots were erased, the data can only be recovered with a backup of "
+		   "the header.")},
+	ENTRY(SDE_CIPHER) = {EXIT_FEATURE,
+		N_("The cipher is not supported or not safe enough to be used"),
+		N_("Supported are AES in XTS mode, and AES in CBC mode to open older drives.")},
+	ENTRY(SDE_KDF_MEMORY) = {EXIT_FAILED,
+		N_("There is not enough memory to check the passphrase"),
+		N_("Close other programs and try again, or use a computer with more memory.")},
+	ENTRY(SDE_WEAK_KEY) = {EXIT_NOT_LUKS,
+		N_("The drive's encryption key is unsafe: its two halves are equal"),
+		N_("Do not store anything on this drive. Copy the data with another program and "
+		   "format it anew.")},
+	ENTRY(SDE_NOT_EXT4) = {EXIT_NOT_LUKS,
+		N_("The drive was decrypted, but holds no ext4 file system"),
+		N_("If it was made with another file system, open it with the program that made "
+		   "it.")},
+	ENTRY(SDE_FS_DAMAGED) = {EXIT_NOT_LUKS,
+		N_("The file system on the drive is damaged"),
+		N_("Make a copy of the drive if the data matter, then have e2fsck repair it.")},
+	ENTRY(SDE_FS_FEATURE) = {EXIT_FEATURE,
+		N_("The file system uses a feature that this program does not have"),
+		N_("Use the drive on a Linux computer whose kernel knows this feature.")},
+	ENTRY(SDE_JOURNAL_DIRTY) = {EXIT_FEATURE,
+		N_("The drive was not unmounted cleanly, and its journal must be replayed first"),
+		N_("Open the drive once with cryptsetup and mount it, or run e2fsck on it.")},
+	ENTRY(SDE_FS_SIZE) = {EXIT_NOT_LUKS,
+		N_("The file system is larger than the drive that holds it"),
+		N_("The drive or container was cut off. Restore it from a complete copy.")},
+	ENTRY(SDE_BUSY) = {EXIT_BUSY,
+		N_("The drive is in use by another program"),
+		N_("Close or unmount it there first; 'sealdrive status' and 'lsblk' show who has "
+		   "it.")},
+	ENTRY(SDE_MOUNTED) = {EXIT_BUSY,
+		N_("The drive is already mounted"),
+		N_("'sealdrive status' shows where. Unmount it with 'sealdrive unmount' first.")},
+	ENTRY(SDE_NOT_MOUNTED) = {EXIT_FAILED,
+		N_("Nothing is mounted here"),
+		N_("'sealdrive status' lists the mounted drives.")},
+	ENTRY(SDE_HAS_DATA) = {EXIT_FAILED,
+		N_("The target already holds something, and formatting would destroy it"),
+		N_("Check that this is the right drive. To destroy what is on it, repeat the "
+		   "command with --force.")},
+	ENTRY(SDE_TOO_SMALL) = {EXIT_FAILED,
+		N_("The target is too small"),
+		N_("Use a larger drive, or make the container larger with --size.")},
+	ENTRY(SDE_NO_SPACE_HOST) = {EXIT_FAILED,
+		N_("There is no space left where the container file is stored"),
+		N_("Free some space there, or put the container on another disk.")},
+	ENTRY(SDE_READ_ONLY) = {EXIT_FAILED,
+		N_("The drive cannot be written"),
+		N_("Check its write-protect switch and your permissions, or open it with "
+		   "--read-only.")},
+	ENTRY(SDE_MOUNTPOINT) = {EXIT_FAILED,
+		N_("The drive cannot be mounted at this place"),
+		N_("Choose an empty folder of your own, or leave the folder out.")},
+	ENTRY(SDE_FUSE) = {EXIT_FAILED,
+		N_("Mounting through FUSE is not possible on this computer"),
+		N_("Install the package fuse3, and check that you may use /dev/fuse.")},
+	ENTRY(SDE_USAGE) = {EXIT_USAGE,
+		N_("The command was not used correctly"),
+		N_("Run it with --help to see how it is used.")},
+	ENTRY(SDE_MISMATCH) = {EXIT_FAILED,
+		N_("The two passphrases are not the same"),
+		N_("Nothing was changed. Try again and type the same passphrase twice.")},
+	ENTRY(SDE_NO_TTY) = {EXIT_USAGE,
+		N_("A passphrase is needed, but there is no terminal to ask on"),
+		N_("Run the command in a terminal, or use --passphrase-file.")},
+	ENTRY(SDE_CANCELLED) = {EXIT_FAILED, N_("Cancelled; nothing was changed"), NULL},
+	ENTRY(SDE_DAEMON) = {EXIT_FAILED,
+		N_("The program that serves the drive has ended or does not answer"),
+		N_("Unmount the drive with 'sealdrive unmount' and mount it again.")},
+	ENTRY(SDE_MEMORY_LOCK) = {EXIT_FAILED,
+		N_("Secrets cannot be locked in memory and might be written to swap"),
+		N_("Have your IT staff raise the limit on locked memory ('ulimit -l').")},
+	ENTRY(SDE_CRYPTO) = {EXIT_FAILED,
+		N_("The cryptographic library failed"),
+		N_("Check that libgcrypt and libargon2 are installed properly.")},
+	ENTRY(SDE_POLICY) = {EXIT_POLICY,
+		N_("Refused by your organisation's policy"),
+		N_("'sealdrive policy show' explains the rules.")},
+};
+
+/* The few system errors that mean more here than the system's own text says. */
+static const struct {
+	int code;
+	enum exit_status exit;
+	const char *remedy;
+} system_errors[] = {
+	{EIO, EXIT_IO,
+		N_("Check the cable and the port. If it happens again, the drive may be failing: "
+		   "copy what you can.")},
+	{ENODEV, EXIT_IO, N_("The drive is gone. Plug it in again and repeat the command.")},
+	{ENXIO, EXIT_IO, N_("The drive is gone. Plug it in again and repeat the command.")},
+	{ENOMEDIUM, EXIT_IO, N_("Insert the medium and repeat the command.")},
+	{EREMOTEIO, EXIT_IO, N_("Check the cable and the port.")},
+	{ETIMEDOUT, EXIT_IO, N_("Check the cable and the port.")},
+	{EBUSY, EXIT_BUSY, N_("Close the programs that use the drive, or unmount it there first.")},
+	{EAGAIN, EXIT_BUSY, N_("Close the programs that use the drive, or unmount it there first.")},
+	{ETXTBSY, EXIT_BUSY, N_("Close the programs that use the drive, or unmount it there first.")},
+	{EUCLEAN, EXIT_NOT_LUKS,
+		N_("Make a copy of the drive if the data matter, then have e2fsck repair it.")},
+	{EOPNOTSUPP, EXIT_FEATURE, NULL},
+	{ENOSYS, EXIT_FEATURE, NULL},
+	{ENOTBLK, EXIT_FAILED, N_("Give a drive, a partition or a container file.")},
+	{EISDIR, EXIT_FAILED, N_("Give a drive, a partition or a container file.")},
+	{ENOENT, EXIT_FAILED, N_("Check the name; 'sealdrive list' shows the drives.")},
+	{EACCES, EXIT_FAILED,
+		N_("You may not open it. Ask your IT staff for access to this drive.")},
+	{EPERM, EXIT_FAILED, N_("You may not do this. Ask your IT staff for access to this drive.")},
+	{EROFS, EXIT_FAILED, N_("Check the write-protect switch, or use --read-only.")},
+	{ENOSPC, EXIT_FAILED, N_("Free some space and repeat the command.")},
+	{ENOMEM, EXIT_FAILED, N_("Close other programs and try again.")},
+};
+
+static const struct error_entry *project_error(int err)
+{
+	if (err > -SDE_FIRST || err <= -SDE_END)
+		return NULL;
+	return &project_errors[-err - SDE_FIRST];
+}
+
+const char *error_text(int err)
+{
+	const struct error_entry *entry = project_error(err);
+
+	if (entry)
+		return _(entry->text);
+	if (err >= 0)
+		return _("No error");
+	if (err == -ENOTBLK)
+		return _("Neither a drive nor a container file");
+	if (err == -EUCLEAN)
+		return error_text(-SDE_FS_DAMAGED);
+	return strerror(-err);
+}
+
+const char *error_remedy(int err)
+{
+	const struct error_entry *entry = project_error(err);
+
+	if (entry)
+		return entry->remedy ? _(entry->remedy) : NULL;
+	for (size_t i = 0; i < sizeof(system_errors) / sizeof(system_errors[0]); i++)
+		if (err == -system_errors[i].code)
+			return system_errors[i].remedy ? _(system_errors[i].remedy) : NULL;
+	return NULL;
+}
+
+enum exit_status error_exit_status(int err)
+{
+	const struct error_entry *entry = project_error(err);
+
+	if (entry)
+		return entry->exit;
+	if (err >= 0)
+		return EXIT_DONE;
+	for (size_t i = 0; i < sizeof(system_errors) / sizeof(system_errors[0]); i++)
+		if (err == -system_errors[i].code)
+			return system_errors[i].exit;
+	return EXIT_FAILED;
+}
+
+int diag_set(struct diag *diag, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!diag || diag->detail[0])
+		return err;
+	diag->err = err;
+	va_start(args, fmt);
+	vsnprintf(diag->detail, sizeof(diag->detail), fmt, args);
+	va_end(args);
+	return err;
+}
