@@ -55,7 +55,7 @@ static int pages_map(struct secret *secret, size_t len)
 		return -ENOMEM;
 	}
 	if (mlock(secret->pages, secret->pages_bytes) < 0)
-		atomic_store(&lock_failed, true);
+		secret_note_unlocked();
 	return 0;
 }
 
@@ -148,4 +148,9 @@ void bytes_wipe(void *p, size_t len)
 bool secret_all_locked(void)
 {
 	return !atomic_load(&lock_failed);
+}
+
+void secret_note_unlocked(void)
+{
+	atomic_store(&lock_failed, true);
 }

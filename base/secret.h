@@ -37,6 +37,8 @@ void bytes_wipe(void *p, size_t len);
 
 /* False once any secret of this process could not be locked in memory. */
 bool secret_all_locked(void);
+/* For keys outside of struct secret (libgcrypt's pool): they could not be locked either. */
+void secret_note_unlocked(void);
 
 static inline void cleanup_secret(struct secret **s)
 {

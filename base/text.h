@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Text that comes from a drive or a device, made safe to show. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+/*
+ * A malloc'ed copy of len bytes of src as valid UTF-8 without surprises: malformed bytes, control
+ * characters, line separators and the invisible characters that change the writing direction
+ * become U+FFFD each. Ends at the first zero byte.
+ */
+int text_sanitize(const void *src, size_t len, char **ret_text) MUST_CHECK;
+
+#endif
