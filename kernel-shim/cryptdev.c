@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The cipher layer.
+ *
+ * 1. What reaches the lower device is ciphertext, in whole sectors.
+ * 2. Reads decrypt in the caller's buffer. Writes encrypt in the caller's buffer if they may, else
+ *    from it into a bounce buffer, which therefore only ever holds ciphertext.
+ * 3. A cipher handle is borrowed for the computing only, never over device I/O: as many handles as
+ *    CPUs are enough. A bounce buffer is borrowed over one write.
+ * 4. A sector that is read or written in part (only the first and the last of a transfer can be) is
+ *    handled under its stripe's lock, so that neighbours in one sector neither lose each other's
+ *    bytes nor see a half-written sector. Whole sectors are moved without any lock.
+ *
+ * Lock order: stripe, then a pool's own lock. No thread waits for a stripe while it holds another
+ * stripe, a cipher or a bounce buffer.
+ */
+#include "kernel-shim/cryptdev.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/bytes.h"
+#include "base/i18n.h"
+#include "kernel-shim/cipher.h"
+#include "kernel-shim/pool.h"
+
+enum {
+	SECTOR_MIN = 512,
+	SECTOR_MAX = 4096,
+	BOUNCE_BYTES = 1024 * 1024,
+	BOUNCE_COUNT = 32,
+	CIPHERS_MAX = 16,
+	STRIPES = 64,
+};
+
+struct cryptdev {
+	struct blkdev dev;
+	struct blkdev *lower;
+	uint32_t sector_bytes;
+	uint64_t offset_bytes, iv_offset;
+	struct pool ciphers;
+	struct pool bounces;
+	pthread_mutex_t stripes[STRIPES];
+};
+
+static struct cryptdev *cryptdev_of(struct blkdev *dev)
+{
+	return container_of(dev, struct cryptdev, dev);
+}
+
+static int decrypt(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
+{
+	struct cipher *cipher = pool_get(&cd->ciphers);
+	int r = cipher_decrypt(cipher, buf, buf, len, cd->sector_bytes,
+		cd->iv_offset + off / SECTOR_MIN);
+
+	pool_put(&cd->ciphers, cipher);
+	return r;
+}
+
+static int encrypt(struct cryptdev *cd, void *out, const void *in, size_t len, uint64_t off)
+{
+	struct cipher *cipher = pool_get(&cd->ciphers);
+	int r = cipher_encrypt(cipher, out, in, len, cd->sector_bytes,
+		cd->iv_offset + off / SECTOR_MIN);
+
+	pool_put(&cd->ciphers, cipher);
+	return r;
+}
+
+static int read_whole(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
+{
+	int r = blkdev_read(cd->lower, buf, len, cd->offset_bytes + off);
+
+	return r < 0 ? r : decrypt(cd, buf, len, off);
+}
+
+static int write_clobber(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
+{
+	int r = encrypt(cd, buf, buf, len, off);
+
+	return r < 0 ? r : blkdev_write_clobber(cd->lower, buf, len, cd->offset_bytes + off);
+}
+
+static int write_bounced(struct cryptdev *cd, const void *buf, size_t len, uint64_t off)
+{
+	const uint8_t *from = buf;
+	void *bounce = pool_get(&cd->bounces);
+	int r = 0;
+
+	for (size_t done = 0, part; done < len && r == 0; done += part) {
+		part = min_u64(len - done, BOUNCE_BYTES);
+		r = encrypt(cd, bounce, from + done, part, off + done);
+		if (r == 0)
+			r = blkdev_write_clobber(cd->lower, bounce, part,
+				cd->offset_bytes + off + done);
+	}
+	pool_put(&cd->bounces, bounce);
+	return r;
+}
+
+static int write_whole(struct cryptdev *cd, void *buf, size_t len, uint64_t off, unsigned flags)
+{
+	return flags & BLKDEV_MAY_CLOBBER ? write_clobber(cd, buf, len, off)
+					  : write_bounced(cd, buf, len, off);
+}
+
+static pthread_mutex_t *stripe_of(struct cryptdev *cd, uint64_t sector_off)
+{
+	return &cd->stripes[sector_off / cd->sector_bytes % STRIPES];
+}
+
+/* Part of one sector: len bytes at off, not across its end. */
+static int read_part(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
+{
+	uint64_t start = round_down_u64(off, cd->sector_bytes);
+	pthread_mutex_t *stripe = stripe_of(cd, start);
+	uint8_t sector[SECTOR_MAX];
+	int r;
+
+	pthread_mutex_lock(stripe);
+	r = blkdev_read(cd->lower, sector, cd->sector_bytes, cd->offset_bytes + start);
+	pthread_mutex_unlock(stripe);
+	if (r == 0)
+		r = decrypt(cd, sector, cd->sector_bytes, start);
+	if (r == 0)
+		memcpy(buf, sector + (off - start), len);
+	bytes_wipe(sector, sizeof(sector));
+	return r;
+}
+
+static int write_part(struct cryptdev *cd, const void *buf, size_t len, uint64_t off)
+{
+	uint64_t start = round_down_u64(off, cd->sector_bytes);
+	pthread_mutex_t *stripe = stripe_of(cd, start);
+	uint8_t sector[SECTOR_MAX];
+	int r;
+
+	pthread_mutex_lock(stripe);
+	r = read_whole(cd, sector, cd->sector_bytes, start);
+	if (r == 0) {
+		memcpy(sector + (off - start), buf, len);
+		r = write_clobber(cd, sector, cd->sector_bytes, start);
+	}
+	pthread_mutex_unlock(stripe);
+	bytes_wipe(sector, sizeof(sector));
+	return r;
+}
+
+/* How many bytes of a transfer lie before its first whole sector, and in whole sectors. */
+static size_t part_len(const struct cryptdev *cd, size_t len, uint64_t off)
+{
+	size_t into = off & (cd->sector_bytes - 1);
+
+	return into || len < cd->sector_bytes ? min_u64(len, cd->sector_bytes - into) : 0;
+}
+
+static size_t whole_len(const struct cryptdev *cd, size_t len)
+{
+	return round_down_u64(len, cd->sector_bytes);
+}
+
+static int cryptdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
+{
+	struct cryptdev *cd = cryptdev_of(dev);
+	uint8_t *p = buf;
+
+	while (len > 0) {
+		size_t part = part_len(cd, len, off), n = part ? part : whole_len(cd, len);
+		int r = part ? read_part(cd, p, n, off) : read_whole(cd, p, n, off);
+
+		if (r < 0)
+			return r;
+		p += n;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int cryptdev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+{
+	struct cryptdev *cd = cryptdev_of(dev);
+	uint8_t *p = buf;
+
+	while (len > 0) {
+		size_t part = part_len(cd, len, off), n = part ? part : whole_len(cd, len);
+		int r = part ? write_part(cd, p, n, off) : write_whole(cd, p, n, off, flags);
+
+		if (r < 0)
+			return r;
+		p += n;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int cryptdev_flush(struct blkdev *dev)
+{
+	return blkdev_flush(cryptdev_of(dev)->lower);
+}
+
+static int cryptdev_discard(struct blkdev *dev, uint64_t off, uint64_t len)
+{
+	struct cryptdev *cd = cryptdev_of(dev);
+	uint64_t first = round_up_u64(off, cd->sector_bytes);
+	uint64_t last = round_down_u64(off + len, cd->sector_bytes);
+
+	return first < last ? blkdev_discard(cd->lower, cd->offset_bytes + first, last - first) : 0;
+}
+
+static void *bounce_make(void)
+{
+	void *bounce = mmap(NULL, BOUNCE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0);
+
+	return bounce == MAP_FAILED ? NULL : bounce;
+}
+
+static void bounce_drop(void *bounce)
+{
+	bytes_wipe(bounce, BOUNCE_BYTES);
+	munmap(bounce, BOUNCE_BYTES);
+}
+
+static void cipher_drop(void *cipher)
+{
+	cipher_free(cipher);
+}
+
+static void cryptdev_free(struct cryptdev *cd)
+{
+	pool_end(&cd->ciphers, cipher_drop);
+	pool_end(&cd->bounces, bounce_drop);
+	for (size_t i = 0; i < STRIPES; i++)
+		pthread_mutex_destroy(&cd->stripes[i]);
+	free(cd);
+}
+
+static void cryptdev_close(struct blkdev *dev)
+{
+	struct cryptdev *cd = cryptdev_of(dev);
+
+	blkdev_close(cd->lower);
+	cryptdev_free(cd);
+}
+
+static const struct blkdev_ops cryptdev_ops = {
+	.read = cryptdev_read,
+	.write = cryptdev_write,
+	.flush = cryptdev_flush,
+	.discard = cryptdev_discard,
+	.close = cryptdev_close,
+};
+
+int cryptdev_check_cipher(const char *cipher, size_t key_bytes, struct diag *diag)
+{
+	return cipher_spec_find(cipher, key_bytes, diag) ? 0 : -SDE_CIPHER;
+}
+
+static int set_geometry(struct cryptdev *cd, struct blkdev *lower, const struct cryptdev_params *params,
+	struct diag *diag)
+{
+	uint64_t size = params->size_bytes;
+
+	if (!is_power_of_2(params->sector_bytes) || params->sector_bytes < SECTOR_MIN ||
+		params->sector_bytes > SECTOR_MAX)
+		return diag_set(diag, -EINVAL, _("encryption sectors of %u bytes"),
+			params->sector_bytes);
+	if (!range_inside(params->offset_bytes, size, lower->size_bytes))
+		return diag_set(diag, -EINVAL, _("the encrypted data would end behind the drive's end"));
+	if (size == 0)
+		size = round_down_u64(lower->size_bytes - params->offset_bytes, params->sector_bytes);
+	if (size == 0 || size % params->sector_bytes)
+		return diag_set(diag, -EINVAL, _("the encrypted data are not whole sectors"));
+
+	cd->sector_bytes = params->sector_bytes;
+	cd->offset_bytes = params->offset_bytes;
+	cd->iv_offset = params->iv_offset;
+	cd->dev = (struct blkdev){
+		.ops = &cryptdev_ops,
+		.size_bytes = size,
+		.block_bytes = params->sector_bytes,
+		.read_only = params->read_only || lower->read_only,
+		.discards = params->allow_discards && lower->discards,
+	};
+	return 0;
+}
+
+/* One cipher per CPU; if secure memory is short, fewer will do, but for the first. */
+static int fill_pools(struct cryptdev *cd, const struct cipher_spec *spec, const struct secret *key)
+{
+	int r = 0;
+	void *bounce = bounce_make();
+
+	if (!bounce)
+		return -ENOMEM;
+	pool_add(&cd->bounces, bounce);
+	while (r == 0 && cd->ciphers.made < cd->ciphers.max) {
+		struct cipher *cipher;
+
+		r = cipher_new(spec, key, &cipher);
+		if (r == 0)
+			pool_add(&cd->ciphers, cipher);
+	}
+	return r == -ENOMEM && cd->ciphers.made > 0 ? 0 : r;
+}
+
+int cryptdev_open(struct blkdev *lower, const struct cryptdev_params *params,
+	const struct secret *key, struct blkdev **ret_dev, struct diag *diag)
+{
+	const struct cipher_spec *spec = cipher_spec_find(params->cipher, secret_len(key), diag);
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct cryptdev *cd;
+	int r = spec ? crypto_init() : -SDE_CIPHER;
+
+	if (r < 0)
+		return r;
+	cd = calloc(1, sizeof(*cd));
+	if (!cd)
+		return -ENOMEM;
+	r = set_geometry(cd, lower, params, diag);
+	if (r < 0) {
+		free(cd);
+		return r;
+	}
+	pool_init(&cd->ciphers, cpus < 1 ? 1 : (unsigned)min_u64((uint64_t)cpus, CIPHERS_MAX), NULL);
+	pool_init(&cd->bounces, BOUNCE_COUNT, bounce_make);
+	for (size_t i = 0; i < STRIPES; i++)
+		pthread_mutex_init(&cd->stripes[i], NULL);
+	r = fill_pools(cd, spec, key);
+	if (r < 0) {
+		cryptdev_free(cd);
+		return r;
+	}
+	cd->lower = lower;
+	*ret_dev = &cd->dev;
+	return 0;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Regular files and block devices, through the kernel's page cache.
+ *
+ * 1. What is opened is a regular file or a block device, checked on the open descriptor; nothing
+ *    else is even opened (a FIFO would block, a tape would rewind). Nothing is ever truncated.
+ * 2. Until close the target is ours: O_EXCL on block devices, flock on everything.
+ * 3. A transfer is whole or it failed. A block device whose size has fallen under what it was is
+ *    gone, whatever errno the kernel found for that.
+ * 4. A failed flush is sticky: the kernel has dropped what it could not write, so that a later,
+ *    successful fsync would prove nothing.
+ */
+#include "kernel-shim/filedev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/i18n.h"
+
+enum {
+	FILE_BLOCK_BYTES = 4096,
+	SIZE_UNIT = 512, /* of a container, what hangs over its last sector is not used */
+	/* udev probes a device that was just closed under a short shared lock of its own */
+	LOCK_TRIES = 60,
+	LOCK_WAIT_MS = 50,
+};
+
+struct filedev {
+	struct blkdev dev;
+	int fd;
+	struct stat st;
+	atomic_int flush_error;
+};
+
+static struct filedev *filedev_of(struct blkdev *dev)
+{
+	return container_of(dev, struct filedev, dev);
+}
+
+static bool is_block(const struct filedev *file)
+{
+	return S_ISBLK(file->st.st_mode);
+}
+
+static bool device_gone(const struct filedev *file)
+{
+	uint64_t now_bytes;
+
+	if (!is_block(file))
+		return false;
+	return ioctl(file->fd, BLKGETSIZE64, &now_bytes) < 0 || now_bytes < file->dev.size_bytes;
+}
+
+/* code: positive errno of a failed transfer; 0 for one that unexpectedly met the end */
+static int transfer_error(const struct filedev *file, int code)
+{
+	if (device_gone(file) || code == ENXIO)
+		return -ENODEV;
+	return code ? -code : -EIO;
+}
+
+static int filedev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
+{
+	struct filedev *file = filedev_of(dev);
+	uint8_t *p = buf;
+
+	while (len > 0) {
+		ssize_t n = pread(file->fd, p, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return transfer_error(file, n < 0 ? errno : 0);
+		p += n;
+		off += (size_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int filedev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+{
+	struct filedev *file = filedev_of(dev);
+	const uint8_t *p = buf;
+
+	while (len > 0) {
+		ssize_t n = pwrite(file->fd, p, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return transfer_error(file, n < 0 ? errno : 0);
+		p += n;
+		off += (size_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int filedev_flush(struct blkdev *dev)
+{
+	struct filedev *file = filedev_of(dev);
+	int err = atomic_load(&file->flush_error), none = 0;
+
+	if (err < 0)
+		return err;
+	if (dev->read_only)
+		return 0;
+	/* The size never changes, so fdatasync leaves out nothing that reading the data needs; on a
+	 * block device both empty the drive's own cache too. */
+	if (fdatasync(file->fd) == 0)
+		return atomic_load(&file->flush_error);
+	err = transfer_error(file, errno);
+	atomic_compare_exchange_strong(&file->flush_error, &none, err);
+	return err;
+}
+
+static int filedev_discard(struct blkdev *dev, uint64_t off, uint64_t len)
+{
+	struct filedev *file = filedev_of(dev);
+	uint64_t first = round_up_u64(off, dev->block_bytes);
+	uint64_t last = round_down_u64(off + len, dev->block_bytes);
+	int r;
+
+	if (first >= last)
+		return 0;
+	do {
+		if (is_block(file))
+			r = ioctl(file->fd, BLKDISCARD, (uint64_t[2]){first, last - first});
+		else
+			r = fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				(off_t)first, (off_t)(last - first));
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? transfer_error(file, errno) : 0;
+}
+
+static void filedev_close(struct blkdev *dev)
+{
+	struct filedev *file = filedev_of(dev);
+
+	if (file->fd >= 0)
+		close(file->fd);
+	free(file);
+}
+
+static const struct blkdev_ops filedev_ops = {
+	.read = filedev_read,
+	.write = filedev_write,
+	.flush = filedev_flush,
+	.discard = filedev_discard,
+	.close = filedev_close,
+};
+
+static int lock_target(const struct filedev *file)
+{
+	int tries = is_block(file) ? LOCK_TRIES : 1;
+	struct timespec wait = {.tv_nsec = LOCK_WAIT_MS * 1000000L};
+
+	for (;;) {
+		if (flock(file->fd, (file->dev.read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (--tries <= 0)
+			return -SDE_BUSY;
+		nanosleep(&wait, NULL);
+	}
+}
+
+/* Whether the target is refused because of writing only. */
+static bool only_writing_refused(const char *path, int code)
+{
+	return code == EROFS || code == EPERM ||
+		(code == EACCES && faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0);
+}
+
+static int open_existing(struct filedev *file, const char *path, unsigned flags, struct diag *diag)
+{
+	int mode = O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (file->dev.read_only ? O_RDONLY : O_RDWR);
+	struct stat before;
+
+	if (stat(path, &before) < 0)
+		return -errno;
+	if (!S_ISREG(before.st_mode) && !S_ISBLK(before.st_mode))
+		return -ENOTBLK;
+	if (S_ISBLK(before.st_mode) && !(flags & FILEDEV_NO_LOCK))
+		mode |= O_EXCL;
+	file->fd = open(path, mode);
+	if (file->fd < 0 && !file->dev.read_only && only_writing_refused(path, errno))
+		return -SDE_READ_ONLY;
+	if (file->fd < 0)
+		return errno == EBUSY ? -SDE_BUSY : -errno;
+	if (fstat(file->fd, &file->st) < 0)
+		return -errno;
+	if (before.st_dev != file->st.st_dev || before.st_ino != file->st.st_ino ||
+		before.st_rdev != file->st.st_rdev || before.st_mode != file->st.st_mode)
+		return diag_set(diag, -SDE_BUSY, _("it was replaced while it was being opened"));
+	return flags & FILEDEV_NO_LOCK ? 0 : lock_target(file);
+}
+
+/* Makes the new name itself survive a power failure, where the file system can do that. */
+static void sync_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	CLEANUP_FREE char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	CLEANUP_FD int fd = -1;
+
+	if (parent)
+		fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && fsync(fd) < 0)
+		return;
+}
+
+static int create_file(struct filedev *file, const char *path, uint64_t create_bytes)
+{
+	int r;
+
+	if (create_bytes > INT64_MAX)
+		return -EFBIG;
+	file->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+	if (file->fd < 0)
+		return errno == EROFS ? -SDE_READ_ONLY : -errno;
+	r = lock_target(file);
+	if (r == 0 && (ftruncate(file->fd, (off_t)create_bytes) < 0 || fstat(file->fd, &file->st) < 0))
+		r = -errno;
+	if (r < 0)
+		unlink(path);
+	else
+		sync_parent(path);
+	return r;
+}
+
+static unsigned long long read_number(const char *path)
+{
+	CLEANUP_FILE FILE *f = fopen(path, "re");
+	unsigned long long number;
+
+	return f && fscanf(f, "%llu", &number) == 1 ? number : 0;
+}
+
+static bool device_discards(const struct stat *st)
+{
+	char of_disk[96], of_partition[96];
+
+	snprintf(of_disk, sizeof(of_disk), "/sys/dev/block/%u:%u/queue/discard_max_bytes",
+		major(st->st_rdev), minor(st->st_rdev));
+	snprintf(of_partition, sizeof(of_partition),
+		"/sys/dev/block/%u:%u/../queue/discard_max_bytes", major(st->st_rdev),
+		minor(st->st_rdev));
+	return read_number(of_disk) > 0 || read_number(of_partition) > 0;
+}
+
+static int geometry_of_device(struct filedev *file)
+{
+	unsigned physical_bytes = 0;
+	int read_only = 0;
+
+	if (ioctl(file->fd, BLKGETSIZE64, &file->dev.size_bytes) < 0 ||
+		ioctl(file->fd, BLKROGET, &read_only) < 0)
+		return -errno;
+	if (read_only && !file->dev.read_only)
+		return -SDE_READ_ONLY;
+	if (ioctl(file->fd, BLKPBSZGET, &physical_bytes) < 0 || !is_power_of_2(physical_bytes))
+		physical_bytes = FILE_BLOCK_BYTES;
+	file->dev.block_bytes = (uint32_t)min_u64(max_u64(physical_bytes, 512), 65536);
+	file->dev.discards = !file->dev.read_only && device_discards(&file->st);
+	return 0;
+}
+
+static int read_geometry(struct filedev *file)
+{
+	int r = 0;
+
+	if (is_block(file)) {
+		r = geometry_of_device(file);
+	} else {
+		file->dev.size_bytes = (uint64_t)file->st.st_size;
+		file->dev.block_bytes = FILE_BLOCK_BYTES;
+		file->dev.discards = !file->dev.read_only;
+	}
+	file->dev.size_bytes = round_down_u64(file->dev.size_bytes, SIZE_UNIT);
+	return r;
+}
+
+static void cleanup_filedev(struct filedev **file)
+{
+	if (*file)
+		filedev_close(&(*file)->dev);
+}
+
+int filedev_open(const char *path, unsigned flags, uint64_t create_bytes,
+	struct blkdev **ret_dev, struct diag *diag)
+{
+	CLEANUP(cleanup_filedev) struct filedev *file = calloc(1, sizeof(*file));
+	int r;
+
+	if (!file)
+		return -ENOMEM;
+	file->fd = -1;
+	file->dev.ops = &filedev_ops;
+	file->dev.read_only = flags & (FILEDEV_READ_ONLY | FILEDEV_NO_LOCK);
+
+	if (flags & FILEDEV_CREATE)
+		r = create_file(file, path, create_bytes);
+	else
+		r = open_existing(file, path, flags, diag);
+	if (r == 0)
+		r = read_geometry(file);
+	if (r < 0)
+		return r;
+	*ret_dev = &take_ptr(file)->dev;
+	return 0;
+}
+
+void filedev_stat(struct blkdev *dev, struct stat *ret_stat)
+{
+	*ret_stat = filedev_of(dev)->st;
+}
+
+int filedev_fd(struct blkdev *dev)
+{
+	return filedev_of(dev)->fd;
+}
