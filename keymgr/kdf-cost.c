@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a new keyslot costs: limits (those of cryptsetup) and calibration on this machine.
+ *
+ * Argon2 first takes more memory, up to the limit, and only then more time: memory is what makes
+ * guessing on special hardware expensive.
+ */
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/i18n.h"
+#include "keymgr/hash.h"
+#include "keymgr/kdf.h"
+#include "keymgr/memory.h"
+
+enum {
+	PBKDF2_ITERATIONS_MIN = 1000,
+	ARGON2_TIME_MIN = 4,
+	ARGON2_MEMORY_KIB_MIN = 32,
+	ARGON2_MEMORY_KIB_MAX = 4 * 1024 * 1024,
+	ARGON2_CPUS_MAX = 4,
+	/* a drive made here opens on a machine with 4 GiB */
+	ARGON2_MEMORY_KIB_DEFAULT_MAX = 1024 * 1024,
+	BENCH_MS = 200, /* shorter runs say too little */
+	BENCH_MEMORY_KIB = 64 * 1024,
+	BENCH_ITERATIONS = 16 * 1024,
+};
+
+static int check_limit(uint32_t value, uint32_t min, uint32_t max, const char *what, struct diag *diag)
+{
+	if (!value || (value >= min && value <= max))
+		return 0;
+	return diag_set(diag, -SDE_USAGE, _("%s must lie between %u and %u"), what, min, max);
+}
+
+int kdf_check_costs(const struct luks2_kdf *kdf, struct diag *diag)
+{
+	if (kdf->type == LUKS2_KDF_PBKDF2) {
+		if (kdf->hash[0] && !hash_algo(kdf->hash))
+			return diag_set(diag, -SDE_USAGE, _("the hash is not known"));
+		return check_limit(kdf->iterations, PBKDF2_ITERATIONS_MIN, INT32_MAX,
+			_("the number of iterations"), diag);
+	}
+	int r = check_limit(kdf->time, ARGON2_TIME_MIN, INT32_MAX, _("the time cost"), diag);
+
+	if (!r)
+		r = check_limit(kdf->memory_kib, ARGON2_MEMORY_KIB_MIN, ARGON2_MEMORY_KIB_MAX,
+			_("the memory cost in KiB"), diag);
+	if (!r)
+		r = check_limit(kdf->cpus, 1, ARGON2_CPUS_MAX, _("the number of threads"), diag);
+	return r;
+}
+
+static int run_ms(const struct luks2_kdf *kdf, uint32_t key_bytes, uint64_t *ret_ms)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL, *key = NULL;
+	struct luks2_kdf run = *kdf;
+	struct timespec start, end;
+	int r = secret_new_copy("calibration", 11, &passphrase);
+
+	if (!r)
+		r = secret_new(key_bytes, &key);
+	if (r)
+		return r;
+	run.salt_len = KDF_SALT_BYTES;
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	r = kdf_derive(&run, passphrase, key, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	if (r)
+		return r;
+	uint64_t ms = (uint64_t)(end.tv_sec - start.tv_sec) * 1000 +
+		(uint64_t)((end.tv_nsec - start.tv_nsec + 1000000000L) / 1000000) - 1000;
+
+	*ret_ms = max_u64(ms, 1);
+	return 0;
+}
+
+static int calibrate_pbkdf2(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms)
+{
+	uint64_t ms = 0, iterations = BENCH_ITERATIONS;
+
+	if (!kdf->hash[0])
+		strcpy(kdf->hash, "sha256");
+	if (kdf->iterations)
+		return 0;
+	for (;; iterations *= 2) {
+		kdf->iterations = (uint32_t)iterations;
+		int r = run_ms(kdf, key_bytes, &ms);
+
+		if (r)
+			return r;
+		if (ms >= min_u64(BENCH_MS, iter_time_ms) || iterations >= INT32_MAX / 2)
+			break;
+	}
+	iterations = iterations * iter_time_ms / ms;
+	kdf->iterations = (uint32_t)min_u64(max_u64(iterations, PBKDF2_ITERATIONS_MIN), INT32_MAX);
+	return 0;
+}
+
+static uint32_t default_memory_max(void)
+{
+	uint64_t half_kib = memory_total() / 2 / 1024, free_kib = memory_available() / 1024;
+
+	/* it has to open here as well, and now: to be calibrated and written */
+	half_kib = min_u64(half_kib, free_kib / 2);
+	return (uint32_t)max_u64(min_u64(half_kib, ARGON2_MEMORY_KIB_DEFAULT_MAX), ARGON2_MEMORY_KIB_MIN);
+}
+
+/* Memory for iter_time_ms at the least time cost, found by growing runs. */
+static int calibrate_memory(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms,
+	uint64_t *ret_ms)
+{
+	uint64_t max = default_memory_max(), memory = min_u64(BENCH_MEMORY_KIB, max), ms;
+
+	for (;;) {
+		kdf->memory_kib = (uint32_t)memory;
+		int r = run_ms(kdf, key_bytes, &ms);
+
+		if (r)
+			return r;
+		if (ms >= min_u64(BENCH_MS, iter_time_ms) || memory >= max)
+			break;
+		memory = min_u64(memory * 2, max);
+	}
+	uint64_t wanted = memory * iter_time_ms / ms;
+
+	wanted = max_u64(min_u64(wanted, max), ARGON2_MEMORY_KIB_MIN);
+	*ret_ms = max_u64(ms * wanted / memory, 1);
+	kdf->memory_kib = (uint32_t)wanted;
+	return 0;
+}
+
+static int calibrate_argon2(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	bool time_given = kdf->time, memory_given = kdf->memory_kib;
+	uint64_t ms;
+	int r;
+
+	if (!kdf->cpus)
+		kdf->cpus = online > 1 ? (uint32_t)min_u64((uint64_t)online, ARGON2_CPUS_MAX) : 1;
+	if (time_given && memory_given)
+		return 0;
+	if (!time_given)
+		kdf->time = ARGON2_TIME_MIN;
+	r = memory_given ? run_ms(kdf, key_bytes, &ms) :
+			   calibrate_memory(kdf, key_bytes, iter_time_ms, &ms);
+	if (r || time_given)
+		return r;
+	kdf->time = (uint32_t)min_u64(max_u64((uint64_t)kdf->time * iter_time_ms / ms, ARGON2_TIME_MIN),
+		INT32_MAX);
+	return 0;
+}
+
+int kdf_calibrate(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms)
+{
+	return kdf->type == LUKS2_KDF_PBKDF2 ? calibrate_pbkdf2(kdf, key_bytes, iter_time_ms) :
+					       calibrate_argon2(kdf, key_bytes, iter_time_ms);
+}
