@@ -4,7 +4,8 @@
  *
  * 1. What is opened is a regular file or a block device, checked on the open descriptor; nothing
  *    else is even opened (a FIFO would block, a tape would rewind). Nothing is ever truncated.
- * 2. Until close the target is ours: O_EXCL on block devices, flock on everything.
+ * 2. Until close the target is ours: O_EXCL on block devices, flock on everything. The loop driver
+ *    knows no flock, so a file that backs a loop device is not opened for writing either.
  * 3. A transfer is whole or it failed. A block device whose size has fallen under what it was is
  *    gone, whatever errno the kernel found for that.
  * 4. A failed flush is sticky: the kernel has dropped what it could not write, so that a later,
@@ -25,6 +26,7 @@
 
 #include "base/bytes.h"
 #include "base/i18n.h"
+#include "kernel-shim/inuse.h"
 
 enum {
 	FILE_BLOCK_BYTES = 4096,
@@ -204,7 +206,11 @@ static int open_existing(struct filedev *file, const char *path, unsigned flags,
 	if (before.st_dev != file->st.st_dev || before.st_ino != file->st.st_ino ||
 		before.st_rdev != file->st.st_rdev || before.st_mode != file->st.st_mode)
 		return diag_set(diag, -SDE_BUSY, _("it was replaced while it was being opened"));
-	return flags & FILEDEV_NO_LOCK ? 0 : lock_target(file);
+	if (flags & FILEDEV_NO_LOCK)
+		return 0;
+	if (!is_block(file) && !file->dev.read_only && inuse_loop_backing(&file->st))
+		return diag_set(diag, -SDE_BUSY, _("a loop device uses the file"));
+	return lock_target(file);
 }
 
 /* Makes the new name itself survive a power failure, where the file system can do that. */

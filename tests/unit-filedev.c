@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Files and loop devices as block devices: what is opened, who is kept out, what fails how. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "kernel-shim/discover.h"
+#include "kernel-shim/filedev.h"
+#include "tests/unit.h"
+
+enum { SIZE = 256 * 1024 };
+
+static char dir[64];
+static char file[96];
+
+static void make_file(off_t size, mode_t mode)
+{
+	int fd = open(file, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	CU_ASSERT_FATAL(fd >= 0 && ftruncate(fd, size) == 0 && fchmod(fd, mode) == 0);
+	close(fd);
+}
+
+/* What filedev_open answers; the device is closed at once. */
+static int try_open(const char *path, unsigned flags)
+{
+	struct blkdev *dev = NULL;
+	int r = filedev_open(path, flags, 0, &dev, NULL);
+
+	CU_ASSERT_EQUAL(r == 0, dev != NULL);
+	blkdev_close(dev);
+	return r;
+}
+
+/* fn() in a child: 0, or what went wrong (at most 255). */
+static int in_child(int (*fn)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(fn());
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
+									       : 255;
+}
+
+static void test_create(void)
+{
+	CLEANUP_BLKDEV struct blkdev *dev = NULL;
+	struct blkdev *again = NULL;
+	struct stat st;
+
+	unlink(file);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, FILEDEV_CREATE, 1ull << 40, &dev, NULL), 0);
+	CU_ASSERT_EQUAL(dev->size_bytes, 1ull << 40);
+	CU_ASSERT_EQUAL(dev->block_bytes, 4096);
+	CU_ASSERT_FALSE(dev->read_only);
+	filedev_stat(dev, &st);
+	CU_ASSERT_EQUAL(st.st_mode, S_IFREG | 0600);
+	CU_ASSERT(st.st_blocks < 100);
+	CU_ASSERT_EQUAL(try_open(file, 0), -SDE_BUSY);
+	CU_ASSERT_EQUAL(filedev_open(file, FILEDEV_CREATE, 4096, &again, NULL), -EEXIST);
+	CU_ASSERT(stat(file, &st) == 0 && st.st_size == 1ll << 40);
+	unlink(file);
+	CU_ASSERT_EQUAL(filedev_open(file, FILEDEV_CREATE, UINT64_MAX, &again, NULL), -EFBIG);
+	CU_ASSERT_EQUAL(filedev_open(file, FILEDEV_CREATE, INT64_MAX, &again, NULL), -EFBIG);
+	CU_ASSERT(access(file, F_OK) < 0);
+	CU_ASSERT_EQUAL(filedev_open("/nowhere/at/all", FILEDEV_CREATE, 4096, &again, NULL), -ENOENT);
+}
+
+static void test_transfer(void)
+{
+	CLEANUP_BLKDEV struct blkdev *dev = NULL;
+	uint8_t data[3000], got[3000] = {0};
+
+	make_file(SIZE, 0600);
+	memset(data, 0x5a, sizeof(data));
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, 0, 0, &dev, NULL), 0);
+	CU_ASSERT_EQUAL(blkdev_write(dev, data, sizeof(data), SIZE - 3000), 0);
+	CU_ASSERT_EQUAL(blkdev_write(dev, data, 1, 7), 0);
+	CU_ASSERT_EQUAL(blkdev_flush(dev), 0);
+	CU_ASSERT_EQUAL(blkdev_read(dev, got, sizeof(got), SIZE - 3000), 0);
+	CU_ASSERT_EQUAL(memcmp(got, data, sizeof(got)), 0);
+	CU_ASSERT_EQUAL(blkdev_write(dev, data, 1, SIZE), -EINVAL);
+	CU_ASSERT_EQUAL(pread(filedev_fd(dev), got, 9, 0), 9);
+	CU_ASSERT_EQUAL(memcmp(got, "\0\0\0\0\0\0\0\x5a\0", 9), 0);
+}
+
+static void test_size(void)
+{
+	static const off_t sizes[][2] = {{0, 0}, {511, 0}, {512, 512}, {5000, 4608}, {8192, 8192}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct blkdev *dev = NULL;
+		struct stat st;
+
+		make_file(sizes[i][0], 0600);
+		CU_ASSERT_EQUAL_FATAL(filedev_open(file, 0, 0, &dev, NULL), 0);
+		CU_ASSERT_EQUAL(dev->size_bytes, (uint64_t)sizes[i][1]);
+		blkdev_close(dev);
+		CU_ASSERT(stat(file, &st) == 0 && st.st_size == sizes[i][0]);
+	}
+}
+
+static int expect_busy(void)
+{
+	return try_open(file, 0) == -SDE_BUSY && try_open(file, FILEDEV_READ_ONLY) == -SDE_BUSY ? 0 : 1;
+}
+
+static void test_locks(void)
+{
+	struct blkdev *dev = NULL;
+
+	make_file(SIZE, 0600);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, 0, 0, &dev, NULL), 0);
+	CU_ASSERT_EQUAL(try_open(file, 0), -SDE_BUSY);
+	CU_ASSERT_EQUAL(try_open(file, FILEDEV_READ_ONLY), -SDE_BUSY);
+	CU_ASSERT_EQUAL(try_open(file, FILEDEV_NO_LOCK), 0);
+	CU_ASSERT_EQUAL(in_child(expect_busy), 0);
+	blkdev_close(dev);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, FILEDEV_READ_ONLY, 0, &dev, NULL), 0);
+	CU_ASSERT(dev->read_only);
+	CU_ASSERT_EQUAL(blkdev_write(dev, "x", 1, 0), -EROFS);
+	CU_ASSERT_EQUAL(blkdev_flush(dev), 0);
+	CU_ASSERT_EQUAL(try_open(file, FILEDEV_READ_ONLY), 0);
+	CU_ASSERT_EQUAL(try_open(file, 0), -SDE_BUSY);
+	blkdev_close(dev);
+	CU_ASSERT_EQUAL(try_open(file, 0), 0);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, FILEDEV_NO_LOCK, 0, &dev, NULL), 0);
+	CU_ASSERT(dev->read_only);
+	CU_ASSERT_EQUAL(try_open(file, 0), 0);
+	blkdev_close(dev);
+}
+
+static void test_wrong_kinds(void)
+{
+	char fifo[96], loop[96], link[96];
+
+	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	snprintf(loop, sizeof(loop), "%s/loop", dir);
+	snprintf(link, sizeof(link), "%s/link", dir);
+	CU_ASSERT_FATAL(mkfifo(fifo, 0600) == 0 && symlink("loop", loop) == 0 && symlink("f", link) == 0);
+	make_file(SIZE, 0600);
+	for (unsigned flags = 0; flags <= FILEDEV_NO_LOCK; flags++) {
+		CU_ASSERT_EQUAL(try_open(fifo, flags), -ENOTBLK);
+		CU_ASSERT_EQUAL(try_open(dir, flags), -ENOTBLK);
+		CU_ASSERT_EQUAL(try_open("/dev/null", flags), -ENOTBLK);
+		CU_ASSERT_EQUAL(try_open(loop, flags), -ELOOP);
+		CU_ASSERT_EQUAL(try_open("/nowhere/at/all", flags), -ENOENT);
+		CU_ASSERT_EQUAL(try_open("", flags), -ENOENT);
+		CU_ASSERT_EQUAL(try_open(link, flags), 0);
+	}
+	unlink(fifo);
+	unlink(loop);
+	unlink(link);
+}
+
+static int as_nobody(void)
+{
+	if (getuid() == 0 && setuid(65534) < 0)
+		return 99;
+	if (try_open(file, 0) != -SDE_READ_ONLY)
+		return 1;
+	if (try_open(file, FILEDEV_READ_ONLY) != 0)
+		return 2;
+	return try_open(file, FILEDEV_NO_LOCK) == 0 ? 0 : 3;
+}
+
+static int as_nobody_unreadable(void)
+{
+	if (getuid() == 0 && setuid(65534) < 0)
+		return 99;
+	return try_open(file, 0) == -EACCES && try_open(file, FILEDEV_READ_ONLY) == -EACCES ? 0 : 1;
+}
+
+static void test_permissions(void)
+{
+	make_file(SIZE, 0444);
+	CU_ASSERT_EQUAL(in_child(as_nobody), 0);
+	make_file(SIZE, 0);
+	CU_ASSERT_EQUAL(in_child(as_nobody_unreadable), 0);
+}
+
+static void test_cut_off(void)
+{
+	CLEANUP_BLKDEV struct blkdev *dev = NULL;
+	uint8_t data[8192];
+
+	make_file(SIZE, 0600);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, 0, 0, &dev, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(truncate(file, 4096), 0);
+	CU_ASSERT_EQUAL(blkdev_read(dev, data, 4096, 0), 0);
+	CU_ASSERT_EQUAL(blkdev_read(dev, data, 8192, 0), -EIO);
+	CU_ASSERT_EQUAL(blkdev_read(dev, data, 512, 100000), -EIO);
+}
+
+static void test_discard(void)
+{
+	CLEANUP_BLKDEV struct blkdev *dev = NULL;
+	static uint8_t data[SIZE];
+	struct stat st;
+
+	make_file(SIZE, 0600);
+	memset(data, 0xcc, SIZE);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, 0, 0, &dev, NULL), 0);
+	CU_ASSERT_EQUAL(blkdev_write(dev, data, SIZE, 0), 0);
+	int r = blkdev_discard(dev, 4097, 16384);
+
+	if (r == -EOPNOTSUPP) {
+		unit_skip("the file system cannot punch holes");
+		return;
+	}
+	CU_ASSERT_EQUAL(r, 0);
+	CU_ASSERT_EQUAL(blkdev_read(dev, data, SIZE, 0), 0);
+	CU_ASSERT_EQUAL(data[8191], 0xcc);
+	CU_ASSERT(bytes_all_zero(data + 8192, 12288));
+	CU_ASSERT_EQUAL(data[20480], 0xcc);
+	CU_ASSERT(stat(file, &st) == 0 && st.st_size == SIZE);
+}
+
+/* A container on a full file system of its own; 77: not possible here. */
+static int on_full_tmpfs(void)
+{
+	static uint8_t data[SIZE];
+	CLEANUP_BLKDEV struct blkdev *dev = NULL;
+	char path[128];
+
+	if (unshare(CLONE_NEWNS | (getuid() ? CLONE_NEWUSER : 0)) < 0 ||
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("none", dir, "tmpfs", 0, "size=64k,mode=777") < 0)
+		return 77;
+	snprintf(path, sizeof(path), "%s/container", dir);
+	if (filedev_open(path, FILEDEV_CREATE, SIZE, &dev, NULL) != 0)
+		return 1;
+	if (blkdev_write(dev, data, 4096, 0) != 0)
+		return 2;
+	if (blkdev_write(dev, data, SIZE, 0) != -ENOSPC)
+		return 3;
+	return blkdev_read(dev, data, SIZE, 0) == 0 && blkdev_flush(dev) == 0 ? 0 : 4;
+}
+
+static void test_host_full(void)
+{
+	int r = in_child(on_full_tmpfs);
+
+	if (r == 77)
+		unit_skip("may not mount a tmpfs of its own");
+	else
+		CU_ASSERT_EQUAL(r, 0);
+}
+
+/* Attaches file to a loop device; false when that is not possible here. */
+static bool loop_attach(const char *options, char *ret_path, size_t room)
+{
+	char command[256];
+	FILE *f;
+
+	snprintf(command, sizeof(command), "losetup --find --show %s '%s' 2>/dev/null", options, file);
+	f = getuid() == 0 ? popen(command, "re") : NULL;
+	bool ok = f && fgets(ret_path, (int)room, f);
+
+	if (f)
+		pclose(f);
+	if (ok)
+		ret_path[strcspn(ret_path, "\n")] = '\0';
+	return ok;
+}
+
+static void loop_do(const char *option, const char *loop)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "losetup %s %s", option, loop);
+	CU_ASSERT_EQUAL(system(command), 0);
+}
+
+static void test_loop_device(void)
+{
+	struct blkdev *dev = NULL;
+	struct drive drive;
+	char loop[64];
+	uint8_t data[4096] = {0x77}, got[4096];
+	int fd;
+
+	make_file(SIZE, 0600);
+	if (!loop_attach("", loop, sizeof(loop))) {
+		unit_skip("no loop device to be had");
+		return;
+	}
+	/* Nobody may write the file under the loop device. */
+	CU_ASSERT_EQUAL(try_open(file, 0), -SDE_BUSY);
+	CU_ASSERT_EQUAL(try_open(file, FILEDEV_NO_LOCK), 0);
+	/* O_EXCL, as the kernel's own mount holds it */
+	fd = open(loop, O_RDONLY | O_EXCL | O_CLOEXEC);
+	CU_ASSERT_EQUAL(try_open(loop, 0), -SDE_BUSY);
+	CU_ASSERT_EQUAL(try_open(loop, FILEDEV_READ_ONLY), -SDE_BUSY);
+	CU_ASSERT_EQUAL(try_open(loop, FILEDEV_NO_LOCK), 0);
+	close(fd);
+	CU_ASSERT_EQUAL(filedev_open(loop, 0, 0, &dev, NULL), 0);
+	if (dev) {
+		CU_ASSERT_EQUAL(dev->size_bytes, SIZE);
+		CU_ASSERT(is_power_of_2(dev->block_bytes) && dev->block_bytes >= 512);
+		CU_ASSERT_EQUAL(try_open(loop, 0), -SDE_BUSY);
+		CU_ASSERT_EQUAL(discover_target(loop, &drive), 0);
+		CU_ASSERT(drive.in_use);
+		CU_ASSERT_EQUAL(drive.size_bytes, SIZE);
+		drive_clear(&drive);
+		CU_ASSERT_EQUAL(blkdev_write(dev, data, 4096, SIZE - 4096), 0);
+		CU_ASSERT_EQUAL(blkdev_flush(dev), 0);
+		fd = open(file, O_RDONLY | O_CLOEXEC);
+		CU_ASSERT(pread(fd, got, 4096, SIZE - 4096) == 4096 && memcmp(got, data, 4096) == 0);
+		close(fd);
+		/* The medium goes: what is missing is gone, not merely unreadable. */
+		CU_ASSERT_EQUAL(truncate(file, SIZE / 2), 0);
+		loop_do("--set-capacity", loop);
+		CU_ASSERT_EQUAL(blkdev_read(dev, got, 4096, SIZE - 4096), -ENODEV);
+		CU_ASSERT_EQUAL(blkdev_write(dev, got, 4096, SIZE - 4096), -ENODEV);
+		blkdev_close(dev);
+	}
+	loop_do("--detach", loop);
+}
+
+static void test_loop_read_only(void)
+{
+	char loop[64];
+	struct drive drive;
+
+	make_file(SIZE, 0600);
+	if (!loop_attach("--read-only", loop, sizeof(loop))) {
+		unit_skip("no loop device to be had");
+		return;
+	}
+	CU_ASSERT_EQUAL(try_open(loop, 0), -SDE_READ_ONLY);
+	CU_ASSERT_EQUAL(try_open(loop, FILEDEV_READ_ONLY), 0);
+	CU_ASSERT_EQUAL(discover_target(loop, &drive), 0);
+	CU_ASSERT(drive.read_only);
+	drive_clear(&drive);
+	loop_do("--detach", loop);
+}
+
+static void test_discover_file(void)
+{
+	struct drive drive;
+	struct blkdev *dev;
+	int fd;
+
+	make_file(1 << 20, 0600);
+	CU_ASSERT_EQUAL_FATAL(discover_target(file, &drive), 0);
+	CU_ASSERT_STRING_EQUAL(drive.path, file);
+	CU_ASSERT_STRING_EQUAL(drive.content, "");
+	CU_ASSERT_STRING_EQUAL(drive.vendor, "");
+	CU_ASSERT_EQUAL(drive.size_bytes, 1 << 20);
+	CU_ASSERT(!drive.in_use && !drive.partition);
+	drive_clear(&drive);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, 0, 0, &dev, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(discover_target(file, &drive), 0);
+	CU_ASSERT(drive.in_use);
+	drive_clear(&drive);
+	blkdev_close(dev);
+	/* A swap header with an evil label: magic at the page's end, version 1, label at 1052. */
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	CU_ASSERT(pwrite(fd, "SWAPSPACE2", 10, 4086) == 10);
+	CU_ASSERT(pwrite(fd, "\1\0\0\0\xff\0\0\0", 8, 1024) == 8);
+	CU_ASSERT(pwrite(fd, "a\x1b[2Jb\xff", 7, 1052) == 7);
+	close(fd);
+	CU_ASSERT_EQUAL_FATAL(discover_target(file, &drive), 0);
+	CU_ASSERT_STRING_EQUAL(drive.content, "swap");
+	CU_ASSERT_PTR_NULL(strchr(drive.label, '\x1b'));
+	CU_ASSERT_STRING_EQUAL(drive.label, "a\xef\xbf\xbd[2Jb\xef\xbf\xbd");
+	drive_clear(&drive);
+	CU_ASSERT_EQUAL(discover_target("/nowhere", &drive), -ENOENT);
+	CU_ASSERT_EQUAL(discover_target(dir, &drive), -ENOTBLK);
+}
+
+static void test_discover_drives(void)
+{
+	struct drive *drives = NULL;
+	size_t count = 0;
+
+	CU_ASSERT_EQUAL_FATAL(discover_drives(&drives, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		CU_ASSERT_EQUAL(strncmp(drives[i].path, "/dev/", 5), 0);
+		CU_ASSERT(drives[i].size_bytes > 0);
+		CU_ASSERT(drives[i].vendor && drives[i].model && drives[i].serial && drives[i].content &&
+			drives[i].content_version && drives[i].label && drives[i].uuid);
+	}
+	drives_free(drives, count);
+	drives_free(NULL, 0);
+}
+
+int main(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(dir, sizeof(dir), "%.40s/sealdrive-XXXXXX", tmp ? tmp : "/tmp");
+	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
+		return 99;
+	snprintf(file, sizeof(file), "%s/f", dir);
+	int r = UNIT_RUN(UNIT(test_create), UNIT(test_transfer), UNIT(test_size), UNIT(test_locks),
+		UNIT(test_wrong_kinds), UNIT(test_permissions), UNIT(test_cut_off), UNIT(test_discard),
+		UNIT(test_host_full), UNIT(test_loop_device), UNIT(test_loop_read_only),
+		UNIT(test_discover_file), UNIT(test_discover_drives));
+
+	unlink(file);
+	rmdir(dir);
+	return r;
+}
