@@ -23,6 +23,7 @@ int extent_map(struct e4_inode *inode, uint32_t lblk, struct extent_run *ret_run
 
 /* Upper bound of credits for inserting or converting one run, splits included. */
 unsigned extent_credits(struct e4_inode *inode);
+enum { EXTENT_RUN_MAX = 32767 }; /* blocks one call of extent_insert() takes */
 /* Inserts a run where there is a hole; merges with neighbours of the same kind. Allocates tree
  * blocks; on -ENOSPC the tree is unchanged. i_blocks accounts for tree blocks and for the run.
  * The caller stores the inode. */
@@ -41,6 +42,9 @@ enum { EXTENT_REMOVE_CREDITS = 64 };
 int extent_block_get(struct e4_inode *inode, uint32_t lblk, const struct buf_type *type, struct buf **ret_buf) MUST_CHECK;
 int extent_block_append(struct handle *h, struct e4_inode *inode, const struct buf_type *type,
 	uint32_t *ret_lblk, struct buf **ret_buf) MUST_CHECK;
+
+/* Physical block where a new block lblk would best lie; 0: anywhere. */
+uint64_t extent_goal(struct e4_inode *inode, uint32_t lblk);
 
 /* Initialises an empty tree in i_block. */
 void extent_init(struct e4_inode *inode);

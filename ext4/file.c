@@ -1,2 +1,232 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ext4/fs.h"
+/*
+ * File data. It moves between the caller's buffer and the device directly; only the mapping is
+ * metadata. Invariants:
+ *
+ *	1. io_lock is held while data moves, so no block can be taken away under a transfer.
+ *	   inode->lock is held for looking up or changing the mapping, never during data I/O.
+ *	2. A block becomes `written` only after all of its bytes are on the device: what was not
+ *	   given by the caller has been zeroed. Nobody ever reads what lay on the drive before.
+ *	3. Bytes behind the end of a file count for nothing: whoever moves the end over them zeroes
+ *	   them first (file_zero_tail), and shrinking zeroes the rest of the last block.
+ *	4. io_lock is exclusive for: taking blocks away; filling a new block only partly (two such
+ *	   writers would each zero the other's bytes); zeroing a tail. All else shares it.
+ */
+#include "ext4/file.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "ext4/balloc.h"
+
+int file_map(struct e4_inode *inode, uint64_t lblk, struct extent_run *ret_run)
+{
+	int r;
+
+	if (lblk > EXTENT_LBLK_MAX)
+		return -EFBIG;
+	pthread_rwlock_rdlock(&inode->lock);
+	r = extent_map(inode, (uint32_t)lblk, ret_run);
+	pthread_rwlock_unlock(&inode->lock);
+	return r;
+}
+
+uint64_t file_size(struct e4_inode *inode)
+{
+	uint64_t size;
+
+	pthread_rwlock_rdlock(&inode->lock);
+	size = inode->size;
+	pthread_rwlock_unlock(&inode->lock);
+	return size;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+/* Reads the beginning of [off, end), as much as lies in one run; io_lock held. */
+static int read_run(struct e4_inode *inode, uint8_t *buf, uint64_t off, uint64_t end,
+	size_t *ret_len)
+{
+	struct e4_fs *fs = inode->fs;
+	uint64_t lblk = off >> fs->block_bits;
+	uint64_t in_block = off & (fs->block_bytes - 1);
+	struct extent_run run;
+	size_t len;
+	int r = file_map(inode, lblk, &run);
+
+	if (r < 0)
+		return r;
+	len = (size_t)min_u64(end - off, fs_blocks_to_bytes(fs, run.count) - in_block);
+	if (!run.pblk || run.unwritten) {
+		memset(buf, 0, len);
+	} else {
+		r = blkdev_read(fs->dev, buf, len, fs_blocks_to_bytes(fs, run.pblk) + in_block);
+		if (r < 0)
+			return r;
+	}
+	*ret_len = len;
+	return 0;
+}
+
+static ssize_t read_locked(struct e4_inode *inode, uint8_t *buf, size_t len, uint64_t off)
+{
+	uint64_t size = file_size(inode), end;
+	size_t done = 0;
+
+	if (off >= size)
+		return 0;
+	end = off + min_u64(len, size - off);
+	while (off + done < end) {
+		size_t part;
+		int r = read_run(inode, buf + done, off + done, end, &part);
+
+		if (r < 0)
+			return r;
+		done += part;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off)
+{
+	ssize_t r;
+
+	if (!inode_is_reg(inode))
+		return inode_is_dir(inode) ? -EISDIR : -EINVAL;
+	if (inode->flags & EXT4_INLINE_DATA_FL)
+		return -EOPNOTSUPP;
+	if (len > SSIZE_MAX)
+		return -EINVAL;
+	pthread_rwlock_rdlock(&inode->io_lock);
+	r = read_locked(inode, buf, len, off);
+	pthread_rwlock_unlock(&inode->io_lock);
+	return r;
+}
+
+/* ---- holes --------------------------------------------------------------------------------- */
+
+static int seek_locked(struct e4_inode *inode, uint64_t off, bool data, uint64_t *ret_off)
+{
+	struct e4_fs *fs = inode->fs;
+	uint64_t size = file_size(inode);
+
+	if (off >= size)
+		return -ENXIO;
+	while (off < size) {
+		struct extent_run run;
+		int r = file_map(inode, off >> fs->block_bits, &run);
+
+		if (r < 0)
+			return r;
+		if ((run.pblk && !run.unwritten) == data) {
+			*ret_off = off;
+			return 0;
+		}
+		off = fs_blocks_to_bytes(fs, (uint64_t)run.lblk + run.count);
+	}
+	if (data)
+		return -ENXIO;
+	*ret_off = size;
+	return 0;
+}
+
+int e4_seek(struct e4_inode *inode, uint64_t off, int whence, uint64_t *ret_off)
+{
+	int r;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	if (!inode_is_reg(inode))
+		return -EINVAL;
+	if (inode->flags & EXT4_INLINE_DATA_FL)
+		return -EOPNOTSUPP;
+	pthread_rwlock_rdlock(&inode->io_lock);
+	r = seek_locked(inode, off, whence == SEEK_DATA, ret_off);
+	pthread_rwlock_unlock(&inode->io_lock);
+	return r;
+}
+
+/* ---- on the medium ------------------------------------------------------------------------- */
+
+int e4_fsync(struct e4_inode *inode, bool datasync)
+{
+	struct e4_fs *fs = inode->fs;
+	uint64_t txn;
+	int error = fs->error;
+
+	if (error)
+		return error;
+	if (fs->read_only)
+		return 0;
+	pthread_rwlock_rdlock(&inode->lock);
+	txn = datasync ? inode->datasync_txn : inode->sync_txn;
+	pthread_rwlock_unlock(&inode->lock);
+	return txn_commit(fs, txn);
+}
+
+/* ---- blocks -------------------------------------------------------------------------------- */
+
+/* A run of unwritten blocks into the hole that begins at hole->lblk, at most `wanted`. */
+static int fill_hole(struct handle *h, struct e4_inode *inode, const struct extent_run *hole,
+	uint64_t wanted, struct extent_run *ret_run)
+{
+	struct balloc_request request = {
+		.goal = extent_goal(inode, hole->lblk),
+		.ino = inode->ino,
+		.wanted = (uint32_t)min_u64(min_u64(wanted, hole->count), EXTENT_RUN_MAX),
+	};
+	struct extent_run run = {.lblk = hole->lblk, .unwritten = true};
+	int undo, r;
+
+	r = inode_reserve(h, inode);
+	if (r == 0)
+		r = balloc_alloc(h, &request, &run.pblk, &run.count);
+	if (r < 0)
+		return r;
+	r = extent_insert(h, inode, &run);
+	if (r < 0) {
+		undo = balloc_free(h, run.pblk, run.count, false);
+		return undo < 0 ? undo : r;
+	}
+	*ret_run = run;
+	return inode_store(h, inode, true);
+}
+
+static int allocate_once(struct e4_inode *inode, uint32_t lblk, uint64_t count,
+	struct extent_run *ret_run)
+{
+	struct extent_run run;
+	struct handle h;
+	unsigned credits;
+	int r;
+
+	pthread_rwlock_rdlock(&inode->lock);
+	credits = extent_credits(inode) + BALLOC_CREDITS + INODE_CREDITS;
+	pthread_rwlock_unlock(&inode->lock);
+	r = handle_begin(inode->fs, credits, &h);
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&inode->lock);
+	/* Another writer may have filled it since the caller looked. */
+	r = extent_map(inode, lblk, &run);
+	if (r == 0 && !run.pblk)
+		r = fill_hole(&h, inode, &run, count, &run);
+	pthread_rwlock_unlock(&inode->lock);
+	handle_end(&h);
+	if (r == 0)
+		*ret_run = run;
+	return r;
+}
+
+int file_allocate(struct e4_inode *inode, uint32_t lblk, uint64_t count,
+	struct extent_run *ret_run)
+{
+	int r = allocate_once(inode, lblk, count, ret_run);
+
+	if (r != -ENOSPC)
+		return r;
+	/* Blocks that have been freed come back with the commit. */
+	r = txn_commit(inode->fs, txn_running_id(inode->fs));
+	return r < 0 ? r : allocate_once(inode, lblk, count, ret_run);
+}

@@ -10,4 +10,20 @@ int file_free_all(struct e4_inode *inode) MUST_CHECK;
 /* Truncates or extends to size; io_lock not held. */
 int file_set_size(struct e4_inode *inode, uint64_t size) MUST_CHECK;
 
+/* extent_map() under inode->lock, for callers that hold only io_lock. */
+int file_map(struct e4_inode *inode, uint64_t lblk, struct extent_run *ret_run) MUST_CHECK;
+uint64_t file_size(struct e4_inode *inode);
+/* 0 when data may be written to inode: a regular file with extents on a writable volume. */
+int file_check_writable(struct e4_inode *inode) MUST_CHECK;
+/* Zeroes on the drive [from, end of its block), up to `to`, where that block is written: bytes
+ * that become part of the file without anybody having written them. io_lock held exclusively. */
+int file_zero_tail(struct e4_inode *inode, uint64_t from, uint64_t to) MUST_CHECK;
+/*
+ * Unwritten blocks for the beginning of [lblk, lblk + count), at most up to the next run that is
+ * mapped already; *ret_run is what lies at lblk afterwards. Waits for freed blocks to become
+ * available before it says -ENOSPC. io_lock held, no handle.
+ */
+int file_allocate(struct e4_inode *inode, uint32_t lblk, uint64_t count,
+	struct extent_run *ret_run) MUST_CHECK;
+
 #endif

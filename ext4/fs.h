@@ -15,8 +15,8 @@
  *	8. cache, inode-table, super block locks	leaves; nothing is taken or read below them
  *
  * A thread that holds a handle must not begin another handle (handles do not nest; pass `h` down),
- * take 1-3, drop the last reference of an inode (e4_iput may start a transaction), or sleep for
- * file data I/O. Metadata reads through the cache are fine.
+ * take 1-3, get an inode (e4_iget may wait for one that is being freed), drop the last reference of
+ * one (e4_iput may start a transaction), or sleep for file data I/O. Metadata reads through the cache are fine.
  */
 #ifndef EXT4_FS_H
 #define EXT4_FS_H

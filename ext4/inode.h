@@ -57,6 +57,8 @@ int inode_new(struct handle *h, uint32_t ino, const struct e4_create *what, uint
 /* Writes the fields into the inode-table block under h (checksum included), sets sync_txn and,
  * with data_changed, datasync_txn. inode->lock held for writing. */
 int inode_store(struct handle *h, struct e4_inode *inode, bool data_changed) MUST_CHECK;
+/* Reads what inode_store() needs, so that it cannot fail any more under h. */
+int inode_reserve(struct handle *h, struct e4_inode *inode) MUST_CHECK;
 struct timespec inode_now(void);
 
 /* Adds to nlink the way the kernel does for directories with dir_nlink (65000 -> 1). */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Inodes as they lie in the inode table: 128 bytes, and in larger records the fields up to
+ * extra_isize. Behind those live extended attributes, which nothing here touches.
+ */
+#ifndef EXT4_INODE_DISK_H
+#define EXT4_INODE_DISK_H
+
+#include "ext4/inode.h"
+
+/* Fills the fields of inode (fs and ino set) from the drive. -ENOENT: not in use; -EUCLEAN. */
+int inode_disk_load(struct e4_inode *inode) MUST_CHECK;
+/* Zeroes the whole record first: for an inode number just allocated. */
+int inode_disk_clear(struct handle *h, struct e4_inode *inode) MUST_CHECK;
+/* Stores inode with a deletion time. */
+int inode_disk_delete(struct handle *h, struct e4_inode *inode) MUST_CHECK;
+/* What a time becomes when it has been stored and read again. */
+struct timespec inode_disk_time(const struct e4_inode *inode, struct timespec time);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ext4/inode-evict.h"
+
+#include "ext4/balloc.h"
+#include "ext4/file.h"
+#include "ext4/ialloc.h"
+#include "ext4/inode-disk.h"
+#include "ext4/xattr-block.h"
+
+static int release_number(struct handle *h, struct e4_inode *inode)
+{
+	bool directory = inode_is_dir(inode);
+	int r = inode_disk_delete(h, inode);
+
+	return r < 0 ? r : ialloc_free(h, inode->ino, directory);
+}
+
+static int release(struct e4_inode *inode)
+{
+	struct handle h;
+	int r = handle_begin(inode->fs,
+		INODE_CREDITS + XATTR_BLOCK_RELEASE_CREDITS + IALLOC_CREDITS, &h);
+
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&inode->lock);
+	r = xattr_block_release(&h, inode);
+	if (r == 0)
+		r = release_number(&h, inode);
+	pthread_rwlock_unlock(&inode->lock);
+	handle_end(&h);
+	return r;
+}
+
+void inode_evict(struct e4_inode *inode)
+{
+	if (fs_check_writable(inode->fs) < 0)
+		return;
+	if (file_free_all(inode) < 0)
+		return;
+	/* A failure here has been reported where it happened, and made the volume read-only. */
+	(void)!release(inode);
+}
