@@ -13,7 +13,7 @@
 
 #include <errno.h>
 #include <ext2fs/ext2fs.h>
-#include <gcrypt.h>
+#include <uuid/uuid.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,12 +144,8 @@ static int check_params(const struct mkfs *m, struct diag *diag)
 /* Identity: random UUID and hash seed, the hash that kernels of this machine's kind use. */
 static void fill_identity(struct ext2_super_block *super, const char *label)
 {
-	uint8_t *uuid = super->s_uuid;
-
-	gcry_create_nonce(uuid, sizeof(super->s_uuid));
-	uuid[6] = (uuid[6] & 0x0f) | 0x40; /* RFC 4122 version 4 */
-	uuid[8] = (uuid[8] & 0x3f) | 0x80;
-	gcry_create_nonce(super->s_hash_seed, sizeof(super->s_hash_seed));
+	uuid_generate_random(super->s_uuid);
+	uuid_generate_random((unsigned char *)super->s_hash_seed);
 	super->s_def_hash_version = EXT2_HASH_HALF_MD4;
 	super->s_flags = (char)255 < 0 ? EXT2_FLAGS_SIGNED_HASH : EXT2_FLAGS_UNSIGNED_HASH;
 	super->s_max_mnt_count = -1;
