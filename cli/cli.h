@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What all sub-commands share: the table, messages, passphrases. One file per sub-command. */
+/* What all sub-commands share: the table, options, messages, passphrases. One file per sub-command. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,10 +34,28 @@ void cli_warn(const char *subject, const char *fmt, ...) PRINTF(2, 3);
 /* `--help`: prints usage to stdout, returns EXIT_DONE. */
 int cli_help(const struct command *command);
 
+/*
+ * getopt_long() for all commands: options before or after operands, "--" ends them, `long_options`
+ * end with a zeroed entry and have no short forms. Returns the option's val, -1 at the end (operands
+ * are argv[optind...]), or '?' when a message was printed and the command returns EXIT_USAGE.
+ */
+int cli_getopt(const struct command *command, int argc, char **argv,
+	const struct option *long_options);
+/* Checks the number of operands left: false when a message was printed. */
+bool cli_operands(const struct command *command, int argc, char **argv, int min, int max);
+
 /* "64G", "512MiB", "1T" (powers of 1024), plain bytes; -EINVAL. */
 int cli_parse_size(const char *text, uint64_t *ret_bytes) MUST_CHECK;
+/* A decimal number from min to max; -EINVAL. */
+int cli_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_number) MUST_CHECK;
+enum { CLI_SIZE_TEXT = 48 };
+/* "14.9 GiB" in the user's language, into buf, which it returns. */
+const char *cli_format_size(char buf[CLI_SIZE_TEXT], uint64_t bytes);
+
 /* Asks on the terminal; false when the answer is not yes or there is no terminal. */
 bool cli_confirm(const char *fmt, ...) PRINTF(1, 2);
+/* Whether somebody can be asked at all. */
+bool cli_can_ask(void);
 
 struct cli_passphrase_source {
 	const char *passphrase_file; /* --passphrase-file; "-": standard input; one line */

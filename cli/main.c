@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sealdrive: the table of sub-commands, and what happens before and after one of them runs. */
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "kernel-shim/harden.h"
+
+/* In the order of the help. */
+static const struct command *const commands[] = {
+	NULL,
+};
+
+static const struct command *command_find(const char *name)
+{
+	const struct command *const *command = commands;
+
+	while (*command && strcmp((*command)->name, name) != 0)
+		command++;
+	return *command;
+}
+
+static int print_help(void)
+{
+	printf(_("Usage: sealdrive COMMAND [OPTION]... [OPERAND]...\n"));
+	printf(_("Encrypted drives that anyone can open.\n"));
+	printf(_("\nCommands:\n"));
+	for (const struct command *const *command = commands; *command; command++)
+		printf("  %-10s %s\n", (*command)->name, _((*command)->summary));
+	printf(_("\n"
+		 "Options:\n"
+		 "  --help     show this help; 'sealdrive COMMAND --help' explains a command\n"
+		 "  --version  show the version\n"));
+	return EXIT_DONE;
+}
+
+static int print_version(void)
+{
+	printf("sealdrive %s\n", VERSION);
+	return EXIT_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2)
+		return cli_usage(NULL, _("a command is missing"));
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return print_help();
+	if (strcmp(argv[1], "--version") == 0)
+		return print_version();
+	command = command_find(argv[1]);
+	if (!command)
+		return cli_usage(NULL, argv[1][0] == '-' ? _("unknown option '%s'")
+							 : _("unknown command '%s'"), argv[1]);
+	return command->run(argc - 1, argv + 1);
+}
+
+/* What was printed counts as done only when it has reached its file or pipe. */
+static int finish_output(int status)
+{
+	bool failed = ferror(stdout);
+
+	errno = 0;
+	failed |= fclose(stdout) != 0;
+	if (!failed || errno == EPIPE)
+		return status;
+	cli_fail(_("standard output"), errno ? -errno : -EIO, NULL);
+	return status == EXIT_DONE ? EXIT_FAILED : status;
+}
+
+int main(int argc, char **argv)
+{
+	harden_process();
+	setlocale(LC_ALL, "");
+	bindtextdomain("sealdrive", LOCALEDIR);
+	textdomain("sealdrive");
+	return finish_output(run(argc, argv));
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the program says on stderr: one form for all. Names come from the command line or a drive
+ * and are made safe for the terminal first.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+
+static void put_subject(const char *subject)
+{
+	CLEANUP_FREE char *safe = NULL;
+
+	if (subject && text_sanitize(subject, strlen(subject), &safe) == 0)
+		fprintf(stderr, "%s: ", safe);
+}
+
+int cli_fail(const char *subject, int err, const struct diag *diag)
+{
+	const char *remedy = error_remedy(err);
+	CLEANUP_FREE char *detail = NULL;
+
+	fflush(stdout);
+	fputs("sealdrive: ", stderr);
+	put_subject(subject);
+	fputs(error_text(err), stderr);
+	if (diag && diag->detail[0] &&
+		text_sanitize(diag->detail, strlen(diag->detail), &detail) == 0)
+		fprintf(stderr, ": %s", detail);
+	fputs(".\n", stderr);
+	if (remedy)
+		fprintf(stderr, "  %s\n", remedy);
+	return error_exit_status(err);
+}
+
+static void put_formatted(const char *fmt, va_list args)
+{
+	CLEANUP_FREE char *text = NULL;
+	CLEANUP_FREE char *safe = NULL;
+
+	if (vasprintf(&text, fmt, args) < 0) {
+		text = NULL;
+		return;
+	}
+	if (text_sanitize(text, strlen(text), &safe) == 0)
+		fputs(safe, stderr);
+}
+
+int cli_usage(const struct command *command, const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("sealdrive: ", stderr);
+	if (command)
+		fprintf(stderr, "%s: ", command->name);
+	va_start(args, fmt);
+	put_formatted(fmt, args);
+	va_end(args);
+	if (command)
+		fprintf(stderr, _(".\n  'sealdrive %s --help' shows how it is used.\n"),
+			command->name);
+	else
+		fputs(_(".\n  'sealdrive --help' shows the commands.\n"), stderr);
+	return EXIT_USAGE;
+}
+
+void cli_warn(const char *subject, const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs(_("sealdrive: warning: "), stderr);
+	put_subject(subject);
+	va_start(args, fmt);
+	put_formatted(fmt, args);
+	va_end(args);
+	fputs(".\n", stderr);
+}
+
+int cli_help(const struct command *command)
+{
+	printf(_("Usage: sealdrive %s [OPTION]... %s\n"), command->name, _(command->operands));
+	printf("%s\n\n%s", _(command->summary), _(command->options));
+	return EXIT_DONE;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The command line: options, operands, numbers and sizes. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "cli/cli.h"
+
+/* getopt says only '?' for all that is wrong; the word it stopped at tells the rest. */
+static void explain_bad_option(const struct command *command, const char *word,
+	const struct option *long_options)
+{
+	size_t len = strcspn(word, "=");
+	int matches = 0;
+
+	if (strncmp(word, "--", 2) != 0) {
+		cli_usage(command, _("unknown option '%s'"), word);
+		return;
+	}
+	for (const struct option *o = long_options; o->name; o++) {
+		if (strncmp(o->name, word + 2, len - 2) != 0)
+			continue;
+		matches++;
+		if (o->has_arg == no_argument && word[len] == '=' && matches == 1) {
+			cli_usage(command, _("option '--%s' takes no value"), o->name);
+			return;
+		}
+	}
+	if (matches > 1)
+		cli_usage(command, _("option '%.*s' is ambiguous"), (int)len, word);
+	else
+		cli_usage(command, _("unknown option '%.*s'"), (int)len, word);
+}
+
+int cli_getopt(const struct command *command, int argc, char **argv,
+	const struct option *long_options)
+{
+	int c;
+
+	opterr = 0;
+	c = getopt_long(argc, argv, ":", long_options, NULL);
+	if (c == ':') {
+		cli_usage(command, _("option '%s' needs a value"), argv[optind - 1]);
+		return '?';
+	}
+	if (c == '?')
+		/* with a cluster like -xy optind has not moved on yet */
+		explain_bad_option(command,
+			optopt && optind < argc && argv[optind][0] == '-' && argv[optind][1] != '-'
+				? argv[optind] : argv[optind - 1], long_options);
+	return c;
+}
+
+bool cli_operands(const struct command *command, int argc, char **argv, int min, int max)
+{
+	if (argc - optind < min) {
+		cli_usage(command, _("an operand is missing: %s"), _(command->operands));
+		return false;
+	}
+	if (argc - optind > max) {
+		cli_usage(command, _("unexpected operand '%s'"), argv[optind + max]);
+		return false;
+	}
+	for (int i = optind; i < argc; i++)
+		if (argv[i][0] == '\0') {
+			cli_usage(command, _("an operand is empty"));
+			return false;
+		}
+	return true;
+}
+
+static int parse_digits(const char **text, uint64_t *ret_number)
+{
+	uint64_t v = 0;
+
+	if (**text < '0' || **text > '9')
+		return -EINVAL;
+	for (; **text >= '0' && **text <= '9'; ++*text)
+		if (!mul_u64(v, 10, &v) || !add_u64(v, **text - '0', &v))
+			return -EINVAL;
+	*ret_number = v;
+	return 0;
+}
+
+int cli_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_number)
+{
+	uint64_t v;
+
+	if (parse_digits(&text, &v) < 0 || *text || v < min || v > max)
+		return -EINVAL;
+	*ret_number = v;
+	return 0;
+}
+
+int cli_parse_size(const char *text, uint64_t *ret_bytes)
+{
+	static const char units[] = "kmgtpe";
+	uint64_t v;
+	unsigned shift = 0;
+
+	if (parse_digits(&text, &v) < 0)
+		return -EINVAL;
+	if (*text) {
+		const char *unit = strchr(units, *text | 0x20);
+
+		if (unit) {
+			shift = 10 * (unit - units + 1);
+			text++;
+			if (*text && strcasecmp(text, "b") != 0 && strcasecmp(text, "ib") != 0)
+				return -EINVAL;
+		} else if (strcasecmp(text, "b") != 0) {
+			return -EINVAL;
+		}
+	}
+	return mul_u64(v, 1ULL << shift, ret_bytes) ? 0 : -EINVAL;
+}
+
+const char *cli_format_size(char buf[CLI_SIZE_TEXT], uint64_t bytes)
+{
+	static const char *const units[] = {
+		N_("bytes"), "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	unsigned unit = 0;
+	double v = bytes;
+
+	for (; v >= 1024 && unit + 1 < ARRAY_SIZE(units); unit++)
+		v /= 1024;
+	snprintf(buf, CLI_SIZE_TEXT, unit == 0 || v == (uint64_t)v ? "%.0f %s" : "%.1f %s", v,
+		unit == 0 ? _(units[0]) : units[unit]);
+	return buf;
+}

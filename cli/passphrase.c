@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where a passphrase comes from: the terminal, a line of a file, or a binary key file. Bytes go
+ * from read() straight into a struct secret.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/terminal.h"
+#include "keymgr/luks2.h"
+
+static int check_length(int r, size_t len, struct diag *diag)
+{
+	if (r == -E2BIG)
+		return diag_set(diag, -SDE_USAGE, _("the passphrase is longer than %d bytes"),
+			LUKS2_PASSPHRASE_MAX);
+	if (r == 0 && len == 0)
+		return diag_set(diag, -SDE_USAGE, _("the passphrase is empty"));
+	return r;
+}
+
+static int ask_secret(int fd, const char *prompt, struct secret **ret_secret, struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *secret = NULL;
+	size_t len = 0;
+	int r;
+
+	r = secret_new(LUKS2_PASSPHRASE_MAX, &secret);
+	if (r < 0)
+		return r;
+	r = terminal_ask(fd, prompt, false, secret_data(secret), LUKS2_PASSPHRASE_MAX, &len);
+	r = check_length(r, len, diag);
+	if (r < 0)
+		return r;
+	secret_truncate(secret, len);
+	*ret_secret = take_ptr(secret);
+	return 0;
+}
+
+static int ask_on_terminal(const char *subject, bool confirm, struct secret **ret_passphrase,
+	struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *first = NULL;
+	CLEANUP_SECRET struct secret *second = NULL;
+	CLEANUP_FREE char *safe = NULL;
+	CLEANUP_FREE char *prompt = NULL;
+	CLEANUP_FD int fd = -1;
+	int r;
+
+	r = terminal_open(&fd);
+	if (r < 0)
+		return r;
+	r = text_sanitize(subject, strlen(subject), &safe);
+	if (r < 0)
+		return r;
+	if (asprintf(&prompt, confirm ? _("New passphrase for %s: ") : _("Passphrase for %s: "),
+		    safe) < 0) {
+		prompt = NULL;
+		return -ENOMEM;
+	}
+	r = ask_secret(fd, prompt, &first, diag);
+	if (r == 0 && confirm)
+		r = ask_secret(fd, _("The same passphrase again: "), &second, diag);
+	if (r < 0)
+		return r;
+	if (confirm && !secret_equal(first, second))
+		return -SDE_MISMATCH;
+	*ret_passphrase = take_ptr(first);
+	return 0;
+}
+
+/* Reads until cap bytes, the end, or (when line) a newline, which is not counted. A line is read
+ * byte by byte, because what follows it on standard input is not ours. */
+static int read_fully(int fd, uint8_t *buf, size_t cap, bool line, size_t *ret_len)
+{
+	size_t len = 0;
+
+	while (len < cap) {
+		ssize_t n = read(fd, buf + len, line ? 1 : cap - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		if (line && buf[len] == '\n')
+			break;
+		len += n;
+	}
+	*ret_len = len;
+	return 0;
+}
+
+static int read_line(int fd, struct secret **ret_passphrase, struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *secret = NULL;
+	size_t len = 0;
+	int r;
+
+	r = secret_new(LUKS2_PASSPHRASE_MAX + 1, &secret);
+	if (r < 0)
+		return r;
+	r = read_fully(fd, secret_data(secret), LUKS2_PASSPHRASE_MAX + 1, true, &len);
+	r = check_length(r == 0 && len > LUKS2_PASSPHRASE_MAX ? -E2BIG : r, len, diag);
+	if (r < 0)
+		return r;
+	secret_truncate(secret, len);
+	*ret_passphrase = take_ptr(secret);
+	return 0;
+}
+
+static int read_key(int fd, size_t expected, struct secret **ret_passphrase, struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *secret = NULL;
+	size_t cap = min_u64(expected, LUKS2_KEYFILE_MAX) + 1;
+	size_t len = 0;
+	int r;
+
+	r = secret_new(cap, &secret);
+	if (r < 0)
+		return r;
+	r = read_fully(fd, secret_data(secret), cap, false, &len);
+	if (r < 0)
+		return r;
+	if (len == 0)
+		return diag_set(diag, -SDE_USAGE, _("the key file is empty"));
+	if (len > LUKS2_KEYFILE_MAX)
+		return diag_set(diag, -SDE_USAGE, _("the key file is larger than 8 MiB"));
+	if (len == cap)
+		return diag_set(diag, -EAGAIN, _("the key file has grown while it was read"));
+	secret_truncate(secret, len);
+	*ret_passphrase = take_ptr(secret);
+	return 0;
+}
+
+static int open_file(const char *path, int *ret_fd, struct stat *ret_stat, struct diag *diag)
+{
+	CLEANUP_FD int fd = -1;
+
+	fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+				    : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || fstat(fd, ret_stat) < 0)
+		return diag_set(diag, -errno, _("the file '%s' cannot be read"), path);
+	if (S_ISDIR(ret_stat->st_mode))
+		return diag_set(diag, -EISDIR, _("'%s' is a folder"), path);
+	if (S_ISREG(ret_stat->st_mode) && (ret_stat->st_mode & (S_IRGRP | S_IROTH)))
+		cli_warn(path, _("other users may read this file; 'chmod 600' keeps them out"));
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+static int read_from_file(const struct cli_passphrase_source *source,
+	struct secret **ret_passphrase, struct diag *diag)
+{
+	CLEANUP_FD int fd = -1;
+	struct stat st;
+	int r;
+
+	r = open_file(source->key_file ? source->key_file : source->passphrase_file, &fd, &st, diag);
+	if (r < 0)
+		return r;
+	if (source->key_file)
+		return read_key(fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : LUKS2_KEYFILE_MAX,
+			ret_passphrase, diag);
+	if (isatty(fd))
+		return ask_secret(fd, _("Passphrase: "), ret_passphrase, diag);
+	return read_line(fd, ret_passphrase, diag);
+}
+
+int cli_read_passphrase(const struct cli_passphrase_source *source, const char *prompt_subject,
+	bool confirm, struct secret **ret_passphrase, struct diag *diag)
+{
+	if (source->passphrase_file && source->key_file)
+		return diag_set(diag, -SDE_USAGE,
+			_("--passphrase-file and --key-file exclude each other"));
+	if (source->passphrase_file || source->key_file)
+		return read_from_file(source, ret_passphrase, diag);
+	return ask_on_terminal(prompt_subject, confirm, ret_passphrase, diag);
+}
+
+bool cli_can_ask(void)
+{
+	CLEANUP_FD int fd = -1;
+
+	return terminal_open(&fd) == 0;
+}
+
+/* Whether answer is one of the words of list, which are separated by '/'. */
+static bool one_of(const char *answer, const char *list)
+{
+	wchar_t typed[32], word[32];
+	size_t len;
+
+	if (mbstowcs(typed, answer, ARRAY_SIZE(typed)) >= ARRAY_SIZE(typed))
+		return false;
+	for (; *list; list += len + (list[len] == '/')) {
+		char copy[32] = "";
+
+		len = strcspn(list, "/");
+		if (len >= sizeof(copy))
+			continue;
+		memcpy(copy, list, len);
+		if (mbstowcs(word, copy, ARRAY_SIZE(word)) < ARRAY_SIZE(word) &&
+			wcscasecmp(typed, word) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool cli_confirm(const char *fmt, ...)
+{
+	CLEANUP_FREE char *question = NULL;
+	CLEANUP_FREE char *safe = NULL;
+	CLEANUP_FREE char *prompt = NULL;
+	CLEANUP_FD int fd = -1;
+	char answer[32] = "";
+	size_t len = 0;
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vasprintf(&question, fmt, args);
+	va_end(args);
+	if (n < 0) {
+		question = NULL;
+		return false;
+	}
+	if (text_sanitize(question, n, &safe) < 0 || terminal_open(&fd) < 0)
+		return false;
+	if (asprintf(&prompt, _("%s Type 'yes' to go on: "), safe) < 0) {
+		prompt = NULL;
+		return false;
+	}
+	fflush(stdout);
+	if (terminal_ask(fd, prompt, true, answer, sizeof(answer) - 1, &len) < 0)
+		return false;
+	answer[len] = '\0';
+	/* Translators: the words that mean yes, separated by '/'; 'yes' is always taken, too. */
+	return one_of(answer, "yes") || one_of(answer, _("yes/y"));
+}
