@@ -32,12 +32,14 @@ int cryptdev_check_cipher(const char *cipher, size_t key_bytes, struct diag *dia
 /*
  * Stacks the device on lower, which it then owns and closes (on failure it is left to the caller).
  * The key may be freed right after; only libgcrypt's handles hold it (secure memory), and they
- * are wiped at close. -SDE_CIPHER, -SDE_WEAK_KEY (XTS halves equal), -EINVAL, -ENOMEM, -SDE_CRYPTO.
+ * are wiped at close. Its block_bytes is sector_bytes. Locks on memory do not survive a fork: open
+ * the device in the process that uses it. -SDE_CIPHER, -SDE_WEAK_KEY (XTS halves equal), -EINVAL, -ENOMEM, -SDE_CRYPTO.
  */
 int cryptdev_open(struct blkdev *lower, const struct cryptdev_params *params,
 	const struct secret *key, struct blkdev **ret_dev, struct diag *diag) MUST_CHECK;
 
-/* Initialises libgcrypt (secure memory, version check); safe to call again and from any thread. */
+/* Initialises libgcrypt (secure memory, version check); safe to call again and from any thread.
+ * A process that uses libgcrypt after a fork calls it again, which locks the memory anew. */
 int crypto_init(void) MUST_CHECK;
 
 #endif

@@ -233,7 +233,7 @@ static int on_full_tmpfs(void)
 	char path[128];
 
 	if (unshare(CLONE_NEWNS | (getuid() ? CLONE_NEWUSER : 0)) < 0 ||
-		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
 		mount("none", dir, "tmpfs", 0, "size=64k,mode=777") < 0)
 		return 77;
 	snprintf(path, sizeof(path), "%s/container", dir);
