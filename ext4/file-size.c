@@ -97,8 +97,9 @@ static int set_size_locked(struct e4_inode *inode, uint64_t size)
 
 	if (size <= old)
 		return shrink(inode, size);
-	if (!(inode->flags & EXT4_EXTENTS_FL))
-		return -EOPNOTSUPP;
+	r = file_check_writable(inode);
+	if (r < 0)
+		return r;
 	if (size > inode_max_bytes(inode->fs))
 		return -EFBIG;
 	r = file_zero_tail(inode, old, size);
@@ -109,7 +110,7 @@ int file_set_size(struct e4_inode *inode, uint64_t size)
 {
 	int r;
 
-	if (inode->flags & EXT4_INLINE_DATA_FL)
+	if (file_is_inline(inode))
 		return -EOPNOTSUPP;
 	pthread_rwlock_wrlock(&inode->io_lock);
 	r = set_size_locked(inode, size);

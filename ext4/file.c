@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "ext4/balloc.h"
+#include "ext4/inline.h"
 
 int file_map(struct e4_inode *inode, uint64_t lblk, struct extent_run *ret_run)
 {
@@ -40,6 +41,16 @@ uint64_t file_size(struct e4_inode *inode)
 	size = inode->size;
 	pthread_rwlock_unlock(&inode->lock);
 	return size;
+}
+
+bool file_is_inline(struct e4_inode *inode)
+{
+	uint32_t flags;
+
+	pthread_rwlock_rdlock(&inode->lock);
+	flags = inode->flags;
+	pthread_rwlock_unlock(&inode->lock);
+	return flags & EXT4_INLINE_DATA_FL;
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -69,6 +80,31 @@ static int read_run(struct e4_inode *inode, uint8_t *buf, uint64_t off, uint64_t
 	return 0;
 }
 
+/* A file that lives in its inode. */
+static ssize_t read_inline(struct e4_inode *inode, uint8_t *buf, size_t len, uint64_t off)
+{
+	uint8_t data[INLINE_MAX] = {0};
+	uint64_t size;
+	size_t have;
+	int r;
+
+	pthread_rwlock_rdlock(&inode->lock);
+	size = inode->size;
+	r = inline_get(inode, data, sizeof(data), &have);
+	pthread_rwlock_unlock(&inode->lock);
+	if (r < 0)
+		return r;
+	if (size > sizeof(data))
+		return fs_damaged(inode->fs, "inode %u: inline file too large", inode->ino);
+	if (off >= size)
+		return 0;
+	if (have < size)
+		memset(data + have, 0, size - have);
+	len = (size_t)min_u64(len, size - off);
+	memcpy(buf, data + off, len);
+	return (ssize_t)len;
+}
+
 static ssize_t read_locked(struct e4_inode *inode, uint8_t *buf, size_t len, uint64_t off)
 {
 	uint64_t size = file_size(inode), end;
@@ -94,10 +130,10 @@ ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off)
 
 	if (!inode_is_reg(inode))
 		return inode_is_dir(inode) ? -EISDIR : -EINVAL;
-	if (inode->flags & EXT4_INLINE_DATA_FL)
-		return -EOPNOTSUPP;
 	if (len > SSIZE_MAX)
 		return -EINVAL;
+	if (file_is_inline(inode))
+		return read_inline(inode, buf, len, off);
 	pthread_rwlock_rdlock(&inode->io_lock);
 	r = read_locked(inode, buf, len, off);
 	pthread_rwlock_unlock(&inode->io_lock);
@@ -113,6 +149,10 @@ static int seek_locked(struct e4_inode *inode, uint64_t off, bool data, uint64_t
 
 	if (off >= size)
 		return -ENXIO;
+	if (file_is_inline(inode)) {
+		*ret_off = data ? off : size;
+		return 0;
+	}
 	while (off < size) {
 		struct extent_run run;
 		int r = file_map(inode, off >> fs->block_bits, &run);
@@ -139,8 +179,6 @@ int e4_seek(struct e4_inode *inode, uint64_t off, int whence, uint64_t *ret_off)
 		return -EINVAL;
 	if (!inode_is_reg(inode))
 		return -EINVAL;
-	if (inode->flags & EXT4_INLINE_DATA_FL)
-		return -EOPNOTSUPP;
 	pthread_rwlock_rdlock(&inode->io_lock);
 	r = seek_locked(inode, off, whence == SEEK_DATA, ret_off);
 	pthread_rwlock_unlock(&inode->io_lock);

@@ -13,6 +13,7 @@ int file_set_size(struct e4_inode *inode, uint64_t size) MUST_CHECK;
 /* extent_map() under inode->lock, for callers that hold only io_lock. */
 int file_map(struct e4_inode *inode, uint64_t lblk, struct extent_run *ret_run) MUST_CHECK;
 uint64_t file_size(struct e4_inode *inode);
+bool file_is_inline(struct e4_inode *inode);
 /* 0 when data may be written to inode: a regular file with extents on a writable volume. */
 int file_check_writable(struct e4_inode *inode) MUST_CHECK;
 /* Zeroes on the drive [from, end of its block), up to `to`, where that block is written: bytes

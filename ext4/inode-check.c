@@ -18,7 +18,7 @@ uint64_t inode_max_bytes(const struct e4_fs *fs)
 
 static bool mode_known(const struct e4_inode *inode)
 {
-	switch (inode->mode & S_IFMT) {
+	switch (inode->type) {
 	case S_IFREG:
 	case S_IFDIR:
 	case S_IFLNK:

@@ -192,6 +192,7 @@ static void decode(struct e4_inode *inode, const struct ext2_inode_large *disk)
 	uint64_t size_high = le32toh(disk->i_size_high);
 
 	inode->mode = le16toh(disk->i_mode);
+	inode->type = inode->mode & S_IFMT;
 	inode->uid = le16toh(disk->i_uid) | (uint32_t)le16toh(disk->i_uid_high) << 16;
 	inode->gid = le16toh(disk->i_gid) | (uint32_t)le16toh(disk->i_gid_high) << 16;
 	inode->nlink = le16toh(disk->i_links_count);

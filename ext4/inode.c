@@ -316,6 +316,7 @@ static void fields_init(struct e4_inode *inode, const struct e4_create *what,
 	struct e4_fs *fs = inode->fs;
 
 	inode->mode = (uint16_t)what->mode;
+	inode->type = inode->mode & S_IFMT;
 	inode->uid = what->uid;
 	inode->gid = what->gid;
 	inode->flags = flags_inherit(what->mode, parent_flags);

@@ -16,6 +16,7 @@
 struct e4_inode {
 	struct e4_fs *fs;
 	uint32_t ino;
+	uint16_t type; /* S_IFMT bits of mode; never changes */
 
 	pthread_rwlock_t dir_lock; /* directories: entries. Readers look up and list. */
 	pthread_rwlock_t io_lock;  /* files: shared while data moves, exclusive to take blocks away
@@ -67,17 +68,17 @@ void inode_dec_nlink(struct e4_inode *inode);
 
 static inline bool inode_is_dir(const struct e4_inode *inode)
 {
-	return (inode->mode & 0170000) == 0040000;
+	return inode->type == 0040000;
 }
 
 static inline bool inode_is_reg(const struct e4_inode *inode)
 {
-	return (inode->mode & 0170000) == 0100000;
+	return inode->type == 0100000;
 }
 
 static inline bool inode_is_symlink(const struct e4_inode *inode)
 {
-	return (inode->mode & 0170000) == 0120000;
+	return inode->type == 0120000;
 }
 
 #endif

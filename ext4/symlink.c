@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "ext4/inline.h"
+
 static const struct buf_type symlink_block_type = {.name = "symbolic link block"};
 
 int symlink_store(struct handle *h, struct e4_inode *inode, const char *target, size_t len)
@@ -48,13 +50,26 @@ static ssize_t take_target(struct e4_inode *inode, const void *from, char *buf, 
 	return (ssize_t)len;
 }
 
+static ssize_t readlink_inline(struct e4_inode *inode, char *buf, size_t buf_len)
+{
+	uint8_t data[INLINE_MAX];
+	size_t have;
+	int r = inline_get(inode, data, sizeof(data), &have);
+
+	if (r < 0)
+		return r;
+	if (inode->size > have)
+		return fs_damaged(inode->fs, "inode %u: link target too long", inode->ino);
+	return take_target(inode, data, buf, buf_len);
+}
+
 static ssize_t readlink_locked(struct e4_inode *inode, char *buf, size_t buf_len)
 {
 	CLEANUP_BUF struct buf *block = NULL;
 	int r;
 
 	if (inode->flags & EXT4_INLINE_DATA_FL)
-		return -EOPNOTSUPP;
+		return readlink_inline(inode, buf, buf_len);
 	if (!(inode->flags & EXT4_EXTENTS_FL) && inode->size < sizeof(inode->i_block))
 		return take_target(inode, inode->i_block, buf, buf_len);
 	if (inode->size >= inode->fs->block_bytes)
