@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A drive filled to the last block and the last inode, and emptied again.
+. "$(dirname "$0")/lib.sh"
+need_fuse
+need_command cryptsetup e2fsck dumpe2fs
+
+free_counts() {
+	stat -f -c '%f %d' "$T/mnt"
+}
+
+remount() { # WHAT
+	check "unmount, $1" drive_unmount "$T/mnt"
+	check "perfect, $1" judge "$T/a.img"
+	check "mount again, $1" drive_mount "$T/a.img" "$T/mnt"
+}
+
+check "format" new_drive "$T/a.img" 80M
+check "mount" drive_mount "$T/a.img" "$T/mnt"
+before=$(free_counts)
+check "the drive is not tiny" test "${before%% *}" -gt 10000
+
+# One large file: an error must reach somebody, and what was promised must be there.
+dd if=/dev/urandom of="$T/random" bs=1M count=100 status=none
+check_status 1 "more than fits is not swallowed" \
+	dd if="$T/random" of="$T/mnt/large" bs=1M conv=fsync status=none
+check "the error is 'no space'" grep -q 'No space left' "$T/out"
+size=$(stat -c %s "$T/mnt/large")
+check "most of it fits ($size bytes)" test "$size" -gt 40000000
+check_status 1 "nor is one block more" \
+	dd if=/dev/urandom of="$T/mnt/one-more" bs=1M count=8 conv=fsync status=none
+check "what is full can be read" cat "$T/mnt/large"
+remount "full"
+check "the file's bytes are right" cmp -n "$((size - size % 1048576))" "$T/mnt/large" "$T/random"
+check "full drives list" ls -l "$T/mnt"
+check "and delete" rm -f "$T/mnt/large" "$T/mnt/one-more"
+sync -f "$T/mnt"
+is "$(free_counts)" "$before" "all blocks and inodes are back"
+
+# The last inode: small files until it does not go on.
+fill='import os, sys
+os.makedirs(sys.argv[1], exist_ok=True)
+n = 0
+try:
+    while True:
+        with open("%s/f%d" % (sys.argv[1], n), "w") as f:
+            f.write("%d\n" % n)
+        n += 1
+except OSError as e:
+    print(n, e.errno)'
+result=$("$PYTHON" -c "$fill" "$T/mnt/many")
+is "${result#* }" 28 "small files end with ENOSPC"
+check "thousands of them fit (${result% *})" test "${result% *}" -gt 3000
+remount "with small files"
+n=$(find "$T/mnt/many" -type f | wc -l)
+check "they are there after remount ($n)" test "$n" -ge "${result% *}"
+wrong=$("$PYTHON" -c 'import sys
+print(sum(open("%s/f%d" % (sys.argv[1], i)).read() != "%d\n" % i for i in range(int(sys.argv[2]))))' \
+	"$T/mnt/many" "${result% *}")
+is "$wrong" 0 "each holds its number"
+check "all deleted" rm -rf "$T/mnt/many"
+sync -f "$T/mnt"
+is "$(free_counts)" "$before" "again all blocks and inodes are back"
+
+# In the holes that small files leave a large one must still fit.
+"$PYTHON" -c "$fill" "$T/mnt/holes" >"$T/out"
+check "every second file deleted" bash -c 'cd "$1" && rm -f f*[02468]' - "$T/mnt/holes"
+check "a file in the gaps" dd if="$T/random" of="$T/mnt/gaps" bs=1M count=4 conv=fsync status=none
+remount "with gaps"
+check "the file in the gaps is right" cmp -n 4194304 "$T/mnt/gaps" "$T/random"
+check "all deleted at the end" rm -rf "$T/mnt/holes" "$T/mnt/gaps"
+remount "empty"
+is "$(free_counts)" "$before" "free counts as on the first day"
+check "unmount" drive_unmount "$T/mnt"
+done_testing

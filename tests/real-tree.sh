@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The machine's own files: at least 20 000 of them and a gigabyte, copied in with cp and tar,
+# compared by checksum after a remount, changed, deleted; judged after each step.
+# SEALDRIVE_LONG=1 (make check-long) takes everything there is.
+. "$(dirname "$0")/lib.sh"
+need_fuse
+need_command cryptsetup e2fsck dumpe2fs tar
+
+WANT_FILES=20000
+WANT_BYTES=$((1100 << 20))
+[ -n "${SEALDRIVE_LONG:-}" ] && WANT_FILES=1000000000
+
+remount() { # WHAT
+	check "unmount: $1" drive_unmount "$T/mnt"
+	check "perfect: $1" judge "$T/a.img"
+	check "mount: $1" drive_mount "$T/a.img" "$T/mnt"
+}
+
+# /usr/include goes in with cp; a list of files of /usr/share, and of /usr/lib if that is not
+# enough, with tar. Large files first would make the list short: it is taken in folder order.
+cd /usr || exit 99
+find include -type f -printf '%s\n' >"$T/sizes"
+find share lib \( -type f -readable -printf '%s\t%p\n' \) -o \( -type l -printf '0\t%p\n' \) 2>/dev/null |
+	awk -F'\t' -v files="$WANT_FILES" -v bytes="$WANT_BYTES" '
+	FILENAME == ARGV[1] { sum += $1; n++; next }
+	$1 < 200000000 && (n < files || sum < bytes) { sum += $1; n++; print $2 }
+	END { printf "%d %d\n", n, sum >ARGV[1] }' "$T/sizes" - >"$T/list"
+read -r count bytes <"$T/sizes"
+diag "$count files, $((bytes >> 20)) MiB"
+check "there are real files enough here" test "$count" -ge 20000 -a "$bytes" -ge 1073741824
+
+check "format" new_drive "$T/a.img" $(((bytes >> 20) * 5 / 4 + 600))M
+check "mount" drive_mount "$T/a.img" "$T/mnt"
+start=$(date +%s%N)
+check "cp -a /usr/include" cp -a include "$T/mnt/"
+check "tar in, tar out" bash -c 'set -o pipefail
+	tar -c --no-recursion -T "$1" | tar -x -C "$2"' - "$T/list" "$T/mnt"
+sync -f "$T/mnt"
+ms=$((($(date +%s%N) - start) / 1000000))
+diag "copied in $ms ms: $((bytes / 1048576 * 1000 / (ms + 1))) MiB/s, $((count * 1000 / (ms + 1))) files/s"
+remount "filled"
+
+(cd /usr && { find include -type f; cat "$T/list"; } | tr '\n' '\0' |
+	xargs -0 -n 500 -P 2 b2sum -l 160 2>/dev/null) | sort >"$T/sums"
+check "checksums of the originals" test "$(wc -l <"$T/sums")" -ge 20000
+start=$(date +%s%N)
+(cd "$T/mnt" && awk '{ print substr($0, index($0, "  ") + 2) }' "$T/sums" | tr '\n' '\0' |
+	xargs -0 -n 500 -P 2 b2sum -l 160) | sort >"$T/sums2"
+ms=$((($(date +%s%N) - start) / 1000000))
+diag "read and summed in $ms ms: $((bytes / 1048576 * 1000 / (ms + 1))) MiB/s"
+check "every file has its checksum" cmp "$T/sums" "$T/sums2"
+check "symbolic links have their targets" bash -c 'cd /usr && while read -r f; do
+	[ ! -L "$f" ] || [ "$(readlink "$f")" = "$(readlink "$2/$f")" ] || exit 1; done <"$1"' - \
+	"$T/list" "$T/mnt"
+check "cp -a brought modes and times" bash -c \
+	'diff <(cd /usr/include && find . -type f -printf "%P %m %T@ %s\n" | sort) \
+	<(cd "$1/include" && find . -type f -printf "%P %m %T@ %s\n" | sort)' - "$T/mnt"
+
+# The same changes to the copy of /usr/include on the drive and to one elsewhere.
+change='import os, random, sys
+r = random.Random(11)
+os.chdir(sys.argv[1])
+files = sorted(os.path.join(d, f) for d, _, fs in os.walk(".") for f in fs
+               if not os.path.islink(os.path.join(d, f)))
+for k, path in enumerate(files):
+    what = r.randrange(8)
+    size = os.path.getsize(path)
+    os.chmod(path, 0o644)
+    if what == 0:
+        os.unlink(path)
+    elif what == 1:
+        with open(path, "ab") as f:
+            f.write(r.randbytes(r.randrange(20000)))
+    elif what == 2:
+        os.truncate(path, r.randrange(size + 1))
+    elif what == 3:
+        with open(path, "r+b") as f:
+            f.seek(r.randrange(size + 100000))
+            f.write(r.randbytes(r.randrange(1, 5000)))
+    elif what == 4:
+        os.rename(path, "moved-%d" % k)
+    elif what == 5:
+        os.link(path, path + "~")
+dirs = sorted(d for d in os.listdir(".") if os.path.isdir(d) and not os.path.islink(d))
+for k, d in enumerate(dirs):
+    if k % 3 == 0:
+        os.rename(d, "folder-%d" % k)'
+check "a copy elsewhere" cp -a include "$T/ref"
+check "changes to the copy" "$PYTHON" -c "$change" "$T/ref"
+check "the same changes on the drive" "$PYTHON" -c "$change" "$T/mnt/include"
+remount "changed"
+check "same names and sizes" same_output tree_names "$T/ref" "$T/mnt/include"
+check "same bytes" same_output tree_sums "$T/ref" "$T/mnt/include"
+
+check "half of the rest deleted" bash -c \
+	'cd "$1" && find share lib -type f 2>/dev/null | awk "NR % 2" | tr "\n" "\0" | xargs -0 -r rm -f' - "$T/mnt"
+remount "half deleted"
+is "$(cd "$T/mnt" && find share lib 2>/dev/null | wc -l)" \
+	"$(cd "$T/mnt" && find share lib -print0 2>/dev/null | xargs -0 stat -c x | wc -l)" \
+	"what is listed is there"
+check "everything deleted" rm -rf "$T/mnt/include" "$T/mnt/share" "$T/mnt/lib"
+remount "empty again"
+left=$(find "$T/mnt" -mindepth 1 -not -name lost+found | wc -l)
+is "$left" 0 "nothing is left"
+check "unmount at the end" drive_unmount "$T/mnt"
+done_testing
