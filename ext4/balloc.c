@@ -1,2 +1,322 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ext4/fs.h"
+/*
+ * Block allocator.
+ *
+ * Invariants:
+ * 1. fs->free_blocks is lowered before a search and corrected afterwards, so allocations in flight
+ *    together never promise more than there is.
+ * 2. A bit is given out only when it is clear in the bitmap and not pending (group.h), and never
+ *    when it belongs to metadata, whatever a damaged bitmap says.
+ * 3. Bitmap, descriptor and its checksums change together, under the group's lock.
+ *
+ * Search: first exactly at the goal; then the group's first run that is long enough; a shorter run
+ * is only taken when no group nearby has a long one. longest_free_hint skips groups without I/O.
+ */
+#include "ext4/balloc.h"
+
+#include <errno.h>
+
+enum {
+	NEARBY_GROUPS = 64, /* searched for a long run before a short one is taken */
+	RETRIES_MAX = 2,
+};
+
+/* Where the search goes and what it takes. */
+struct search {
+	struct e4_fs *fs;
+	uint32_t wanted;
+	uint32_t least;	   /* shorter runs are left alone in this pass */
+	uint32_t goal_bit; /* in the first group */
+};
+
+struct run {
+	uint32_t start, count;
+};
+
+/* 64 bits of "not available" from bit (a multiple of 64). */
+static uint64_t busy_word(const uint8_t *bits, const uint8_t *pending, uint32_t bit)
+{
+	uint64_t word, more = 0;
+
+	memcpy(&word, bits + bit / 8, sizeof(word));
+	if (pending)
+		memcpy(&more, pending + bit / 8, sizeof(more));
+	return le64toh(word | more);
+}
+
+/* First available (want == true) or busy bit in [bit, end), or end. */
+static uint32_t next_bit(const uint8_t *bits, const uint8_t *pending, uint32_t bit, uint32_t end, bool want)
+{
+	while (bit < end) {
+		uint64_t word = busy_word(bits, pending, bit & ~63u);
+
+		if (want)
+			word = ~word;
+		word &= ~0ULL << (bit & 63);
+		if (word)
+			return min_u64((bit & ~63u) + __builtin_ctzll(word), end);
+		bit = (bit & ~63u) + 64;
+	}
+	return end;
+}
+
+/* The first run of at least s->wanted from bit `from` on, else the longest one seen. */
+static struct run scan(const struct search *s, const uint8_t *bits, const uint8_t *pending,
+	uint32_t from, uint32_t end, uint32_t *longest)
+{
+	struct run best = {0};
+
+	for (uint32_t at = next_bit(bits, pending, from, end, true); at < end;) {
+		uint32_t stop = next_bit(bits, pending, at, end, false);
+
+		*longest = max_u64(*longest, stop - at);
+		if (stop - at > best.count)
+			best = (struct run){at, stop - at};
+		if (best.count >= s->wanted)
+			break;
+		at = next_bit(bits, pending, stop, end, true);
+	}
+	best.count = min_u64(best.count, s->wanted);
+	return best;
+}
+
+/* Picks a run in the group; count 0: none that is worth it in this pass. */
+static struct run choose(const struct search *s, struct group *group, const uint8_t *bits, bool first)
+{
+	uint32_t end = group_blocks(s->fs, group->index), longest = 0;
+	uint32_t from = first && s->goal_bit < end ? s->goal_bit : min_u64(group->cursor, end);
+	struct run run, other;
+
+	if (first && s->goal_bit < end) {
+		uint32_t stop = next_bit(bits, group->pending_blocks, from,
+			min_u64(end, (uint64_t)from + s->wanted), false);
+
+		/* right behind the file's last block even a short run is the best one */
+		if (stop > from)
+			return (struct run){from, stop - from};
+	}
+	run = scan(s, bits, group->pending_blocks, from, end, &longest);
+	if (run.count < s->wanted) {
+		/* A run that spans `from` is seen whole only from the left. */
+		other = scan(s, bits, group->pending_blocks, 0, end, &longest);
+		if (other.count > run.count)
+			run = other;
+		if (run.count < s->wanted)
+			group->longest_free_hint = longest;
+	}
+	if (run.count < s->least)
+		run.count = 0;
+	return run;
+}
+
+/* Marks run used. group->lock held; changes nothing on failure. */
+static int take(struct handle *h, struct group *group, struct group_desc *desc, struct buf *bitmap,
+	const struct run *run)
+{
+	struct e4_fs *fs = h->fs;
+	uint64_t block = group_first_block(fs, group->index) + run->start;
+	struct group_desc before = *desc;
+	int r;
+
+	if (desc->free_blocks < run->count)
+		return fs_damaged(fs, "group %u: free block count too low", group->index);
+	if (group_check_data_blocks(fs, block, run->count) < 0)
+		return fs_damaged(fs, "group %u: block bitmap shows metadata as free", group->index);
+	r = buf_modify(h, bitmap);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < run->count; i++)
+		bitmap_set(bitmap->data, run->start + i);
+	desc->free_blocks -= run->count;
+	desc->flags &= ~EXT2_BG_BLOCK_UNINIT;
+	group_block_bitmap_seal(fs, bitmap, desc);
+	r = group_desc_store(h, group->index, desc);
+	if (r < 0) {
+		for (uint32_t i = 0; i < run->count; i++)
+			bitmap_clear(bitmap->data, run->start + i);
+		*desc = before;
+		return r;
+	}
+	group->cursor = run->start + run->count;
+	return 0;
+}
+
+/* 1: found and taken, 0: nothing here, < 0 failure */
+static int try_group(struct handle *h, const struct search *s, uint32_t index, bool first, struct run *ret_run)
+{
+	CLEANUP_BUF struct buf *bitmap = NULL;
+	struct group_desc desc;
+	struct group *group;
+	struct run run;
+	int r = group_get(h->fs, index, &group);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&group->lock);
+	r = group->longest_free_hint < s->least ? 1 : group_desc_load(h->fs, index, &desc);
+	if (r == 1 || (r == 0 && desc.free_blocks <= group->pending_block_count)) {
+		pthread_mutex_unlock(&group->lock);
+		return 0;
+	}
+	if (r == 0)
+		r = group_block_bitmap(h->fs, group, &desc, &bitmap);
+	if (r == 0) {
+		run = choose(s, group, bitmap->data, first);
+		if (run.count)
+			r = take(h, group, &desc, bitmap, &run);
+		if (r == 0 && run.count) {
+			*ret_run = run;
+			r = 1;
+		}
+	}
+	pthread_mutex_unlock(&group->lock);
+	return r;
+}
+
+/* Lowers free_blocks by up to wanted, keeping the reserve unless it may be used. 0: none left. */
+static uint32_t reserve(struct e4_fs *fs, uint32_t wanted, bool use_reserve)
+{
+	uint64_t kept = use_reserve ? 0 : fs->reserved_blocks;
+	uint64_t now = atomic_load(&fs->free_blocks);
+	uint64_t take;
+
+	do {
+		if (now <= kept)
+			return 0;
+		take = min_u64(wanted, now - kept);
+	} while (!atomic_compare_exchange_weak(&fs->free_blocks, &now, now - take));
+	return take;
+}
+
+static int search_all(struct handle *h, struct search *s, uint32_t start, uint64_t *ret_block,
+	uint32_t *ret_count)
+{
+	struct e4_fs *fs = h->fs;
+	struct run run = {0};
+
+	/* first only runs of useful length close by, then anything anywhere */
+	for (int pass = 0; pass < 2; pass++) {
+		uint32_t groups = pass == 0 ? min_u64(NEARBY_GROUPS, fs->group_count) : fs->group_count;
+
+		s->least = pass == 0 ? max_u64(1, s->wanted / 2) : 1;
+		for (uint32_t i = 0; i < groups; i++) {
+			uint32_t index = ((uint64_t)start + i) % fs->group_count;
+			int r = try_group(h, s, index, i == 0, &run);
+
+			if (r < 0)
+				return r;
+			if (r == 0)
+				continue;
+			*ret_block = group_first_block(fs, index) + run.start;
+			*ret_count = run.count;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+int balloc_alloc(struct handle *h, const struct balloc_request *request, uint64_t *ret_block,
+	uint32_t *ret_count)
+{
+	struct e4_fs *fs = h->fs;
+	uint32_t start = 0, count = 0;
+	struct search s = {.fs = fs, .goal_bit = UINT32_MAX};
+	int r;
+
+	if (request->goal > fs->first_data_block && request->goal < fs->blocks_count) {
+		start = (request->goal - fs->first_data_block) / fs->blocks_per_group;
+		s.goal_bit = (request->goal - fs->first_data_block) % fs->blocks_per_group;
+	} else if (request->ino) {
+		start = (request->ino - 1) / fs->inodes_per_group % fs->group_count;
+	}
+	s.wanted = reserve(fs, min_u64(max_u64(request->wanted, 1), fs->blocks_per_group),
+		request->use_reserve || request->metadata);
+	if (s.wanted == 0)
+		return -ENOSPC;
+	r = search_all(h, &s, start, ret_block, &count);
+	atomic_fetch_add(&fs->free_blocks, s.wanted - count);
+	if (r < 0)
+		return r;
+	*ret_count = count;
+	return 0;
+}
+
+/* ---- freeing --------------------------------------------------------------------------- */
+
+static int free_locked(struct handle *h, struct group *group, uint32_t start, uint32_t count)
+{
+	struct e4_fs *fs = h->fs;
+	CLEANUP_BUF struct buf *bitmap = NULL;
+	struct group_desc desc;
+	int r = group_desc_load(fs, group->index, &desc);
+
+	if (r < 0)
+		return r;
+	r = group_block_bitmap(fs, group, &desc, &bitmap);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < count; i++)
+		if (!bitmap_test(bitmap->data, start + i))
+			return fs_damaged(fs, "group %u: block %u freed twice", group->index, start + i);
+	r = buf_modify(h, bitmap);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < count; i++)
+		bitmap_clear(bitmap->data, start + i);
+	desc.free_blocks += count;
+	desc.flags &= ~EXT2_BG_BLOCK_UNINIT;
+	group_block_bitmap_seal(fs, bitmap, &desc);
+	r = desc.free_blocks > group_blocks(fs, group->index) ?
+		fs_damaged(fs, "group %u: free block count too high", group->index) :
+		group_desc_store(h, group->index, &desc);
+	if (r == 0)
+		r = group_pend(h, group, false, start, count);
+	if (r < 0) {
+		/* The blocks stay used; the descriptor goes back too. */
+		for (uint32_t i = 0; i < count; i++)
+			bitmap_set(bitmap->data, start + i);
+		desc.free_blocks -= count;
+		group_block_bitmap_seal(fs, bitmap, &desc);
+		if (group_desc_store(h, group->index, &desc) < 0)
+			return fs_damaged(fs, "group %u: a free could not be undone", group->index);
+	}
+	return r;
+}
+
+int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata)
+{
+	struct e4_fs *fs = h->fs;
+
+	if (group_check_data_blocks(fs, block, count) < 0)
+		return fs_damaged(fs, "blocks %llu+%llu are not a file's", (unsigned long long)block,
+			(unsigned long long)count);
+	while (count) {
+		uint32_t index = (block - fs->first_data_block) / fs->blocks_per_group;
+		uint32_t start = (block - fs->first_data_block) % fs->blocks_per_group;
+		uint32_t here = min_u64(count, group_blocks(fs, index) - start);
+		struct group *group;
+		int r = group_get(fs, index, &group);
+
+		if (r < 0)
+			return r;
+		pthread_mutex_lock(&group->lock);
+		r = free_locked(h, group, start, here);
+		pthread_mutex_unlock(&group->lock);
+		if (r < 0)
+			return r;
+		if (metadata)
+			buf_forget(h, block, here);
+		atomic_fetch_add(&fs->free_blocks, here);
+		block += here;
+		count -= here;
+	}
+	return 0;
+}
+
+bool balloc_retry(struct e4_fs *fs, unsigned *tries)
+{
+	if (*tries >= RETRIES_MAX || groups_pending_blocks(fs) == 0)
+		return false;
+	++*tries;
+	return txn_commit(fs, txn_running_id(fs)) == 0;
+}

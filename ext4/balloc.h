@@ -22,5 +22,10 @@ int balloc_alloc(struct handle *h, const struct balloc_request *request, uint64_
  * forgotten too. Not given out again before the transaction is on the medium. Freeing what is
  * free, or what is no data block, is damage: -EUCLEAN. */
 int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata) MUST_CHECK;
+/*
+ * After -ENOSPC and after the handle has ended: whether it is worth trying once more, because
+ * blocks freed shortly before only wait for their commit (which this does then). *tries counts.
+ */
+bool balloc_retry(struct e4_fs *fs, unsigned *tries);
 
 #endif

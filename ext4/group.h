@@ -11,10 +11,13 @@
 /* A small in-memory record per group that has been used; found by index, made on demand. */
 struct group {
 	uint32_t index;
-	pthread_mutex_t lock; /* descriptor, both bitmaps, pending */
-	struct list pending;  /* freed runs waiting for commit (balloc.c) */
-	uint32_t pending_blocks;
+	pthread_mutex_t lock; /* descriptor, both bitmaps, all below */
+	/* Bits freed in transactions not yet on the medium: clear in the bitmap, but not to be given
+	 * out. A block's worth of bytes; NULL when none. */
+	uint8_t *pending_blocks, *pending_inodes;
+	uint32_t pending_block_count, pending_inode_count;
 	uint32_t longest_free_hint; /* no free run is longer; UINT32_MAX: unknown */
+	uint32_t cursor;	    /* bit where the next search without a goal begins */
 };
 
 int groups_start(struct e4_fs *fs) MUST_CHECK;
@@ -37,6 +40,37 @@ int group_desc_store(struct handle *h, uint32_t index, const struct group_desc *
  * group->lock held. Bits past the group's end are set. */
 int group_block_bitmap(struct e4_fs *fs, struct group *group, const struct group_desc *desc, struct buf **ret_buf) MUST_CHECK;
 int group_inode_bitmap(struct e4_fs *fs, struct group *group, const struct group_desc *desc, struct buf **ret_buf) MUST_CHECK;
+
+/* Checksum of a changed bitmap into desc; the caller stores desc. group->lock held. */
+void group_block_bitmap_seal(struct e4_fs *fs, const struct buf *bitmap, struct group_desc *desc);
+void group_inode_bitmap_seal(struct e4_fs *fs, const struct buf *bitmap, struct group_desc *desc);
+/* Whether descriptors carry checksums, and so groups can be uninitialised. */
+bool group_has_desc_csum(const struct e4_fs *fs);
+bool group_has_super(const struct e4_fs *fs, uint32_t index);
+
+/* Bits of a bitmap block, little-endian as on the drive. */
+static inline bool bitmap_test(const uint8_t *bits, uint32_t bit)
+{
+	return bits[bit >> 3] & (1u << (bit & 7));
+}
+
+static inline void bitmap_set(uint8_t *bits, uint32_t bit)
+{
+	bits[bit >> 3] |= 1u << (bit & 7);
+}
+
+static inline void bitmap_clear(uint8_t *bits, uint32_t bit)
+{
+	bits[bit >> 3] &= ~(1u << (bit & 7));
+}
+
+/*
+ * Remembers that count bits from start must not be given out before the transaction of h is on the
+ * medium. group->lock held; -ENOMEM changes nothing.
+ */
+int group_pend(struct handle *h, struct group *group, bool inodes, uint32_t start, uint32_t count) MUST_CHECK;
+/* Blocks pending in the whole volume: what a commit would make available. */
+uint64_t groups_pending_blocks(struct e4_fs *fs);
 
 uint64_t group_first_block(const struct e4_fs *fs, uint32_t index);
 uint32_t group_blocks(const struct e4_fs *fs, uint32_t index); /* the last group may be short */

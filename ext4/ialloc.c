@@ -1,2 +1,280 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ext4/fs.h"
+/*
+ * Inode allocator.
+ *
+ * Directories of the root folder spread over the groups, so that trees grow apart; everything else
+ * stays in or behind its parent's group.
+ *
+ * Invariant: of a table that mkfs has not written (no EXT2_BG_INODE_ZEROED), every block that holds
+ * a used inode has been written whole, as zeroes first, by the allocation that used it first. So a
+ * table block of a used inode can always be read from the drive.
+ */
+#include "ext4/ialloc.h"
+
+#include <errno.h>
+
+static const struct buf_type table_type = {.name = "inode table"};
+
+static bool block_is_unused(const struct e4_fs *fs, const struct group *group, const uint8_t *bits, uint32_t bit)
+{
+	uint32_t first = bit - bit % fs->inodes_per_block;
+
+	for (uint32_t i = first; i < first + fs->inodes_per_block && i < fs->inodes_per_group; i++)
+		if (bitmap_test(bits, i) || (group->pending_inodes && bitmap_test(group->pending_inodes, i)))
+			return false;
+	return true;
+}
+
+/* Writes the table block of `bit` as zeroes where nothing but garbage can be in it. */
+static int init_table_block(struct handle *h, const struct group *group, const struct group_desc *desc,
+	const uint8_t *bits, uint32_t bit)
+{
+	struct e4_fs *fs = h->fs;
+	CLEANUP_BUF struct buf *buf = NULL;
+	int r;
+
+	if (!group_has_desc_csum(fs) || desc->flags & EXT2_BG_INODE_ZEROED ||
+		!block_is_unused(fs, group, bits, bit))
+		return 0;
+	r = buf_get_zeroed(fs, desc->inode_table + bit / fs->inodes_per_block, &table_type, 0, 0, &buf);
+	if (r < 0)
+		return r;
+	return buf_modify(h, buf);
+}
+
+/* The kernel does so too: a group with inodes in use has a real block bitmap. */
+static int init_block_bitmap(struct handle *h, struct group *group, struct group_desc *desc)
+{
+	CLEANUP_BUF struct buf *bitmap = NULL;
+	int r;
+
+	if (!(desc->flags & EXT2_BG_BLOCK_UNINIT))
+		return 0;
+	r = group_block_bitmap(h->fs, group, desc, &bitmap);
+	if (r < 0)
+		return r;
+	r = buf_modify(h, bitmap);
+	if (r < 0)
+		return r;
+	desc->flags &= ~EXT2_BG_BLOCK_UNINIT;
+	group_block_bitmap_seal(h->fs, bitmap, desc);
+	return 0;
+}
+
+static bool find_free(const struct e4_fs *fs, const struct group *group, const uint8_t *bits, uint32_t *ret_bit)
+{
+	uint32_t bit = group->index == 0 ? fs->first_ino - 1 : 0;
+
+	for (; bit < fs->inodes_per_group; bit++) {
+		if (bit % 8 == 0 && bits[bit / 8] == 0xff) {
+			bit += 7;
+			continue;
+		}
+		if (!bitmap_test(bits, bit) &&
+			!(group->pending_inodes && bitmap_test(group->pending_inodes, bit))) {
+			*ret_bit = bit;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Everything is checked and declared before the first byte changes. */
+static int take_locked(struct handle *h, struct group *group, struct group_desc *desc, struct buf *bitmap,
+	uint32_t bit, bool directory)
+{
+	struct e4_fs *fs = h->fs;
+	int r = init_table_block(h, group, desc, bitmap->data, bit);
+
+	if (r == 0)
+		r = init_block_bitmap(h, group, desc);
+	if (r == 0)
+		r = buf_modify(h, bitmap);
+	if (r < 0)
+		return r;
+	bitmap_set(bitmap->data, bit);
+	desc->free_inodes--;
+	desc->used_dirs += directory;
+	desc->flags &= ~EXT2_BG_INODE_UNINIT;
+	if (group_has_desc_csum(fs) && bit >= fs->inodes_per_group - desc->itable_unused)
+		desc->itable_unused = fs->inodes_per_group - bit - 1;
+	group_inode_bitmap_seal(fs, bitmap, desc);
+	r = group_desc_store(h, group->index, desc);
+	if (r < 0)
+		bitmap_clear(bitmap->data, bit);
+	return r;
+}
+
+/* 1: taken, 0: the group does not suit, < 0 failure */
+static int try_group(struct handle *h, uint32_t index, bool directory, uint32_t least_free, uint32_t *ret_ino)
+{
+	struct e4_fs *fs = h->fs;
+	CLEANUP_BUF struct buf *bitmap = NULL;
+	struct group_desc desc;
+	struct group *group;
+	uint32_t bit;
+	int r = group_get(fs, index, &group);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&group->lock);
+	r = group_desc_load(fs, index, &desc);
+	if (r == 0 && desc.free_inodes > group->pending_inode_count && desc.free_inodes >= least_free &&
+		(least_free <= 1 || desc.free_blocks)) {
+		r = group_inode_bitmap(fs, group, &desc, &bitmap);
+		if (r == 0 && find_free(fs, group, bitmap->data, &bit)) {
+			r = take_locked(h, group, &desc, bitmap, bit, directory);
+			if (r == 0) {
+				*ret_ino = index * fs->inodes_per_group + bit + 1;
+				r = 1;
+			}
+		}
+	}
+	pthread_mutex_unlock(&group->lock);
+	return r;
+}
+
+/* The group where the search begins. */
+static uint32_t choose_group(const struct e4_fs *fs, uint32_t parent_ino, bool directory)
+{
+	static _Atomic uint32_t turn;
+	uint32_t parent = (parent_ino - 1) / fs->inodes_per_group % fs->group_count;
+
+	/* multiplication by an odd constant walks over the groups without clustering */
+	if (directory && parent_ino == E4_ROOT_INO && fs->group_count > 1)
+		return atomic_fetch_add(&turn, 1) * 2654435761u % fs->group_count;
+	return parent;
+}
+
+int ialloc_alloc(struct handle *h, uint32_t parent_ino, bool directory, uint32_t *ret_ino)
+{
+	struct e4_fs *fs = h->fs;
+	uint32_t start = choose_group(fs, parent_ino, directory);
+
+	if (atomic_load(&fs->free_inodes) == 0)
+		return -ENOSPC;
+	/* first a group with room for what will follow, then any */
+	for (int pass = 0; pass < 2; pass++) {
+		uint32_t least = pass == 0 ? (directory ? fs->inodes_per_group / 4 : 1) + 1 : 1;
+		uint32_t groups = pass == 0 ? min_u64(fs->group_count, 64) : fs->group_count;
+
+		for (uint32_t i = 0; i < groups; i++) {
+			int r = try_group(h, ((uint64_t)start + i) % fs->group_count, directory, least, ret_ino);
+
+			if (r < 0)
+				return r;
+			if (r > 0) {
+				atomic_fetch_sub(&fs->free_inodes, 1);
+				return 0;
+			}
+		}
+	}
+	return -ENOSPC;
+}
+
+static int check_number(struct e4_fs *fs, uint32_t ino)
+{
+	return ino == 0 || ino > fs->inodes_count ? -EUCLEAN : 0;
+}
+
+static int free_locked(struct handle *h, struct group *group, uint32_t bit, bool directory)
+{
+	struct e4_fs *fs = h->fs;
+	CLEANUP_BUF struct buf *bitmap = NULL;
+	struct group_desc desc;
+	int r = group_desc_load(fs, group->index, &desc);
+
+	if (r < 0)
+		return r;
+	if (desc.flags & EXT2_BG_INODE_UNINIT)
+		return fs_damaged(fs, "group %u: inode freed in an unused table", group->index);
+	r = group_inode_bitmap(fs, group, &desc, &bitmap);
+	if (r < 0)
+		return r;
+	if (!bitmap_test(bitmap->data, bit) || desc.free_inodes >= fs->inodes_per_group ||
+		(directory && desc.used_dirs == 0))
+		return fs_damaged(fs, "group %u: inode %u freed twice", group->index, bit);
+	r = buf_modify(h, bitmap);
+	if (r == 0)
+		r = group_pend(h, group, true, bit, 1);
+	if (r < 0)
+		return r;
+	bitmap_clear(bitmap->data, bit);
+	desc.free_inodes++;
+	desc.used_dirs -= directory;
+	group_inode_bitmap_seal(fs, bitmap, &desc);
+	r = group_desc_store(h, group->index, &desc);
+	if (r < 0)
+		bitmap_set(bitmap->data, bit); /* it stays pending as well: harmless */
+	return r;
+}
+
+int ialloc_free(struct handle *h, uint32_t ino, bool directory)
+{
+	struct e4_fs *fs = h->fs;
+	struct group *group;
+	int r = check_number(fs, ino);
+
+	if (r < 0 || ino < fs->first_ino)
+		return fs_damaged(fs, "reserved inode %u freed", ino);
+	r = group_get(fs, (ino - 1) / fs->inodes_per_group, &group);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&group->lock);
+	r = free_locked(h, group, (ino - 1) % fs->inodes_per_group, directory);
+	pthread_mutex_unlock(&group->lock);
+	if (r == 0)
+		atomic_fetch_add(&fs->free_inodes, 1);
+	return r;
+}
+
+int ialloc_in_use(struct e4_fs *fs, uint32_t ino, bool *ret_used)
+{
+	CLEANUP_BUF struct buf *bitmap = NULL;
+	struct group_desc desc;
+	struct group *group;
+	int r = check_number(fs, ino);
+
+	if (r < 0)
+		return r;
+	r = group_get(fs, (ino - 1) / fs->inodes_per_group, &group);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&group->lock);
+	r = group_desc_load(fs, group->index, &desc);
+	if (r == 0 && desc.flags & EXT2_BG_INODE_UNINIT) {
+		*ret_used = false;
+	} else if (r == 0) {
+		r = group_inode_bitmap(fs, group, &desc, &bitmap);
+		if (r == 0)
+			*ret_used = bitmap_test(bitmap->data, (ino - 1) % fs->inodes_per_group);
+	}
+	pthread_mutex_unlock(&group->lock);
+	return r;
+}
+
+int ialloc_table_block(struct e4_fs *fs, uint32_t ino, struct buf **ret_buf, uint32_t *ret_offset)
+{
+	uint32_t index, bit;
+	struct group_desc desc;
+	struct group *group;
+	int r = check_number(fs, ino);
+
+	if (r < 0)
+		return r;
+	index = (ino - 1) / fs->inodes_per_group;
+	bit = (ino - 1) % fs->inodes_per_group;
+	r = group_get(fs, index, &group);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&group->lock);
+	r = group_desc_load(fs, index, &desc);
+	pthread_mutex_unlock(&group->lock);
+	if (r < 0)
+		return r;
+	r = buf_get(fs, desc.inode_table + bit / fs->inodes_per_block, &table_type, 0, 0, ret_buf);
+	if (r < 0)
+		return r;
+	*ret_offset = bit % fs->inodes_per_block * fs->inode_bytes;
+	return 0;
+}

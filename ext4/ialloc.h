@@ -5,7 +5,7 @@
 
 #include "ext4/group.h"
 
-enum { IALLOC_CREDITS = 3 }; /* bitmap, descriptor, block bitmap checksum's descriptor */
+enum { IALLOC_CREDITS = 5 }; /* inode bitmap, descriptor, block bitmap, two table blocks */
 
 int ialloc_alloc(struct handle *h, uint32_t parent_ino, bool directory, uint32_t *ret_ino) MUST_CHECK;
 /* Not given out again before the transaction is on the medium. */
@@ -14,7 +14,7 @@ int ialloc_free(struct handle *h, uint32_t ino, bool directory) MUST_CHECK;
 int ialloc_in_use(struct e4_fs *fs, uint32_t ino, bool *ret_used) MUST_CHECK;
 /*
  * The inode-table block that holds ino, and ino's byte offset in it. Part of a table that was
- * never initialised (bg_itable_unused, all its other inodes free) comes as zeroes, not from disk.
+ * never initialised is written as zeroes when its first inode is allocated.
  */
 int ialloc_table_block(struct e4_fs *fs, uint32_t ino, struct buf **ret_buf, uint32_t *ret_offset) MUST_CHECK;
 
