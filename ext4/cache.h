@@ -18,14 +18,16 @@ struct buf;
 
 /*
  * What role a block plays. verify: called once after each read from the device, before anybody
- * sees the buffer; 0 or -EUCLEAN (it calls fs_damaged()). seal: computes the checksum, called with
- * the block's final content each time before it is written (NULL: the modifier has done it).
+ * sees the buffer; 0 or -EUCLEAN (it calls fs_damaged()). seal: puts the checksum into `data`, the copy
+ * of the block that is about to be written (NULL: the modifier has done it in buf->data).
  * A cached block asked for under another type is damage (two owners).
  */
 struct buf_type {
 	const char *name; /* for messages: "extent block" */
 	int (*verify)(struct e4_fs *fs, struct buf *buf);
 	void (*seal)(struct e4_fs *fs, struct buf *buf, void *data);
+	/* Says which blocks are in use; written before what refers to them (commit.c). */
+	bool allocation;
 };
 
 struct buf {
@@ -34,11 +36,12 @@ struct buf {
 	const struct buf_type *type;
 	uint32_t owner_ino, owner_generation; /* for checksums; 0 where there is no owner */
 	pthread_mutex_t lock; /* inode-table blocks; free use for one block's bytes */
-	/* private to cache.c and txn.c */
+	struct cache *cache;
+	/* private to cache.c, under the cache's lock */
 	unsigned refs;
 	unsigned state;
-	uint64_t txn_id; /* last transaction that changed it */
-	struct list lru, txn_link;
+	struct list lru; /* unreferenced and clean */
+	struct list dirty;
 	struct buf *hash_next;
 };
 
@@ -57,6 +60,32 @@ struct buf *buf_peek(struct e4_fs *fs, uint64_t block);
 void buf_put(struct buf *buf); /* NULL is fine */
 /* Hints that blocks will be read soon (contiguous). May do nothing. */
 void buf_readahead(struct e4_fs *fs, uint64_t block, uint32_t count, const struct buf_type *type);
+
+/* ---- for txn.c and commit.c ---- */
+
+/* One changed block as it is written; buf is kept until cache_commit_done(). */
+struct commit_block {
+	uint64_t block;
+	void *data;
+	bool allocation; /* of its type */
+	struct buf *buf;
+};
+struct commit_list {
+	struct commit_block *blocks; /* sorted by block number */
+	size_t count;
+};
+/* Marks buf as changed by the running transaction. */
+void cache_mark_dirty(struct e4_fs *fs, struct buf *buf);
+/* Forgets a buffer, dirty or not. */
+void cache_forget(struct e4_fs *fs, uint64_t block);
+/* Copies and seals all dirty buffers, which are clean afterwards but not dropped before
+ * cache_commit_done(). No handle is open. -ENOMEM changes nothing. */
+int cache_collect(struct e4_fs *fs, struct commit_list *ret_list) MUST_CHECK;
+void cache_commit_done(struct e4_fs *fs, struct commit_list *list);
+size_t cache_dirty_count(struct e4_fs *fs);
+/* Dirty buffers fill half the cache: a commit is due; all of it: operations must wait for one. */
+bool cache_is_pressed(struct e4_fs *fs);
+bool cache_is_full(struct e4_fs *fs);
 
 static inline void cleanup_buf(struct buf **buf)
 {

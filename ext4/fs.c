@@ -1,2 +1,185 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Mounting and unmounting, and what happens when a volume fails.
+ *
+ * States: mounted read-write -> (damage found, or a metadata write failed) -> failed: read-only for
+ * good, fs->error keeps the first reason, the drive keeps "not cleanly unmounted", and nothing is
+ * written any more. A volume mounted read-only never changes a byte of the device.
+ */
 #include "ext4/fs.h"
+
+#include <errno.h>
+#include <ext2fs/ext2fs.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/i18n.h"
+#include "ext4/cache.h"
+#include "ext4/group.h"
+#include "ext4/inode.h"
+#include "ext4/super.h"
+
+uint32_t fs_crc32c(uint32_t seed, const void *data, size_t len)
+{
+	return ext2fs_crc32c_le(seed, data, len);
+}
+
+uint32_t fs_inode_seed(const struct e4_fs *fs, uint32_t ino, uint32_t generation)
+{
+	uint32_t le_ino = htole32(ino), le_generation = htole32(generation);
+
+	return fs_crc32c(fs_crc32c(fs->csum_seed, &le_ino, sizeof(le_ino)), &le_generation,
+		sizeof(le_generation));
+}
+
+/* ---- failure --------------------------------------------------------------------------- */
+
+static void fs_fail(struct e4_fs *fs, int err, const char *what)
+{
+	int none = 0;
+
+	if (!atomic_compare_exchange_strong(&fs->error, &none, err))
+		return;
+	pthread_mutex_lock(&fs->super_lock);
+	if (!fs->read_only_reason && asprintf(&fs->read_only_reason, "%s", error_text(err)) < 0)
+		fs->read_only_reason = NULL;
+	pthread_mutex_unlock(&fs->super_lock);
+	atomic_store(&fs->read_only, true);
+	if (fs->options.on_error)
+		fs->options.on_error(fs->options.on_error_ctx, err, what);
+}
+
+int fs_damaged(struct e4_fs *fs, const char *what, ...)
+{
+	char text[200];
+	va_list ap;
+
+	va_start(ap, what);
+	vsnprintf(text, sizeof(text), what, ap);
+	va_end(ap);
+	fs_fail(fs, -EUCLEAN, text);
+	return -EUCLEAN;
+}
+
+int fs_io_error(struct e4_fs *fs, int err, const char *what)
+{
+	fs_fail(fs, err, what);
+	return err;
+}
+
+int fs_check_writable(struct e4_fs *fs)
+{
+	return atomic_load(&fs->read_only) ? -EROFS : 0;
+}
+
+bool e4_is_read_only(const struct e4_fs *fs)
+{
+	return atomic_load(&fs->read_only);
+}
+
+const char *e4_read_only_reason(const struct e4_fs *fs)
+{
+	if (!atomic_load(&fs->read_only))
+		return NULL;
+	return fs->read_only_reason ? fs->read_only_reason : "";
+}
+
+/* ---- mount ----------------------------------------------------------------------------- */
+
+static int check_root(struct e4_fs *fs, struct diag *diag)
+{
+	struct e4_inode *root;
+	int r = e4_iget(fs, E4_ROOT_INO, &root);
+	bool is_dir;
+
+	if (r == 0) {
+		is_dir = inode_is_dir(root);
+		e4_iput(root);
+		if (is_dir)
+			return 0;
+	}
+	if (r == 0 || r == -EUCLEAN || r == -ENOENT)
+		return diag_set(diag, -SDE_FS_DAMAGED, _("the root folder cannot be read"));
+	return r;
+}
+
+static void fs_free(struct e4_fs *fs)
+{
+	if (fs->inodes)
+		inodes_stop(fs);
+	groups_stop(fs);
+	cache_free(fs->cache);
+	pthread_mutex_destroy(&fs->rename_lock);
+	pthread_mutex_destroy(&fs->super_lock);
+	free(fs->read_only_reason);
+	free(fs);
+}
+
+static int start_parts(struct e4_fs *fs, struct diag *diag)
+{
+	int r = super_load(fs, diag);
+
+	r = r < 0 ? r : cache_new(fs, fs->options.cache_bytes, &fs->cache);
+	r = r < 0 ? r : groups_start(fs);
+	r = r < 0 ? r : inodes_start(fs);
+	r = r < 0 ? r : txn_start(fs);
+	r = r < 0 ? r : check_root(fs, diag);
+	if (r == 0 && !e4_is_read_only(fs))
+		r = super_mark_mounted(fs);
+	return r;
+}
+
+int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct e4_fs **ret_fs,
+	struct diag *diag)
+{
+	struct e4_fs *fs = calloc(1, sizeof(*fs));
+	int r;
+
+	if (!fs)
+		return -ENOMEM;
+	fs->dev = dev;
+	fs->options = *options;
+	pthread_mutex_init(&fs->rename_lock, NULL);
+	pthread_mutex_init(&fs->super_lock, NULL);
+	r = start_parts(fs, diag);
+	if (r < 0) {
+		(void)!txn_stop(fs);
+		fs_free(fs);
+		return r;
+	}
+	*ret_fs = fs;
+	return 0;
+}
+
+int e4_unmount(struct e4_fs *fs)
+{
+	int r = e4_is_read_only(fs) ? atomic_load(&fs->error) : super_mark_clean(fs);
+	int stopped = txn_stop(fs);
+
+	fs_free(fs);
+	return r < 0 ? r : stopped;
+}
+
+int e4_sync(struct e4_fs *fs)
+{
+	return txn_commit(fs, txn_running_id(fs));
+}
+
+void e4_statfs(struct e4_fs *fs, struct e4_statfs *ret_statfs)
+{
+	uint64_t free_blocks = atomic_load(&fs->free_blocks);
+
+	*ret_statfs = (struct e4_statfs){
+		.block_bytes = fs->block_bytes,
+		.blocks = fs->blocks_count,
+		.blocks_free = free_blocks,
+		.blocks_avail = free_blocks > fs->reserved_blocks ? free_blocks - fs->reserved_blocks : 0,
+		.inodes = fs->inodes_count,
+		.inodes_free = atomic_load(&fs->free_inodes),
+	};
+	pthread_mutex_lock(&fs->super_lock);
+	memcpy(ret_statfs->uuid, fs->super.s_uuid, sizeof(ret_statfs->uuid));
+	memcpy(ret_statfs->label, fs->super.s_volume_name, sizeof(ret_statfs->label) - 1);
+	pthread_mutex_unlock(&fs->super_lock);
+}

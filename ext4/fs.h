@@ -53,7 +53,8 @@ struct e4_fs {
 	uint32_t csum_seed; /* metadata_csum: crc32c over the UUID, or s_checksum_seed */
 	uint32_t hash_seed[4];
 	int default_hash_version; /* EXT2_HASH_*, signedness included */
-	uint32_t feature_compat, feature_incompat, feature_ro_compat;
+	uint32_t feature_compat, feature_incompat;
+	_Atomic uint32_t feature_ro_compat; /* grows: super_add_ro_compat() */
 
 	struct cache *cache;
 	struct txn_manager *txns;

@@ -173,7 +173,7 @@ static uint32_t base_meta_blocks(const struct e4_fs *fs, uint32_t index)
 
 /* ---- descriptors ----------------------------------------------------------------------- */
 
-static const struct buf_type desc_type = {.name = "group descriptors"};
+static const struct buf_type desc_type = {.name = "group descriptors", .allocation = true};
 
 /* CRC-16 with the polynomial 0x8005, reflected, as uninit_bg uses it. */
 static uint16_t crc16(uint16_t crc, const void *data, size_t len)
@@ -406,8 +406,10 @@ static int inode_bitmap_verify(struct e4_fs *fs, struct buf *buf)
 	return 0;
 }
 
-static const struct buf_type block_bitmap_type = {.name = "block bitmap", .verify = block_bitmap_verify};
-static const struct buf_type inode_bitmap_type = {.name = "inode bitmap", .verify = inode_bitmap_verify};
+static const struct buf_type block_bitmap_type = {
+	.name = "block bitmap", .verify = block_bitmap_verify, .allocation = true};
+static const struct buf_type inode_bitmap_type = {
+	.name = "inode bitmap", .verify = inode_bitmap_verify, .allocation = true};
 
 static void set_padding(const struct e4_fs *fs, uint8_t *bits, uint32_t from)
 {

@@ -1,2 +1,99 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ext4/fs.h"
+/*
+ * The super block at run time: counters, state, checksum. What it must hold to be accepted is in
+ * super-check.c.
+ *
+ * fs->super is the copy that is changed, under fs->super_lock; super_store() puts it into its
+ * buffer as part of each commit. Backup super blocks are left to e2fsck, as the kernel does.
+ */
+#include "ext4/super.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <time.h>
+
+enum { SUPER_OFFSET = 1024 };
+
+static size_t offset_in_block(const struct e4_fs *fs)
+{
+	return fs->block_bytes == SUPER_OFFSET ? 0 : SUPER_OFFSET;
+}
+
+static void super_seal(struct e4_fs *fs, struct buf *buf, void *data)
+{
+	struct ext2_super_block *super = (void *)((uint8_t *)data + offset_in_block(fs));
+
+	if (fs_has_csum(fs))
+		super->s_checksum = htole32(
+			fs_crc32c(~0u, super, offsetof(struct ext2_super_block, s_checksum)));
+}
+
+static const struct buf_type super_type = {.name = "super block", .seal = super_seal};
+
+/* Not from disk after the first time: it is pinned in memory as fs->super. */
+int super_store(struct handle *h)
+{
+	struct e4_fs *fs = h->fs;
+	uint64_t blocks = atomic_load(&fs->free_blocks);
+	CLEANUP_BUF struct buf *buf = NULL;
+	int r = buf_get(fs, SUPER_OFFSET >> fs->block_bits, &super_type, 0, 0, &buf);
+
+	if (r < 0)
+		return r;
+	r = buf_modify(h, buf);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&fs->super_lock);
+	fs->super.s_free_blocks_count = htole32((uint32_t)blocks);
+	if (fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_64BIT))
+		fs->super.s_free_blocks_hi = htole32(blocks >> 32);
+	fs->super.s_free_inodes_count = htole32(atomic_load(&fs->free_inodes));
+	fs->super.s_wtime = htole32((uint32_t)time(NULL));
+	fs->super.s_feature_ro_compat = htole32(fs->feature_ro_compat);
+	memcpy(buf->data + offset_in_block(fs), &fs->super, sizeof(fs->super));
+	pthread_mutex_unlock(&fs->super_lock);
+	return 0;
+}
+
+/* Changes the state bits and commits. */
+static int set_state(struct e4_fs *fs, bool clean)
+{
+	struct handle h;
+	uint64_t id;
+	int r = handle_begin(fs, 1, &h);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&fs->super_lock);
+	if (clean) {
+		fs->super.s_state |= htole16(EXT2_VALID_FS);
+	} else {
+		fs->super.s_state &= htole16((uint16_t)~EXT2_VALID_FS);
+		fs->super.s_mtime = htole32((uint32_t)time(NULL));
+		fs->super.s_mnt_count = htole16(le16toh(fs->super.s_mnt_count) + 1);
+	}
+	pthread_mutex_unlock(&fs->super_lock);
+	r = super_store(&h);
+	id = h.txn_id;
+	handle_end(&h);
+	return r < 0 ? r : txn_commit(fs, id);
+}
+
+int super_mark_mounted(struct e4_fs *fs)
+{
+	return set_state(fs, false);
+}
+
+int super_mark_clean(struct e4_fs *fs)
+{
+	/* "clean" may be on the drive only after everything else is */
+	int r = txn_commit(fs, txn_running_id(fs));
+
+	return r < 0 ? r : set_state(fs, true);
+}
+
+int super_add_ro_compat(struct handle *h, uint32_t feature)
+{
+	atomic_fetch_or(&h->fs->feature_ro_compat, feature);
+	return super_store(h);
+}
