@@ -18,7 +18,7 @@ for s in "${scripts[@]}"; do
 done
 ok "the scripts' syntax"
 if command -v shellcheck >/dev/null; then
-	check "shellcheck" shellcheck -S warning -s bash -e SC1091,SC2034,SC2155,SC2012,SC2010 "${scripts[@]}"
+	check "shellcheck" shellcheck -S warning -s bash -e SC1091,SC2154,SC2034,SC2155,SC2012,SC2010 "${scripts[@]}"
 else
 	skip "shellcheck" "it is not installed"
 fi

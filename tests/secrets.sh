@@ -43,7 +43,7 @@ kill $holder
 check "mount" say sealdrive mount "$T/a.img" "$T/mnt" --passphrase-file "$T/line.pass"
 pid=$(the_daemon)
 check "one daemon serves it (${pid:-none})" test -n "$pid" || { done_testing; }
-check "work" cp -r /usr/include/linux "$T/mnt/" 2>/dev/null || cp -r "$top_srcdir/tests" "$T/mnt/"
+check "work" cp -r "$top_srcdir/tests" "$T/mnt/"
 
 check "no core dumps" bash -c 'grep -E "^Max core file size +0 +0 " "/proc/$1/limits"' - "$pid"
 check_status 1 "nothing secret in its command line" grep -qF "$phrase" "/proc/$pid/cmdline"
