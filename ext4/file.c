@@ -260,11 +260,11 @@ static int allocate_once(struct e4_inode *inode, uint32_t lblk, uint64_t count,
 int file_allocate(struct e4_inode *inode, uint32_t lblk, uint64_t count,
 	struct extent_run *ret_run)
 {
-	int r = allocate_once(inode, lblk, count, ret_run);
+	unsigned tries = 0;
+	int r;
 
-	if (r != -ENOSPC)
-		return r;
-	/* Blocks that have been freed come back with the commit. */
-	r = txn_commit(inode->fs, txn_running_id(inode->fs));
-	return r < 0 ? r : allocate_once(inode, lblk, count, ret_run);
+	do
+		r = allocate_once(inode, lblk, count, ret_run);
+	while (r == -ENOSPC && balloc_retry(inode->fs, &tries));
+	return r;
 }

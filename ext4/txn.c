@@ -205,6 +205,7 @@ static int commit_running(struct e4_fs *fs)
 int txn_commit(struct e4_fs *fs, uint64_t id)
 {
 	struct txn_manager *m = fs->txns;
+	bool flushed;
 	int r = 0;
 
 	if (e4_is_read_only(fs))
@@ -212,6 +213,8 @@ int txn_commit(struct e4_fs *fs, uint64_t id)
 	pthread_mutex_lock(&m->lock);
 	if (id > m->running_id)
 		id = m->running_id;
+	/* An older transaction's flush may have been under way when the caller's data was written. */
+	flushed = id == m->running_id;
 	while (r == 0 && m->committed_id < id) {
 		r = atomic_load(&fs->error);
 		if (r < 0)
@@ -222,7 +225,7 @@ int txn_commit(struct e4_fs *fs, uint64_t id)
 			r = commit_running(fs);
 	}
 	pthread_mutex_unlock(&m->lock);
-	return r;
+	return r < 0 || flushed ? r : blkdev_flush(fs->dev);
 }
 
 /* ---- the interval thread --------------------------------------------------------------- */
