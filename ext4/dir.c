@@ -7,8 +7,8 @@
  *    so a linear directory with more blocks never becomes one (readdir.c relies on it).
  * 2. Every function that changes a directory reads what it needs first; -ENOSPC leaves all
  *    entries as they were (an index block that was split before stays split, which is harmless).
- * 3. A block belongs to one directory: owner_ino of the buffer is checked, for the dir_lock that
- *    guards its bytes is that directory's.
+ * 3. A block belongs to one directory, whose dir_lock guards its bytes: buf_get() refuses a second
+ *    owner.
  */
 #include "ext4/dir.h"
 
@@ -48,18 +48,10 @@ int dir_blocks(struct e4_inode *dir, uint32_t *ret_blocks)
 
 int dir_block_get(struct e4_inode *dir, uint32_t lblk, struct buf **ret_buf)
 {
-	CLEANUP_BUF struct buf *buf = NULL;
-
 	pthread_rwlock_rdlock(&dir->lock);
-	int r = extent_block_get(dir, lblk, &dirblock_type, &buf);
+	int r = extent_block_get(dir, lblk, &dirblock_type, ret_buf);
 	pthread_rwlock_unlock(&dir->lock);
-	if (r < 0)
-		return r;
-	if (buf->owner_ino != dir->ino)
-		return fs_damaged(dir->fs, "directory %u: block %u belongs to inode %u too", dir->ino,
-			lblk, buf->owner_ino);
-	*ret_buf = take_ptr(buf);
-	return 0;
+	return r;
 }
 
 /* Without large_dir the upper half of a directory's size is not stored. */

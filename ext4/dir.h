@@ -31,7 +31,6 @@ int dir_is_empty(struct e4_inode *dir, bool *ret_empty) MUST_CHECK;
 bool dir_is_indexed(struct e4_inode *dir);
 /* Blocks of the directory; -EUCLEAN when its size is no number of blocks or zero. */
 int dir_blocks(struct e4_inode *dir, uint32_t *ret_blocks) MUST_CHECK;
-/* A block of this directory and of no other owner. */
 int dir_block_get(struct e4_inode *dir, uint32_t lblk, struct buf **ret_buf) MUST_CHECK;
 enum { DIR_APPEND_CREDITS = 2 }; /* the block itself, the inode; allocation and extents aside */
 /* A new block at the end: modified under h, zeroed, so it must be filled; the inode is stored. */
