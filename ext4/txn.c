@@ -225,7 +225,11 @@ int txn_commit(struct e4_fs *fs, uint64_t id)
 			r = commit_running(fs);
 	}
 	pthread_mutex_unlock(&m->lock);
-	return r < 0 || flushed ? r : blkdev_flush(fs->dev);
+	if (r < 0 || flushed)
+		return r;
+	/* After a flush that failed nobody knows which data is lost: the volume takes no more. */
+	r = blkdev_flush(fs->dev);
+	return r < 0 ? fs_io_error(fs, r, "flush of file data") : 0;
 }
 
 /* ---- the interval thread --------------------------------------------------------------- */

@@ -1,0 +1,895 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * File data against a model in memory. The volume's free blocks hold junk before anything is
+ * written, so a byte that shows through from the drive is seen. Every image ends with e2fsck and,
+ * where there is a model, with debugfs reading the same bytes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ext4/extent-node.h"
+#include "ext4/file.h"
+#include "ext4/ialloc.h"
+#include "ext4/symlink.h"
+#include "tests/dev/faultdev.h"
+#include "tests/dev/image.h"
+#include "tests/dev/memdev.h"
+#include "tests/unit.h"
+
+enum { FILE_INO = 12, MODEL = 3 << 20, JUNK = 0xa5 };
+
+static uint8_t model[MODEL];
+static uint64_t model_size;
+static uint8_t scratch[MODEL + 1];
+
+static struct blkdev *mem, *dev;
+static struct e4_fs *fs;
+static struct e4_inode *inode;
+static unsigned seed;
+
+static uint32_t pick(uint32_t limit)
+{
+	return (uint32_t)rand_r(&seed) % limit;
+}
+
+static void open_all(void)
+{
+	struct e4_mount_options mount = {0};
+
+	CU_ASSERT_EQUAL_FATAL(e4_mount(dev, &mount, &fs, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_iget(fs, FILE_INO, &inode), 0);
+}
+
+static void close_all(void)
+{
+	e4_iput(inode);
+	CU_ASSERT_EQUAL(e4_unmount(fs), 0);
+}
+
+/* Fills all free space with junk, then frees it. */
+static void spread_junk(void)
+{
+	uint64_t off = 0;
+	ssize_t n;
+
+	do {
+		memset(scratch, JUNK, sizeof(scratch));
+		n = e4_write(inode, scratch, MODEL, off, 0);
+		off += n > 0 ? (uint64_t)n : 0;
+	} while (n > 0);
+	CU_ASSERT_EQUAL(n, -ENOSPC);
+	CU_ASSERT_EQUAL_FATAL(file_set_size(inode, 0), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_sync(fs), 0);
+	CU_ASSERT_EQUAL(inode->blocks, 0);
+}
+
+static void setup(uint64_t size, const char *options, unsigned new_seed)
+{
+	char all[256], dir[] = "/tmp/sealdrive-file-XXXXXX", file[64];
+	FILE *f;
+
+	seed = new_seed;
+	memset(model, 0, sizeof(model));
+	model_size = 0;
+	CU_ASSERT_FATAL(mkdtemp(dir) != NULL);
+	snprintf(file, sizeof(file), "%s/f", dir);
+	f = fopen(file, "w");
+	CU_ASSERT_FATAL(f != NULL);
+	fclose(f);
+	snprintf(all, sizeof(all), "%s -d %s", options, dir);
+	CU_ASSERT_EQUAL_FATAL(image_make(size, all, &mem), 0);
+	unlink(file);
+	rmdir(dir);
+	CU_ASSERT_EQUAL_FATAL(faultdev_new(mem, &dev), 0);
+	open_all();
+}
+
+static void finish(void)
+{
+	close_all();
+	CU_ASSERT_EQUAL(image_check(mem), 0);
+	blkdev_close(dev);
+}
+
+/* ---- operations on file and model ----------------------------------------------------------- */
+
+static void do_write(uint64_t off, size_t len)
+{
+	unsigned flags = pick(2) ? E4_WRITE_MAY_CLOBBER : 0;
+
+	for (size_t i = 0; i < len; i++)
+		scratch[i] = model[off + i] = (uint8_t)(rand_r(&seed) | 1);
+	CU_ASSERT_EQUAL_FATAL(e4_write(inode, scratch, len, off, flags), (ssize_t)len);
+	if (!flags)
+		CU_ASSERT_EQUAL(memcmp(scratch, model + off, len), 0);
+	model_size = max_u64(model_size, off + len);
+}
+
+static void do_size(uint64_t size)
+{
+	struct e4_attr attr = {.size = size};
+
+	CU_ASSERT_EQUAL_FATAL(e4_setattr(inode, &attr, E4_SET_SIZE), 0);
+	if (size < model_size)
+		memset(model + size, 0, model_size - size);
+	model_size = size;
+}
+
+static void do_fallocate(uint64_t off, uint64_t len, int mode)
+{
+	CU_ASSERT_EQUAL_FATAL(e4_fallocate(inode, mode, off, len), 0);
+	if (!mode)
+		model_size = max_u64(model_size, off + len);
+}
+
+static void check_read(uint64_t off, size_t len)
+{
+	size_t want = off >= model_size ? 0 : (size_t)min_u64(len, model_size - off);
+
+	memset(scratch, 0xee, len + 1);
+	CU_ASSERT_EQUAL_FATAL(e4_read(inode, scratch, len, off), (ssize_t)want);
+	CU_ASSERT_EQUAL_FATAL(memcmp(scratch, model + off, want), 0);
+	CU_ASSERT_EQUAL(scratch[want], 0xee);
+}
+
+/* Data and holes take turns up to the end; what is a hole is zero in the model. */
+static void check_seek(void)
+{
+	uint64_t at = 0, next;
+	int r;
+
+	while ((r = e4_seek(inode, at, SEEK_DATA, &next)) == 0) {
+		CU_ASSERT_FATAL(next >= at && next < model_size);
+		CU_ASSERT(bytes_all_zero(model + at, next - at));
+		CU_ASSERT_EQUAL_FATAL(e4_seek(inode, next, SEEK_HOLE, &at), 0);
+		CU_ASSERT_FATAL(at > next && at <= model_size);
+		if (at == model_size)
+			break;
+	}
+	if (r == -ENXIO && at < model_size)
+		CU_ASSERT(bytes_all_zero(model + at, model_size - at));
+	CU_ASSERT_EQUAL(e4_seek(inode, model_size, SEEK_HOLE, &at), -ENXIO);
+}
+
+static void check_all(void)
+{
+	struct e4_attr attr;
+
+	e4_getattr(inode, &attr);
+	CU_ASSERT_EQUAL_FATAL(attr.size, model_size);
+	check_read(0, MODEL);
+	check_seek();
+}
+
+/* The same bytes after unmounting: for debugfs, and for ourselves. */
+static void reload(void)
+{
+	CLEANUP_FREE uint8_t *data = NULL;
+	size_t len;
+
+	close_all();
+	CU_ASSERT_EQUAL_FATAL(image_check(mem), 0);
+	CU_ASSERT_EQUAL_FATAL(image_dump(mem, "/f", &data, &len), 0);
+	CU_ASSERT_EQUAL_FATAL(len, model_size);
+	CU_ASSERT_EQUAL_FATAL(memcmp(data, model, len), 0);
+	open_all();
+}
+
+/* ---- one thread ----------------------------------------------------------------------------- */
+
+static void random_step(uint32_t block)
+{
+	uint64_t off = pick(2) ? pick(MODEL) : pick((uint32_t)model_size + 1);
+	uint64_t len = 1 + pick(pick(8) ? 3 * block : MODEL / 4);
+	uint32_t op = pick(100);
+
+	if (pick(3) == 0)
+		off = round_down_u64(off, block);
+	if (pick(3) == 0)
+		len = round_up_u64(len, block);
+	len = min_u64(len, MODEL - off);
+	if (op < 60 && len)
+		do_write(off, len);
+	else if (op < 75)
+		do_size(off);
+	else if (op < 85 && len)
+		do_fallocate(off, len, pick(2) ? FALLOC_FL_KEEP_SIZE : 0);
+	else
+		check_read(off, len);
+}
+
+static void random_run(const char *options, uint64_t size, unsigned new_seed)
+{
+	setup(size, options, new_seed);
+	spread_junk();
+	for (unsigned i = 1; i <= 3000; i++) {
+		random_step(fs->block_bytes);
+		if (i % 50 == 0)
+			check_all();
+		if (i % 1000 == 0)
+			reload();
+	}
+	check_all();
+	reload();
+	check_all();
+	finish();
+}
+
+static void test_random_1k(void)
+{
+	random_run("-b 1024", 24 << 20, 1);
+}
+
+static void test_random_2k(void)
+{
+	random_run("-b 2048", 24 << 20, 2);
+}
+
+static void test_random_4k(void)
+{
+	random_run("-b 4096", 24 << 20, 3);
+}
+
+static void test_random_small_inodes(void)
+{
+	random_run("-b 1024 -I 128", 24 << 20, 4);
+}
+
+/* Junk that lies behind the end in the last block never becomes part of the file. */
+static void stale_tail(void (*grow)(void))
+{
+	struct extent_run run;
+
+	setup(24 << 20, "-b 4096", 5);
+	do_write(0, 5000);
+	CU_ASSERT_EQUAL_FATAL(file_map(inode, 1, &run), 0);
+	memset(scratch, JUNK, 4096);
+	CU_ASSERT_EQUAL_FATAL(blkdev_write(dev, scratch, 4096 - 904, run.pblk * 4096 + 904), 0);
+	grow();
+	check_all();
+	reload();
+	check_all();
+	finish();
+}
+
+static void grow_by_gap(void)
+{
+	do_write(5100, 10);
+}
+
+static void grow_by_far_write(void)
+{
+	do_write(100000, 4096);
+}
+
+static void grow_by_size(void)
+{
+	do_size(5100);
+	do_size(9000);
+}
+
+static void grow_by_fallocate(void)
+{
+	do_fallocate(8192, 100, 0);
+}
+
+static void grow_after_append(void)
+{
+	do_write(5000, 10);
+	do_size(20000);
+}
+
+static void test_stale_tail(void)
+{
+	stale_tail(grow_by_gap);
+	stale_tail(grow_by_far_write);
+	stale_tail(grow_by_size);
+	stale_tail(grow_by_fallocate);
+	stale_tail(grow_after_append);
+}
+
+/* Shrinking zeroes the rest of the last block on the drive: others read whole blocks. */
+static void test_shrink_zeroes(void)
+{
+	struct extent_run run;
+
+	setup(24 << 20, "-b 4096", 6);
+	do_write(0, 8192);
+	do_size(5000);
+	CU_ASSERT_EQUAL_FATAL(file_map(inode, 1, &run), 0);
+	CU_ASSERT_EQUAL_FATAL(blkdev_read(dev, scratch, 4096, run.pblk * 4096), 0);
+	CU_ASSERT_EQUAL(memcmp(scratch, model + 4096, 904), 0);
+	CU_ASSERT(bytes_all_zero(scratch + 904, 4096 - 904));
+	finish();
+}
+
+static void test_far(void)
+{
+	static const uint64_t offs[] = {5ull << 30, (3ull << 40) + 77, (1ull << 44) - 4096 - 5000};
+	uint64_t start, next;
+	uint8_t byte[3];
+
+	setup(24 << 20, "-b 4096", 7);
+	for (size_t i = 0; i < ARRAY_SIZE(offs); i++) {
+		memcpy(byte, "abc", 3);
+		CU_ASSERT_EQUAL_FATAL(e4_write(inode, byte, 3, offs[i], 0), 3);
+	}
+	close_all();
+	CU_ASSERT_EQUAL(image_check(mem), 0);
+	open_all();
+	for (size_t i = 0; i < ARRAY_SIZE(offs); i++) {
+		CU_ASSERT_EQUAL(e4_read(inode, byte, 3, offs[i]), 3);
+		CU_ASSERT_EQUAL(memcmp(byte, "abc", 3), 0);
+		start = i ? offs[i - 1] + 4096 : 0;
+		CU_ASSERT_EQUAL(e4_seek(inode, start, SEEK_DATA, &next), 0);
+		CU_ASSERT_EQUAL(next, round_down_u64(offs[i], 4096));
+		CU_ASSERT_EQUAL(e4_seek(inode, next, SEEK_HOLE, &next), 0);
+		CU_ASSERT(next <= round_down_u64(offs[i], 4096) + 4096);
+	}
+	CU_ASSERT_EQUAL(e4_read(inode, byte, 3, 1ull << 41), 3);
+	CU_ASSERT(bytes_all_zero(byte, 3));
+	finish();
+}
+
+/* 2^32 - 1 blocks are the limit of a file; sizes do not cost time. */
+static void test_limits(void)
+{
+	uint64_t max = ((1ull << 32) - 1) << 12;
+	struct e4_attr attr = {.size = max};
+	uint8_t byte = 1;
+
+	setup(24 << 20, "-b 4096", 8);
+	CU_ASSERT_EQUAL(e4_write(inode, &byte, 1, max, 0), -EFBIG);
+	CU_ASSERT_EQUAL(e4_write(inode, &byte, 1, UINT64_MAX, 0), -EFBIG);
+	CU_ASSERT_EQUAL(e4_fallocate(inode, 0, max - 1, 2), -EFBIG);
+	CU_ASSERT_EQUAL(e4_fallocate(inode, 0, 0, 0), -EINVAL);
+	CU_ASSERT_EQUAL(e4_fallocate(inode, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1),
+		-EOPNOTSUPP);
+	CU_ASSERT_EQUAL(e4_write(inode, &byte, 1, max - 1, 0), 1);
+	CU_ASSERT_EQUAL(e4_setattr(inode, &attr, E4_SET_SIZE), 0);
+	attr.size = max + 1;
+	CU_ASSERT_EQUAL(e4_setattr(inode, &attr, E4_SET_SIZE), -EFBIG);
+	e4_getattr(inode, &attr);
+	CU_ASSERT_EQUAL(attr.size, max);
+	byte = 0;
+	CU_ASSERT_EQUAL(e4_read(inode, &byte, 1, max - 1), 1);
+	CU_ASSERT_EQUAL(byte, 1);
+	CU_ASSERT_EQUAL(e4_read(inode, &byte, 1, max), 0);
+	CU_ASSERT_EQUAL(e4_read(inode, &byte, 1, UINT64_MAX), 0);
+	CU_ASSERT_EQUAL(e4_write(inode, &byte, 0, 5, 0), 0);
+	finish();
+}
+
+/* ---- full volume ----------------------------------------------------------------------------- */
+
+static void test_no_space(void)
+{
+	struct e4_statfs before, after;
+	uint64_t off = 0;
+	ssize_t n;
+
+	setup(8 << 20, "-b 1024 -O ^has_journal", 9);
+	e4_statfs(fs, &before);
+	for (;;) {
+		for (size_t i = 0; i < 700000; i++)
+			scratch[i] = (uint8_t)((off + i) * 7 >> 3);
+		n = e4_write(inode, scratch, 700000, off, 0);
+		if (n <= 0)
+			break;
+		off += (uint64_t)n;
+	}
+	CU_ASSERT_EQUAL(n, -ENOSPC);
+	CU_ASSERT_EQUAL(file_size(inode), off);
+	CU_ASSERT_EQUAL(e4_write(inode, scratch, 100, off + (10 << 20), 0), -ENOSPC);
+	/* What is there can still be overwritten. */
+	CU_ASSERT_EQUAL(e4_write(inode, scratch, 0, 0, 0), 0);
+	for (uint64_t at = 0; at < off; at += 100000) {
+		n = e4_read(inode, scratch, 100000, at);
+		CU_ASSERT_FATAL(n > 0);
+		for (ssize_t i = 0; i < n; i++)
+			CU_ASSERT_EQUAL_FATAL(scratch[i], (uint8_t)((at + (uint64_t)i) * 7 >> 3));
+	}
+	CU_ASSERT_EQUAL(file_set_size(inode, 0), 0);
+	/* Freed blocks serve the next writer at once. */
+	memset(scratch, 1, 700000);
+	CU_ASSERT_EQUAL(e4_write(inode, scratch, 700000, 0, 0), 700000);
+	CU_ASSERT_EQUAL(file_set_size(inode, 0), 0);
+	CU_ASSERT_EQUAL(e4_sync(fs), 0);
+	e4_statfs(fs, &after);
+	CU_ASSERT_EQUAL(after.blocks_free, before.blocks_free);
+	finish();
+}
+
+/* ---- many threads --------------------------------------------------------------------------- */
+
+enum { WRITERS = 4, RECORD = 777, RECORDS = 800 };
+
+static uint8_t record_byte(uint64_t off)
+{
+	return (uint8_t)(off * 31 >> 2 | 1);
+}
+
+/* Every writer owns every fourth record of a file nobody has made the blocks of. */
+static void *write_records(void *arg)
+{
+	unsigned me = *(unsigned *)arg;
+	uint8_t buf[RECORD];
+
+	for (unsigned i = me; i < RECORDS; i += WRITERS) {
+		uint64_t off = (uint64_t)i * RECORD;
+
+		for (unsigned j = 0; j < RECORD; j++)
+			buf[j] = record_byte(off + j);
+		if (e4_write(inode, buf, RECORD, off, E4_WRITE_MAY_CLOBBER) != RECORD)
+			return (void *)1;
+	}
+	return NULL;
+}
+
+/* Large aligned pieces: these run side by side under the shared lock. */
+static void *write_pieces(void *arg)
+{
+	enum { PIECE = 16384 };
+	unsigned me = *(unsigned *)arg;
+	uint8_t buf[PIECE];
+
+	for (unsigned i = me; i < MODEL / PIECE; i += WRITERS) {
+		uint64_t off = (uint64_t)i * PIECE;
+
+		for (unsigned j = 0; j < PIECE; j++)
+			buf[j] = record_byte(off + j);
+		if (e4_write(inode, buf, PIECE, off, E4_WRITE_MAY_CLOBBER) != PIECE)
+			return (void *)1;
+		if (e4_read(inode, buf, PIECE, off) != PIECE || buf[9] != record_byte(off + 9))
+			return (void *)1;
+		if (i % 16 == 0 && e4_fsync(inode, i % 32 == 0) < 0)
+			return (void *)1;
+	}
+	return NULL;
+}
+
+static void run_threads(void *(*fn)(void *))
+{
+	unsigned numbers[WRITERS];
+	pthread_t threads[WRITERS];
+
+	for (unsigned i = 0; i < WRITERS; i++) {
+		numbers[i] = i;
+		CU_ASSERT_FATAL(pthread_create(&threads[i], NULL, fn, &numbers[i]) == 0);
+	}
+	for (unsigned i = 0; i < WRITERS; i++) {
+		void *failed;
+
+		pthread_join(threads[i], &failed);
+		CU_ASSERT_PTR_NULL(failed);
+	}
+}
+
+static void parallel(void *(*fn)(void *), uint64_t size)
+{
+	setup(24 << 20, "-b 4096", 10);
+	spread_junk();
+	run_threads(fn);
+	model_size = size;
+	for (uint64_t i = 0; i < size; i++)
+		model[i] = record_byte(i);
+	check_all();
+	reload();
+	finish();
+}
+
+static void test_parallel_records(void)
+{
+	parallel(write_records, (uint64_t)RECORD * RECORDS);
+}
+
+static void test_parallel_pieces(void)
+{
+	parallel(write_pieces, MODEL);
+}
+
+/* Writers, a truncating thread and readers at once: what is read is data, zero, or nothing. */
+static void *disturb(void *arg)
+{
+	unsigned me = *(unsigned *)arg, mine = me + 77;
+	uint8_t buf[9000];
+
+	for (unsigned i = 0; i < 300; i++) {
+		uint64_t off = (uint64_t)rand_r(&mine) % 200000;
+		ssize_t n;
+
+		if (me == 0) {
+			if (file_set_size(inode, off) < 0)
+				return (void *)1;
+			continue;
+		}
+		if (me == 1) {
+			n = e4_read(inode, buf, sizeof(buf), off);
+			for (ssize_t j = 0; j < n; j++)
+				if (buf[j] && buf[j] != 0x11)
+					return (void *)1;
+			continue;
+		}
+		memset(buf, 0x11, sizeof(buf));
+		if (e4_write(inode, buf, 1 + off % sizeof(buf), off, 0) < 0)
+			return (void *)1;
+	}
+	return NULL;
+}
+
+static void test_parallel_truncate(void)
+{
+	setup(24 << 20, "-b 1024", 11);
+	spread_junk();
+	run_threads(disturb);
+	finish();
+}
+
+/* ---- inodes that come and go ----------------------------------------------------------------- */
+
+static struct e4_inode *new_inode(uint32_t mode, uint32_t rdev)
+{
+	struct e4_create what = {.mode = mode, .uid = 70000, .gid = 80000, .rdev = rdev};
+	struct e4_inode *made;
+	struct handle h;
+	uint32_t ino;
+
+	CU_ASSERT_EQUAL_FATAL(handle_begin(fs, IALLOC_CREDITS + INODE_CREDITS, &h), 0);
+	CU_ASSERT_EQUAL_FATAL(ialloc_alloc(&h, E4_ROOT_INO, S_ISDIR(mode), &ino), 0);
+	CU_ASSERT_EQUAL_FATAL(inode_new(&h, ino, &what, EXT2_NODUMP_FL | EXT2_DIRSYNC_FL, &made), 0);
+	handle_end(&h);
+	return made;
+}
+
+/* Without a name an inode is gone with its last reference: blocks, number and all. */
+static void test_evict(void)
+{
+	struct e4_statfs before, after;
+
+	setup(24 << 20, "-b 1024", 12);
+	e4_statfs(fs, &before);
+	for (unsigned i = 0; i < 50; i++) {
+		struct e4_inode *made = new_inode(S_IFREG | 0644, 0);
+		struct e4_inode *again;
+		uint32_t ino = e4_ino(made);
+
+		memset(scratch, 1, 100000);
+		CU_ASSERT_EQUAL(e4_write(made, scratch, 100000 * (i % 5), 2048 * i, 0),
+			100000 * (i % 5));
+		CU_ASSERT_EQUAL(e4_fallocate(made, FALLOC_FL_KEEP_SIZE, 1 << 20, 50000), 0);
+		e4_iput(made);
+		CU_ASSERT_EQUAL(e4_iget(fs, ino, &again), i % 2 ? -ENOENT : -ENOENT);
+	}
+	CU_ASSERT_EQUAL(e4_sync(fs), 0);
+	e4_statfs(fs, &after);
+	CU_ASSERT_EQUAL(after.blocks_free, before.blocks_free);
+	CU_ASSERT_EQUAL(after.inodes_free, before.inodes_free);
+	finish();
+}
+
+static void test_new_fields(void)
+{
+	struct e4_inode *file, *chr, *big;
+	struct e4_attr attr;
+
+	setup(24 << 20, "-b 4096", 13);
+	file = new_inode(S_IFREG | 0640, 0);
+	e4_getattr(file, &attr);
+	CU_ASSERT_EQUAL(attr.mode, S_IFREG | 0640);
+	CU_ASSERT_EQUAL(attr.uid, 70000);
+	CU_ASSERT_EQUAL(attr.gid, 80000);
+	CU_ASSERT_EQUAL(attr.flags, EXT4_EXTENTS_FL | EXT2_NODUMP_FL);
+	CU_ASSERT_EQUAL(attr.nlink, 0);
+	CU_ASSERT(attr.crtime.tv_sec > 1600000000);
+	chr = new_inode(S_IFCHR | 0600, 5 << 8 | 1);
+	CU_ASSERT_EQUAL(le32toh(chr->i_block32[0]), 0x501);
+	big = new_inode(S_IFBLK | 0600, 0x12345678);
+	CU_ASSERT_EQUAL(le32toh(big->i_block32[0]), 0);
+	CU_ASSERT_EQUAL(le32toh(big->i_block32[1]), 0x12345678);
+	e4_iput(file);
+	e4_iput(chr);
+	e4_iput(big);
+	finish();
+}
+
+static void check_link(size_t len, ssize_t want)
+{
+	struct e4_inode *made = new_inode(S_IFLNK | 0777, 0);
+	char target[5000], got[5000];
+	struct handle h;
+	int r;
+
+	memset(target, 'x', sizeof(target));
+	CU_ASSERT_EQUAL_FATAL(handle_begin(fs, SYMLINK_CREDITS + INODE_CREDITS, &h), 0);
+	pthread_rwlock_wrlock(&made->lock);
+	r = symlink_store(&h, made, target, len);
+	CU_ASSERT_EQUAL(r, want < 0 ? want : 0);
+	CU_ASSERT_EQUAL(inode_store(&h, made, true), 0);
+	pthread_rwlock_unlock(&made->lock);
+	handle_end(&h);
+	if (want >= 0) {
+		CU_ASSERT_EQUAL(e4_readlink(made, got, sizeof(got)), want);
+		CU_ASSERT_EQUAL(memcmp(got, target, len), 0);
+		CU_ASSERT_EQUAL(got[len], 0);
+		CU_ASSERT_EQUAL(made->blocks, len < 60 ? 0 : 8);
+	}
+	e4_iput(made);
+}
+
+static void test_symlinks(void)
+{
+	char got[4097];
+
+	setup(24 << 20, "-b 4096", 14);
+	check_link(0, -ENOENT);
+	check_link(1, 1);
+	check_link(59, 59);
+	check_link(60, 60);
+	check_link(4095, 4095);
+	check_link(4096, -ENAMETOOLONG);
+	CU_ASSERT_EQUAL(e4_readlink(inode, got, sizeof(got)), -EINVAL);
+	finish();
+}
+
+static void check_time(struct timespec set, struct timespec want)
+{
+	struct e4_attr attr = {.atime = set, .mtime = set};
+
+	CU_ASSERT_EQUAL(e4_setattr(inode, &attr, E4_SET_ATIME | E4_SET_MTIME), 0);
+	close_all();
+	open_all();
+	e4_getattr(inode, &attr);
+	CU_ASSERT_EQUAL(attr.atime.tv_sec, want.tv_sec);
+	CU_ASSERT_EQUAL(attr.atime.tv_nsec, want.tv_nsec);
+	CU_ASSERT_EQUAL(attr.mtime.tv_sec, want.tv_sec);
+	CU_ASSERT_EQUAL(attr.mtime.tv_nsec, want.tv_nsec);
+}
+
+static void test_times(void)
+{
+	static const struct timespec same[] = {{0, 1}, {-1, 999999999}, {-2147483647, 5},
+		{2147483647, 7}, {2147483648, 8}, {4294967295, 9}, {4294967296, 1}, {6442450944, 2},
+		{15032385534, 999999999}};
+	int64_t max = (1ll << 34) - 1 - (1ll << 31);
+
+	setup(24 << 20, "-b 4096", 15);
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
+		check_time(same[i], same[i]);
+	check_time((struct timespec){1ll << 40, 5}, (struct timespec){max, 0});
+	check_time((struct timespec){-(1ll << 40), 5}, (struct timespec){-(1ll << 31), 0});
+	finish();
+	setup(24 << 20, "-b 1024 -I 128", 16);
+	check_time((struct timespec){1700000000, 5}, (struct timespec){1700000000, 0});
+	check_time((struct timespec){1ll << 33, 5}, (struct timespec){2147483647, 0});
+	finish();
+}
+
+static void test_setattr(void)
+{
+	struct e4_attr attr = {.mode = S_IFDIR | 04711, .uid = 0x12345, .gid = 0x23456}, got;
+
+	setup(24 << 20, "-b 4096", 17);
+	CU_ASSERT_EQUAL(e4_setattr(inode, &attr, E4_SET_MODE | E4_SET_UID | E4_SET_GID), 0);
+	close_all();
+	open_all();
+	e4_getattr(inode, &got);
+	CU_ASSERT_EQUAL(got.mode, S_IFREG | 04711);
+	CU_ASSERT_EQUAL(got.uid, 0x12345);
+	CU_ASSERT_EQUAL(got.gid, 0x23456);
+	attr.atime.tv_nsec = 1000000000;
+	CU_ASSERT_EQUAL(e4_setattr(inode, &attr, E4_SET_ATIME), -EINVAL);
+	finish();
+}
+
+/* ---- what fails ------------------------------------------------------------------------------ */
+
+/* Data that does not reach the drive: an error, the old content or zeroes, never junk. */
+static void test_write_fails(void)
+{
+	setup(24 << 20, "-b 4096", 18);
+	spread_junk();
+	do_write(0, 20000);
+	CU_ASSERT_EQUAL(e4_sync(fs), 0);
+	memset(scratch, JUNK, 50000);
+	faultdev_fail_once(dev, FAULT_WRITE, 1, -EIO);
+	CU_ASSERT_EQUAL(e4_write(inode, scratch, 50000, 40960, 0), -EIO);
+	check_all();
+	faultdev_fail_once(dev, FAULT_WRITE, 2, -EIO);
+	CU_ASSERT_EQUAL(e4_write(inode, scratch, 50000, 40000, 0), -EIO);
+	check_all();
+	do_write(100000, 10000);
+	check_all();
+	reload();
+	faultdev_fail_once(dev, FAULT_READ, 1, -EIO);
+	CU_ASSERT_EQUAL(e4_read(inode, scratch, 10, 0), -EIO);
+	check_all();
+	finish();
+}
+
+static void test_gone(void)
+{
+	setup(24 << 20, "-b 4096", 19);
+	do_write(0, 20000);
+	faultdev_set_gone(dev, true);
+	CU_ASSERT_EQUAL(e4_read(inode, scratch, 10, 0), -ENODEV);
+	CU_ASSERT_EQUAL(e4_write(inode, scratch, 10, 0, 0), -ENODEV);
+	CU_ASSERT(e4_fsync(inode, false) < 0);
+	CU_ASSERT(e4_write(inode, scratch, 10, 0, 0) < 0);
+	e4_iput(inode);
+	CU_ASSERT(e4_unmount(fs) < 0);
+	blkdev_close(dev);
+}
+
+/* An extent tree of one index block, as the drive has it, changed by hand. */
+static void damaged(void (*harm)(uint8_t *root, uint8_t *node))
+{
+	uint8_t *data = memdev_data((setup(24 << 20, "-b 1024 -O ^metadata_csum", 20), mem));
+	uint64_t node, table;
+	uint32_t offset;
+	struct buf *buf;
+	ssize_t n;
+
+	for (unsigned i = 0; i < 20; i++)
+		do_write(i * 4096, 100);
+	CU_ASSERT_EQUAL_FATAL(extent_node_depth(inode->i_block), 1);
+	node = extent_index_child(extent_node_index(inode->i_block, 0));
+	CU_ASSERT_EQUAL_FATAL(ialloc_table_block(fs, FILE_INO, &buf, &offset), 0);
+	table = buf->block;
+	buf_put(buf);
+	close_all();
+	harm(data + table * 1024 + offset + 40, data + node * 1024);
+
+	struct e4_mount_options mount = {0};
+
+	CU_ASSERT_EQUAL_FATAL(e4_mount(dev, &mount, &fs, NULL), 0);
+	n = e4_iget(fs, FILE_INO, &inode);
+	if (n == 0) {
+		n = e4_read(inode, scratch, 100000, 0);
+		CU_ASSERT(e4_write(inode, scratch, 100000, 0, 0) < 0);
+		e4_iput(inode);
+	}
+	CU_ASSERT_EQUAL(n, -EUCLEAN);
+	CU_ASSERT(e4_is_read_only(fs));
+	(void)!e4_unmount(fs);
+	blkdev_close(dev);
+}
+
+static void harm_magic(uint8_t *root, uint8_t *node)
+{
+	node[0] ^= 1;
+}
+
+static void harm_root_magic(uint8_t *root, uint8_t *node)
+{
+	root[0] ^= 1;
+}
+
+static void harm_entries(uint8_t *root, uint8_t *node)
+{
+	node[2] = node[3] = 0xff;
+}
+
+static void harm_empty(uint8_t *root, uint8_t *node)
+{
+	node[2] = node[3] = 0;
+}
+
+static void harm_max(uint8_t *root, uint8_t *node)
+{
+	node[4] = 85;
+}
+
+static void harm_root_max(uint8_t *root, uint8_t *node)
+{
+	root[2] = root[4] = 5;
+}
+
+static void harm_depth(uint8_t *root, uint8_t *node)
+{
+	node[6] = 1;
+}
+
+static void harm_root_depth(uint8_t *root, uint8_t *node)
+{
+	root[6] = 6;
+}
+
+/* The child is the index block itself, under a right depth: two levels of one block. */
+static void harm_cycle(uint8_t *root, uint8_t *node)
+{
+	memcpy(node, root, 24);
+	node[4] = 84;
+	root[6] = 2;
+}
+
+static void harm_order(uint8_t *root, uint8_t *node)
+{
+	uint8_t entry[12];
+
+	memcpy(entry, node + 24, 12);
+	memcpy(node + 24, node + 36, 12);
+	memcpy(node + 36, entry, 12);
+}
+
+static void harm_key(uint8_t *root, uint8_t *node)
+{
+	root[12] = 1;
+}
+
+static void harm_length(uint8_t *root, uint8_t *node)
+{
+	node[12 + 4] = 0;
+	node[12 + 5] = 0;
+}
+
+static void harm_overlap(uint8_t *root, uint8_t *node)
+{
+	node[12 + 4] = 50;
+}
+
+static void harm_far_block(uint8_t *root, uint8_t *node)
+{
+	node[12 + 6] = 0xff;
+}
+
+static void harm_far_child(uint8_t *root, uint8_t *node)
+{
+	root[12 + 8] = 0xff;
+}
+
+static void harm_metadata(uint8_t *root, uint8_t *node)
+{
+	memset(node + 12 + 6, 0, 6);
+	node[12 + 8] = 1;
+}
+
+static void harm_mode(uint8_t *root, uint8_t *node)
+{
+	root[1 - 40] = 0x30;
+}
+
+static void harm_size(uint8_t *root, uint8_t *node)
+{
+	root[0x6f - 40] = 0x7f;
+}
+
+static void harm_extra_isize(uint8_t *root, uint8_t *node)
+{
+	root[0x80 - 40] = 130;
+}
+
+static void harm_file_acl(uint8_t *root, uint8_t *node)
+{
+	root[0x6b - 40] = 0x7f;
+}
+
+static void test_damaged(void)
+{
+	static void (*const harms[])(uint8_t *, uint8_t *) = {harm_magic, harm_root_magic,
+		harm_entries, harm_empty, harm_max, harm_root_max, harm_depth, harm_root_depth,
+		harm_cycle, harm_order, harm_key, harm_length, harm_overlap, harm_far_block,
+		harm_far_child, harm_metadata, harm_mode, harm_size, harm_extra_isize, harm_file_acl};
+
+	for (size_t i = 0; i < ARRAY_SIZE(harms); i++) {
+		unsigned before = CU_get_number_of_failures();
+
+		damaged(harms[i]);
+		if (CU_get_number_of_failures() != before)
+			printf("# failed: harm %zu\n", i);
+	}
+}
+
+int main(void)
+{
+	return UNIT_RUN(UNIT(test_random_1k), UNIT(test_random_2k), UNIT(test_random_4k),
+		UNIT(test_random_small_inodes), UNIT(test_stale_tail), UNIT(test_shrink_zeroes),
+		UNIT(test_far), UNIT(test_limits), UNIT(test_no_space),
+		UNIT(test_parallel_records), UNIT(test_parallel_pieces),
+		UNIT(test_parallel_truncate), UNIT(test_evict), UNIT(test_new_fields),
+		UNIT(test_symlinks), UNIT(test_times), UNIT(test_setattr), UNIT(test_write_fails),
+		UNIT(test_gone), UNIT(test_damaged));
+}
