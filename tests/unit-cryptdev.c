@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The cipher device against published vectors, a memory model, faults and many threads. */
 #include <errno.h>
+#include <gcrypt.h>
 #include <pthread.h>
-#include <stdatomic.h>
+#include <sched.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -204,6 +205,19 @@ static void test_read_only_and_discard(void)
 	CU_ASSERT_EQUAL(blkdev_read(dev, b, 512, 0), 0);
 }
 
+static void test_read_only_below(void)
+{
+	struct cryptdev_params params = {.cipher = "aes-xts-plain64", .sector_bytes = 512};
+	CLEANUP_SECRET struct secret *key = make_key(64);
+	CLEANUP_BLKDEV struct blkdev *dev = NULL;
+	struct blkdev *mem;
+
+	CU_ASSERT_EQUAL_FATAL(memdev_new(4096, 512, &mem), 0);
+	mem->read_only = true;
+	CU_ASSERT_EQUAL_FATAL(cryptdev_open(mem, &params, key, &dev, NULL), 0);
+	CU_ASSERT(dev->read_only);
+}
+
 /* valgrind is a hundred times slower */
 static size_t stride(void)
 {
@@ -391,8 +405,63 @@ static void test_one_pass(void)
 	CU_ASSERT(bytes_all_zero(data, MIB));
 }
 
+/*
+ * A lower device that takes its time: a transfer moves in halves, and others get the CPU in
+ * between, so that a missing lock shows.
+ */
+struct slowdev {
+	struct blkdev dev;
+	struct blkdev *lower;
+};
+
+static struct blkdev *lower_of(struct blkdev *dev)
+{
+	return container_of(dev, struct slowdev, dev)->lower;
+}
+
+static int slow_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
+{
+	size_t half = len / 2;
+	int r = blkdev_read(lower_of(dev), buf, half, off);
+
+	sched_yield();
+	return r < 0 ? r : blkdev_read(lower_of(dev), (uint8_t *)buf + half, len - half, off + half);
+}
+
+static int slow_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+{
+	size_t half = len / 2;
+	int r = blkdev_write(lower_of(dev), buf, half, off);
+
+	sched_yield();
+	return r < 0 ? r : blkdev_write(lower_of(dev), (uint8_t *)buf + half, len - half, off + half);
+}
+
+static void slow_close(struct blkdev *dev)
+{
+	blkdev_close(lower_of(dev));
+	free(dev);
+}
+
+static const struct blkdev_ops slow_ops = {
+	.read = slow_read,
+	.write = slow_write,
+	.close = slow_close,
+};
+
+static struct blkdev *slow_new(uint64_t size_bytes)
+{
+	struct slowdev *slow = calloc(1, sizeof(*slow));
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(slow);
+	CU_ASSERT_EQUAL_FATAL(memdev_new(size_bytes, 512, &slow->lower), 0);
+	slow->dev = *slow->lower;
+	slow->dev.ops = &slow_ops;
+	return &slow->dev;
+}
+
 /* Threads own interleaved stretches of bytes, many to a sector, and write them unaligned. */
-enum { THREADS = 8, STRETCH = 37, SHARED_BYTES = 24 * 512, ROUNDS = 400 };
+enum { THREADS = 8, STRETCH = 37, SHARED_BYTES = 4096, ROUNDS = 1000 };
 
 struct worker {
 	struct blkdev *dev;
@@ -426,13 +495,13 @@ static void check_threads(const char *cipher, size_t key_len, uint32_t sector)
 {
 	struct cryptdev_params params = {.cipher = cipher, .sector_bytes = sector,
 		.size_bytes = SHARED_BYTES};
+	CLEANUP_SECRET struct secret *key = make_key(key_len);
 	CLEANUP_BLKDEV struct blkdev *dev = NULL;
-	struct blkdev *mem;
 	static struct worker workers[THREADS];
 	static uint8_t all[SHARED_BYTES];
 	pthread_t threads[THREADS];
 
-	dev = open_on_memory(SHARED_BYTES, &params, key_len, &mem);
+	CU_ASSERT_EQUAL_FATAL(cryptdev_open(slow_new(SHARED_BYTES), &params, key, &dev, NULL), 0);
 	memset(all, 0, sizeof(all));
 	CU_ASSERT_EQUAL_FATAL(blkdev_write(dev, all, SHARED_BYTES, 0), 0);
 	for (unsigned i = 0; i < THREADS; i++) {
@@ -519,7 +588,14 @@ static void test_secure_memory_used_up(void)
 			blkdev_close(mem);
 	}
 	CU_ASSERT_EQUAL(r, -ENOMEM);
-	CU_ASSERT(opened >= 8);
+	CU_ASSERT_FATAL(opened >= 8);
+	/* Room for less than one cipher per CPU: fewer will do. */
+	blkdev_close(devs[--opened]);
+	void *hog = gcry_malloc_secure(2048);
+
+	CU_ASSERT_EQUAL_FATAL(memdev_new(4096, 512, &mem), 0);
+	CU_ASSERT_EQUAL_FATAL(cryptdev_open(mem, &params, key, &devs[opened++], NULL), 0);
+	gcry_free(hog);
 	for (unsigned i = 0; i < opened; i++) {
 		CU_ASSERT_EQUAL(blkdev_write(devs[i], data, 512, 512), 0);
 		CU_ASSERT_EQUAL(blkdev_read(devs[i], got, 512, 512), 0);
@@ -534,7 +610,8 @@ static void test_secure_memory_used_up(void)
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_vectors), UNIT(test_allow_list), UNIT(test_weak_key),
-		UNIT(test_geometry), UNIT(test_read_only_and_discard), UNIT(test_unaligned),
+		UNIT(test_geometry), UNIT(test_read_only_and_discard), UNIT(test_read_only_below),
+		UNIT(test_unaligned),
 		UNIT(test_random_transfers), UNIT(test_iv_counting), UNIT(test_faults),
 		UNIT(test_one_pass), UNIT(test_threads_share_sectors), UNIT(test_threads_crowd),
 		UNIT(test_secure_memory_used_up));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* After the cipher device is closed, no part of its key is left anywhere in the process. */
+/* After the cipher device is closed, no part of its keys is left anywhere in the process. */
 #include <fcntl.h>
+#include <gcrypt.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,6 +111,24 @@ static void test_essiv(void)
 	check_cipher("aes-cbc-essiv:sha256", 32);
 }
 
+/* The key of the sector numbers, which is derived from the key of the data. */
+static void test_essiv_derived(void)
+{
+	struct cryptdev_params params = {.cipher = "aes-cbc-essiv:sha256", .sector_bytes = 512};
+	struct secret *key = make_key(32);
+	struct blkdev *mem, *dev;
+
+	gcry_md_hash_buffer(GCRY_MD_SHA256, masked, secret_data(key), 32);
+	for (size_t i = 0; i < 32; i++)
+		masked[i] ^= MASK;
+	CU_ASSERT_EQUAL_FATAL(memdev_new(1 << 20, 512, &mem), 0);
+	CU_ASSERT_EQUAL_FATAL(cryptdev_open(mem, &params, key, &dev, NULL), 0);
+	CU_ASSERT(search_memory(32) > 0);
+	blkdev_close(dev);
+	CU_ASSERT_EQUAL(search_memory(32), 0);
+	secret_free(key);
+}
+
 static void test_refused(void)
 {
 	struct cryptdev_params params = {.cipher = "aes-xts-plain64", .sector_bytes = 512,
@@ -126,5 +145,5 @@ static void test_refused(void)
 
 int main(void)
 {
-	return UNIT_RUN(UNIT(test_xts), UNIT(test_essiv), UNIT(test_refused));
+	return UNIT_RUN(UNIT(test_xts), UNIT(test_essiv), UNIT(test_essiv_derived), UNIT(test_refused));
 }
