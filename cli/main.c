@@ -10,6 +10,7 @@
 
 /* In the order of the help. */
 static const struct command *const commands[] = {
+	&command_format,
 	NULL,
 };
 

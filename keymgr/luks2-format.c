@@ -309,9 +309,9 @@ static int document_make(struct luks2 *hdr, struct diag *diag)
 	return r ? r : luks2_json_validate(doc, hdr->hdr_bytes, diag);
 }
 
-int luks2_format(struct blkdev *dev, uint64_t data_bytes, const struct luks2_format_params *params,
-	const struct secret *passphrase, struct luks2 **ret_hdr, struct secret **ret_volume_key,
-	struct diag *diag)
+int luks2_format_begin(struct blkdev *dev, uint64_t data_bytes,
+	const struct luks2_format_params *params, const struct secret *passphrase,
+	struct luks2 **ret_hdr, struct secret **ret_volume_key, struct diag *diag)
 {
 	CLEANUP_LUKS2 struct luks2 *hdr = calloc(1, sizeof(*hdr));
 	CLEANUP_SECRET struct secret *key = NULL, *area_key = NULL;
@@ -339,8 +339,33 @@ int luks2_format(struct blkdev *dev, uint64_t data_bytes, const struct luks2_for
 		r = keyslot_write(&hdr->keyslots[0], dev, area_key, key, diag);
 	if (!r)
 		r = blkdev_flush(dev);
+	if (r)
+		return r;
+	*ret_hdr = take_ptr(hdr);
+	*ret_volume_key = take_ptr(key);
+	return 0;
+}
+
+int luks2_format_finish(struct blkdev *dev, const struct luks2 *hdr)
+{
+	int r = write_headers(dev, hdr);
+
+	/* one copy alone would open a drive that was reported as failed */
+	if (r && luks2_disk_erase(dev))
+		return r;
+	return r;
+}
+
+int luks2_format(struct blkdev *dev, uint64_t data_bytes, const struct luks2_format_params *params,
+	const struct secret *passphrase, struct luks2 **ret_hdr, struct secret **ret_volume_key,
+	struct diag *diag)
+{
+	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
+	CLEANUP_SECRET struct secret *key = NULL;
+	int r = luks2_format_begin(dev, data_bytes, params, passphrase, &hdr, &key, diag);
+
 	if (!r)
-		r = write_headers(dev, hdr);
+		r = luks2_format_finish(dev, hdr);
 	if (r)
 		return r;
 	*ret_hdr = take_ptr(hdr);

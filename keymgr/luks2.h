@@ -167,6 +167,14 @@ int luks2_format_check(const struct luks2_format_params *params, uint64_t data_b
 int luks2_format(struct blkdev *dev, uint64_t data_bytes, const struct luks2_format_params *params,
 	const struct secret *passphrase, struct luks2 **ret_hdr, struct secret **ret_volume_key,
 	struct diag *diag) MUST_CHECK;
+/*
+ * The same in two steps, so that the volume can be filled in between: after begin nothing on dev
+ * opens, neither the old header nor the new one, which finish writes.
+ */
+int luks2_format_begin(struct blkdev *dev, uint64_t data_bytes,
+	const struct luks2_format_params *params, const struct secret *passphrase,
+	struct luks2 **ret_hdr, struct secret **ret_volume_key, struct diag *diag) MUST_CHECK;
+int luks2_format_finish(struct blkdev *dev, const struct luks2 *hdr) MUST_CHECK;
 
 /* The segment that holds the data; NULL when there is none. */
 const struct luks2_segment *luks2_data_segment(const struct luks2 *hdr);
