@@ -53,12 +53,12 @@ static bool attr_exists(const char *dir, const char *name)
 		access(path, F_OK) == 0;
 }
 
-/* Keeps what is there already. */
+/* Keeps what is there already; numbers of the PCI bus ("0x1af4") say nothing to anybody. */
 static int attr_into(char **field, const char *dir, const char *name)
 {
 	CLEANUP_FREE char *text = (*field)[0] ? NULL : attr_read(dir, name);
 
-	return text ? drive_set(field, text) : 0;
+	return text && strncmp(text, "0x", 2) != 0 ? drive_set(field, text) : 0;
 }
 
 static int drive_init(struct drive *drive, const char *path)

@@ -9,14 +9,15 @@
  * 3. A transfer is whole or it failed. A block device whose size has fallen under what it was is
  *    gone, whatever errno the kernel found for that.
  * 4. A failed flush is sticky: the kernel has dropped what it could not write, so that a later,
- *    successful fsync would prove nothing.
+ *    successful fsync would prove nothing. Flushes run one at a time, because only one of two at
+ *    once would be told of the failure.
  */
 #include "kernel-shim/filedev.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <stdatomic.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -40,7 +41,8 @@ struct filedev {
 	struct blkdev dev;
 	int fd;
 	struct stat st;
-	atomic_int flush_error;
+	pthread_mutex_t flush_lock; /* flush_error; held over the flush itself, see 4 */
+	int flush_error;
 };
 
 static struct filedev *filedev_of(struct blkdev *dev)
@@ -111,19 +113,18 @@ static int filedev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off
 static int filedev_flush(struct blkdev *dev)
 {
 	struct filedev *file = filedev_of(dev);
-	int err = atomic_load(&file->flush_error), none = 0;
+	int r;
 
-	if (err < 0)
-		return err;
 	if (dev->read_only)
 		return 0;
+	pthread_mutex_lock(&file->flush_lock);
 	/* The size never changes, so fdatasync leaves out nothing that reading the data needs; on a
-	 * block device both empty the drive's own cache too. */
-	if (fdatasync(file->fd) == 0)
-		return atomic_load(&file->flush_error);
-	err = transfer_error(file, errno);
-	atomic_compare_exchange_strong(&file->flush_error, &none, err);
-	return err;
+	 * block device it empties the drive's own cache too. */
+	if (file->flush_error == 0 && fdatasync(file->fd) < 0)
+		file->flush_error = transfer_error(file, errno);
+	r = file->flush_error;
+	pthread_mutex_unlock(&file->flush_lock);
+	return r;
 }
 
 static int filedev_discard(struct blkdev *dev, uint64_t off, uint64_t len)
@@ -151,6 +152,7 @@ static void filedev_close(struct blkdev *dev)
 
 	if (file->fd >= 0)
 		close(file->fd);
+	pthread_mutex_destroy(&file->flush_lock);
 	free(file);
 }
 
@@ -312,6 +314,7 @@ int filedev_open(const char *path, unsigned flags, uint64_t create_bytes,
 	if (!file)
 		return -ENOMEM;
 	file->fd = -1;
+	pthread_mutex_init(&file->flush_lock, NULL);
 	file->dev.ops = &filedev_ops;
 	file->dev.read_only = flags & (FILEDEV_READ_ONLY | FILEDEV_NO_LOCK);
 
