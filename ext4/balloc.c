@@ -315,7 +315,7 @@ int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata)
 
 bool balloc_retry(struct e4_fs *fs, unsigned *tries)
 {
-	if (*tries >= RETRIES_MAX || groups_pending_blocks(fs) == 0)
+	if (*tries >= RETRIES_MAX || !groups_have_pending(fs))
 		return false;
 	++*tries;
 	return txn_commit(fs, txn_running_id(fs)) == 0;

@@ -24,7 +24,7 @@ struct group_table {
 	pthread_mutex_t lock; /* pages */
 	struct group **pages;
 	uint32_t page_count;
-	_Atomic uint64_t pending_blocks;
+	_Atomic uint64_t pending; /* blocks and inodes */
 };
 
 int groups_start(struct e4_fs *fs)
@@ -94,9 +94,9 @@ int group_get(struct e4_fs *fs, uint32_t index, struct group **ret_group)
 	return 0;
 }
 
-uint64_t groups_pending_blocks(struct e4_fs *fs)
+bool groups_have_pending(struct e4_fs *fs)
 {
-	return atomic_load(&fs->groups->pending_blocks);
+	return atomic_load(&fs->groups->pending) > 0;
 }
 
 /* ---- geometry -------------------------------------------------------------------------- */
@@ -485,10 +485,9 @@ static void pend_done(void *ctx, int err)
 			free(*bits);
 			*bits = NULL;
 		}
-		if (!p->inodes) {
+		if (!p->inodes)
 			g->longest_free_hint = UINT32_MAX;
-			atomic_fetch_sub(&p->fs->groups->pending_blocks, p->count);
-		}
+		atomic_fetch_sub(&p->fs->groups->pending, p->count);
 	}
 	pthread_mutex_unlock(&g->lock);
 	free(p);
@@ -515,12 +514,11 @@ int group_pend(struct handle *h, struct group *group, bool inodes, uint32_t star
 	}
 	for (uint32_t i = 0; i < count; i++)
 		bitmap_set(*bits, start + i);
-	if (inodes) {
+	if (inodes)
 		group->pending_inode_count += count;
-	} else {
+	else
 		group->pending_block_count += count;
-		atomic_fetch_add(&h->fs->groups->pending_blocks, count);
-	}
+	atomic_fetch_add(&h->fs->groups->pending, count);
 	return 0;
 }
 

@@ -69,8 +69,8 @@ static inline void bitmap_clear(uint8_t *bits, uint32_t bit)
  * medium. group->lock held; -ENOMEM changes nothing.
  */
 int group_pend(struct handle *h, struct group *group, bool inodes, uint32_t start, uint32_t count) MUST_CHECK;
-/* Blocks pending in the whole volume: what a commit would make available. */
-uint64_t groups_pending_blocks(struct e4_fs *fs);
+/* Whether a commit would make blocks or inodes available. */
+bool groups_have_pending(struct e4_fs *fs);
 
 uint64_t group_first_block(const struct e4_fs *fs, uint32_t index);
 uint32_t group_blocks(const struct e4_fs *fs, uint32_t index); /* the last group may be short */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "ext4/balloc.h"
 #include "ext4/ialloc.h"
 #include "ext4/symlink.h"
 
@@ -305,7 +306,8 @@ static int create_locked(struct e4_inode *dir, const char *name, size_t name_len
 int e4_create(struct e4_inode *dir, const char *name, size_t name_len,
 	const struct e4_create *what, struct e4_inode **ret_inode)
 {
-	struct e4_inode *inode = NULL;
+	struct e4_inode *inode;
+	unsigned tries = 0;
 	int r = namei_check_dir(dir);
 
 	if (r == 0)
@@ -316,16 +318,17 @@ int e4_create(struct e4_inode *dir, const char *name, size_t name_len,
 		return -EINVAL;
 	if (S_ISLNK(what->mode) && !what->symlink_target)
 		return -EINVAL;
-	pthread_rwlock_wrlock(&dir->dir_lock);
-	r = create_locked(dir, name, name_len, what, &inode);
-	pthread_rwlock_unlock(&dir->dir_lock);
-	if (r < 0) {
-		if (inode)
+	do {
+		inode = NULL;
+		pthread_rwlock_wrlock(&dir->dir_lock);
+		r = create_locked(dir, name, name_len, what, &inode);
+		pthread_rwlock_unlock(&dir->dir_lock);
+		if (r < 0 && inode)
 			e4_iput(inode);
-		return r;
-	}
-	*ret_inode = inode;
-	return 0;
+	} while (r == -ENOSPC && balloc_retry(dir->fs, &tries));
+	if (r == 0)
+		*ret_inode = inode;
+	return r;
 }
 
 /* Takes the link before the name is written, so that two linkers cannot pass the limit. */
