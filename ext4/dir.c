@@ -15,6 +15,7 @@
 #include <errno.h>
 
 #include "ext4/balloc.h"
+#include "ext4/dir-inline.h"
 #include "ext4/htree.h"
 
 static bool has_index_flag(struct e4_inode *dir)
@@ -36,10 +37,13 @@ int dir_blocks(struct e4_inode *dir, uint32_t *ret_blocks)
 
 	pthread_rwlock_rdlock(&dir->lock);
 	uint64_t size = dir->size;
+	bool is_inline = dir->flags & EXT4_INLINE_DATA_FL;
 	pthread_rwlock_unlock(&dir->lock);
 
 	uint64_t blocks = size >> fs->block_bits;
 
+	if (is_inline)
+		return -EOPNOTSUPP;
 	if (blocks == 0 || size & (fs->block_bytes - 1) || blocks > EXTENT_LBLK_MAX)
 		return fs_damaged(fs, "directory %u: impossible size", dir->ino);
 	*ret_blocks = (uint32_t)blocks;
@@ -154,6 +158,10 @@ int dir_find(struct e4_inode *dir, const char *name, size_t name_len, uint32_t *
 	uint8_t *ret_type)
 {
 	CLEANUP_DIR_PLACE struct dir_place place = {0};
+
+	if (dir_is_inline(dir))
+		return dir_inline_find(dir, name, name_len, ret_ino, ret_type);
+
 	int r = dir_locate(dir, name, name_len, &place);
 
 	if (r < 0)

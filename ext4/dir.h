@@ -29,7 +29,8 @@ int dir_is_empty(struct e4_inode *dir, bool *ret_empty) MUST_CHECK;
 
 /* Whether lookups go through an htree. */
 bool dir_is_indexed(struct e4_inode *dir);
-/* Blocks of the directory; -EUCLEAN when its size is no number of blocks or zero. */
+/* Blocks of the directory; -EUCLEAN when its size is no number of blocks or zero, -EOPNOTSUPP when
+ * it is inline. */
 int dir_blocks(struct e4_inode *dir, uint32_t *ret_blocks) MUST_CHECK;
 int dir_block_get(struct e4_inode *dir, uint32_t lblk, struct buf **ret_buf) MUST_CHECK;
 enum { DIR_APPEND_CREDITS = 2 }; /* the block itself, the inode; allocation and extents aside */

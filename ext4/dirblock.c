@@ -86,7 +86,8 @@ static uint32_t chain_end(const struct e4_fs *fs, const uint8_t *data)
 
 int dirblock_next(struct dirblock_cursor *cursor)
 {
-	uint32_t end = chain_end(cursor->fs, cursor->data), off = cursor->next_off;
+	uint32_t end = cursor->end ? cursor->end : chain_end(cursor->fs, cursor->data);
+	uint32_t off = cursor->next_off;
 
 	if (off == end)
 		return 0;
@@ -108,6 +109,12 @@ int dirblock_next(struct dirblock_cursor *cursor)
 	return 1;
 }
 
+bool dirent_is_named(const struct dirent_disk *entry, const char *name, size_t name_len)
+{
+	return le32_get(entry->inode) != 0 && entry->name_len == name_len &&
+	       !memcmp(entry->name, name, name_len);
+}
+
 int dirblock_find(const struct e4_fs *fs, uint8_t *data, const char *name, size_t name_len,
 	struct dirblock_cursor *ret_cursor)
 {
@@ -115,8 +122,7 @@ int dirblock_find(const struct e4_fs *fs, uint8_t *data, const char *name, size_
 	int r;
 
 	while ((r = dirblock_next(&cursor)) > 0) {
-		if (cursor.entry->name_len != name_len || le32_get(cursor.entry->inode) == 0 ||
-			memcmp(cursor.entry->name, name, name_len))
+		if (!dirent_is_named(cursor.entry, name, name_len))
 			continue;
 		*ret_cursor = cursor;
 		return 0;

@@ -41,6 +41,7 @@ struct dirblock_cursor {
 	uint32_t off, rec_len;	   /* of entry */
 	uint32_t prev_off;	   /* of the entry before; equal to off for the first */
 	uint32_t next_off;
+	uint32_t end; /* of the chain; 0: a whole block's */
 };
 /* 1: cursor stands on the next entry, whose lengths lie inside the block; 0: end; -EUCLEAN. */
 int dirblock_next(struct dirblock_cursor *cursor) MUST_CHECK;
@@ -54,6 +55,8 @@ static inline bool dirent_is_dotdot(const struct dirent_disk *entry)
 {
 	return entry->name_len == 2 && entry->name[0] == '.' && entry->name[1] == '.';
 }
+
+bool dirent_is_named(const struct dirent_disk *entry, const char *name, size_t name_len);
 
 /* Whether the volume's checksums mark this block as an index block. Without checksums an empty
  * block of entries looks the same, so the answer is always no. */

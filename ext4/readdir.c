@@ -3,7 +3,8 @@
  * Listing directories, with positions that outlive changes and need no state between calls.
  *
  * Two orders:
- * - by offset: linear directories. The cookie is the byte offset; entries never move.
+ * - by offset: linear directories. The cookie is the byte offset; entries never move. (Inline
+ *   ones, too: 0 and 1 stand for "." and "..", which have no entries there.)
  * - by hash: indexed directories, and those of one block that would become indexed when they
  *   grow (so that they may do it in the middle of a listing). Position of an entry, 63 bits:
  *
@@ -25,6 +26,7 @@
 #include <errno.h>
 #include <sys/random.h>
 
+#include "ext4/dir-inline.h"
 #include "ext4/dir.h"
 #include "ext4/htree.h"
 
@@ -399,6 +401,44 @@ static int gather_linear(struct e4_inode *dir, uint32_t blocks, uint64_t offset,
 	return r;
 }
 
+static int batch_add_dot(struct batch *batch, uint64_t position, uint64_t next, uint32_t ino)
+{
+	struct {
+		struct dirent_disk entry;
+		char name[4];
+	} dot = {
+		.entry = {
+			.inode = le32_make(ino),
+			.name_len = (uint8_t)(position + 1),
+			.file_type = EXT2_FT_DIR,
+		},
+		.name = "..",
+	};
+
+	return batch_add(batch, position, next, &dot.entry);
+}
+
+static int gather_inline(struct e4_inode *dir, struct batch *batch)
+{
+	struct dir_inline content;
+	int r = dir_inline_load(dir, &content);
+
+	batch->next = POSITION_END;
+	if (r == 0)
+		r = batch_add_dot(batch, 0, 1, dir->ino);
+	if (r == 0)
+		r = batch_add_dot(batch, 1, content.part[0].off, content.parent_ino);
+	for (uint32_t part = 0; r == 0 && part < content.parts; part++) {
+		struct dirblock_cursor cursor = dir_inline_cursor(dir, &content, part);
+		uint32_t off = content.part[part].off;
+
+		while (r == 0 && (r = dirblock_next(&cursor)) > 0)
+			r = le32_get(cursor.entry->inode) ? batch_add(batch, off + cursor.off,
+				off + cursor.next_off, cursor.entry) : 0;
+	}
+	return r;
+}
+
 /* ---- */
 
 static bool is_known_hash(int version)
@@ -415,6 +455,8 @@ static int gather(struct e4_inode *dir, uint64_t position, struct batch *batch)
 
 	if (dir->deleted)
 		return -ENOENT;
+	if (dir_is_inline(dir))
+		return gather_inline(dir, batch);
 	r = dir_blocks(dir, &blocks);
 	if (r < 0)
 		return r;
