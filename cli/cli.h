@@ -52,6 +52,10 @@ enum { CLI_SIZE_TEXT = 48 };
 /* "14.9 GiB" in the user's language, into buf, which it returns. */
 const char *cli_format_size(char buf[CLI_SIZE_TEXT], uint64_t bytes);
 
+/* Prints text, then spaces up to width columns of the terminal (which bytes do not tell). */
+void cli_put_padded(const char *text, int width);
+int cli_display_width(const char *text);
+
 /* Asks on the terminal; false when the answer is not yes or there is no terminal. */
 bool cli_confirm(const char *fmt, ...) PRINTF(1, 2);
 /* Whether somebody can be asked at all. */

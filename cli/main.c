@@ -10,7 +10,9 @@
 
 /* In the order of the help. */
 static const struct command *const commands[] = {
+	&command_list,
 	&command_format,
+	&command_info,
 	NULL,
 };
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "base/text.h"
 #include "cli/cli.h"
@@ -83,7 +84,31 @@ void cli_warn(const char *subject, const char *fmt, ...)
 
 int cli_help(const struct command *command)
 {
-	printf(_("Usage: sealdrive %s [OPTION]... %s\n"), command->name, _(command->operands));
+	/* gettext("") would be the catalogue's own header */
+	printf(_("Usage: sealdrive %s [OPTION]...%s%s\n"), command->name,
+		command->operands[0] ? " " : "", command->operands[0] ? _(command->operands) : "");
 	printf("%s\n\n%s", _(command->summary), _(command->options));
 	return EXIT_DONE;
+}
+
+int cli_display_width(const char *text)
+{
+	size_t len = mbstowcs(NULL, text, 0);
+	CLEANUP_FREE wchar_t *wide = NULL;
+	int width;
+
+	if (len != (size_t)-1)
+		wide = calloc(len + 1, sizeof(*wide));
+	if (!wide)
+		return strlen(text);
+	mbstowcs(wide, text, len + 1);
+	width = wcswidth(wide, len);
+	return width < 0 ? (int)len : width;
+}
+
+void cli_put_padded(const char *text, int width)
+{
+	int shown = cli_display_width(text);
+
+	printf("%s%*s", text, shown < width ? width - shown : 0, "");
 }
