@@ -7,7 +7,7 @@
 #include "base/i18n.h"
 #include "keymgr/luks2-disk.h"
 
-enum { JSON_DEPTH_MAX = 31 };
+enum { JSON_DEPTH_MAX = 32 };
 
 static bool depth_inside(const json_t *json, int left)
 {

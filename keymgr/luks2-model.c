@@ -107,21 +107,25 @@ static bool kdf_from_json(const json_t *json, struct luks2_kdf *kdf)
 		take_u32(json, "cpus", &kdf->cpus);
 }
 
+/* Values that nobody has given a meaning count as "ignore". */
+static enum luks2_priority priority_from_json(const json_t *json)
+{
+	if (!json || json_is_string(json) || json_integer_value(json) == LUKS2_PRIORITY_NORMAL)
+		return LUKS2_PRIORITY_NORMAL;
+	return json_integer_value(json) == LUKS2_PRIORITY_HIGH ? LUKS2_PRIORITY_HIGH :
+								 LUKS2_PRIORITY_IGNORE;
+}
+
 static void keyslot_from_json(const json_t *json, struct luks2_keyslot *slot)
 {
 	const json_t *area = json_object_get(json, "area"), *af = json_object_get(json, "af");
-	const json_t *priority = json_object_get(json, "priority");
 	bool whole;
 
 	take_type(json, slot->type, sizeof(slot->type));
 	whole = take_u32(json, "key_size", &slot->key_bytes);
 	slot->area_offset = take_u64(area, "offset");
 	slot->area_size = take_u64(area, "size");
-	slot->priority = LUKS2_PRIORITY_NORMAL;
-	if (json_is_integer(priority))
-		slot->priority = json_integer_value(priority) == 0 ? LUKS2_PRIORITY_IGNORE :
-			json_integer_value(priority) == 2	   ? LUKS2_PRIORITY_HIGH :
-								     LUKS2_PRIORITY_NORMAL;
+	slot->priority = priority_from_json(json_object_get(json, "priority"));
 	whole &= take_string(area, "encryption", slot->area_cipher, sizeof(slot->area_cipher));
 	whole &= take_u32(area, "key_size", &slot->area_key_bytes);
 	whole &= take_string(af, "hash", slot->af_hash, sizeof(slot->af_hash));

@@ -263,15 +263,56 @@ static const json_t *segment_number(const json_t *segments, uint64_t number)
 	return json_object_get(segments, name);
 }
 
-/*
- * Regular segments are numbered from 0 without gaps, before all backup segments; only the last may
- * be dynamic, and none overlaps another.
- */
+struct interval {
+	uint64_t start, end;
+};
+
+static int interval_compare(const void *a, const void *b)
+{
+	const struct interval *left = a, *right = b;
+
+	return left->start < right->start ? -1 : left->start > right->start;
+}
+
+static bool intervals_overlap(struct interval *intervals, size_t count)
+{
+	qsort(intervals, count, sizeof(*intervals), interval_compare);
+	for (size_t i = 1; i < count; i++)
+		if (intervals[i].start < intervals[i - 1].end)
+			return true;
+	return false;
+}
+
+/* Regular segments do not overlap, and only the last one may be dynamic. */
+static int check_segments_extent(const json_t *segments, size_t regular, const struct place *place)
+{
+	CLEANUP_FREE struct interval *intervals = calloc(regular, sizeof(*intervals));
+
+	if (!intervals)
+		return -ENOMEM;
+	if (regular == 1)
+		return 0;
+	for (size_t i = 0; i < regular; i++) {
+		const json_t *segment = segment_number(segments, i);
+		uint64_t size = get_number(segment, "size");
+
+		intervals[i].start = get_number(segment, "offset");
+		if (!size && i != regular - 1)
+			return invalid(place, NULL, _("only the last one may be dynamic"));
+		if (!size)
+			intervals[i].end = UINT64_MAX;
+		else if (!add_u64(intervals[i].start, size, &intervals[i].end))
+			return invalid(place, NULL, _("one ends beyond 64 bits"));
+	}
+	return intervals_overlap(intervals, regular) ? invalid(place, NULL, _("two of them overlap")) : 0;
+}
+
+/* Regular segments are numbered from 0 without gaps, and backup segments follow them. */
 static int check_segments_order(const json_t *doc, struct diag *diag)
 {
 	const json_t *segments = json_object_get(doc, "segments");
-	uint64_t regular = 0, count = json_object_size(segments);
 	struct place place = {"segments", NULL, diag};
+	size_t regular = 0;
 	const char *id;
 	json_t *segment;
 
@@ -279,22 +320,15 @@ static int check_segments_order(const json_t *doc, struct diag *diag)
 		regular += !segment_is_backup(segment);
 	if (!regular)
 		return invalid(&place, NULL, _("there is no segment for data"));
-	if (regular == 1 && count == 1)
-		return 0;
-	for (uint64_t i = 0, end = 0; i < regular; i++) {
+	for (size_t i = 0; i < regular; i++) {
 		const json_t *at = segment_number(segments, i);
-		uint64_t size = get_number(at, "size"), offset = get_number(at, "offset");
 
 		if (!at || segment_is_backup(at))
 			return invalid(&place, NULL, _("their numbers have a gap"));
-		if (!size && i != regular - 1)
-			return invalid(&place, NULL, _("only the last one may be dynamic"));
-		if (i && offset < end)
-			return invalid(&place, NULL, _("two of them overlap"));
-		if (!add_u64(offset, size, &end))
-			return invalid(&place, NULL, _("one ends beyond 64 bits"));
 	}
-	return 0;
+	if (json_object_size(segments) > regular && !segment_number(segments, regular))
+		return invalid(&place, NULL, _("their numbers have a gap"));
+	return check_segments_extent(segments, regular, &place);
 }
 
 static int check_keyslot(const json_t *doc, const json_t *keyslot, const struct place *place)
@@ -394,6 +428,55 @@ static int check_reencrypt_keyslot(const json_t *keyslot, const struct place *pl
 	return check_reencrypt_area(area, place);
 }
 
+/* A keyslot that the number of its name finds: "7" for "7", but also for "007". */
+static bool name_usual(const char *name, char usual[24])
+{
+	name += strspn(name, "0");
+	return snprintf(usual, 24, "%s", *name ? name : "0") < 10;
+}
+
+/* Keyslot name -> id of the digest that names it, or false when several do. */
+static json_t *keyslot_owners(const json_t *doc)
+{
+	CLEANUP_JSON json_t *owners = json_object();
+	const char *id, *name;
+	json_t *digest, *item;
+	size_t i;
+
+	json_object_foreach(json_object_get(doc, "digests"), id, digest)
+		json_array_foreach(json_object_get(digest, "keyslots"), i, item) {
+			name = json_string_value(item);
+			const json_t *owner = json_object_get(owners, name);
+			bool other = owner && (json_is_false(owner) || strcmp(json_string_value(owner), id));
+
+			if (json_object_set_new(owners, name, other ? json_false() : json_string(id)))
+				return NULL;
+		}
+	return take_ptr(owners);
+}
+
+/* Every keyslot of a known type belongs to exactly one digest. */
+static int check_keyslots_digested(const json_t *doc, struct diag *diag)
+{
+	CLEANUP_JSON json_t *owners = keyslot_owners(doc);
+	const char *id;
+	json_t *keyslot;
+
+	if (!owners)
+		return -ENOMEM;
+	json_object_foreach(json_object_get(doc, "keyslots"), id, keyslot) {
+		const char *type = get_string(keyslot, "type");
+		char usual[24];
+
+		if (strcmp(type, "luks2") && strcmp(type, "reencrypt"))
+			continue;
+		if (!name_usual(id, usual) || !json_is_string(json_object_get(owners, usual)))
+			return invalid(&(struct place){"keyslots", id, diag}, NULL,
+				_("does not belong to exactly one digest"));
+	}
+	return 0;
+}
+
 static int check_keyslot_type(const json_t *doc, const json_t *keyslot, const struct place *place)
 {
 	const char *type = get_string(keyslot, "type");
@@ -465,17 +548,6 @@ static int check_config(const json_t *doc, uint64_t hdr_bytes, struct diag *diag
 	return 0;
 }
 
-struct interval {
-	uint64_t start, end;
-};
-
-static int interval_compare(const void *a, const void *b)
-{
-	const struct interval *left = a, *right = b;
-
-	return left->start < right->start ? -1 : left->start > right->start;
-}
-
 /* Keyslot areas lie between the headers and the end of the keyslots area, and do not overlap. */
 static int check_areas(const json_t *doc, uint64_t hdr_bytes, struct diag *diag)
 {
@@ -497,10 +569,8 @@ static int check_areas(const json_t *doc, uint64_t hdr_bytes, struct diag *diag)
 			return invalid(&place, "area", _("lies outside the keyslots area"));
 		intervals[i++] = (struct interval){start, end};
 	}
-	qsort(intervals, count, sizeof(*intervals), interval_compare);
-	for (i = 1; i < count; i++)
-		if (intervals[i].start < intervals[i - 1].end)
-			return invalid(&(struct place){"keyslots", NULL, diag}, "area", _("two of them overlap"));
+	if (intervals_overlap(intervals, count))
+		return invalid(&(struct place){"keyslots", NULL, diag}, "area", _("two of them overlap"));
 	return 0;
 }
 
@@ -528,5 +598,7 @@ int luks2_json_validate(const json_t *doc, uint64_t hdr_bytes, struct diag *diag
 		r = check_areas(doc, hdr_bytes, diag);
 	if (!r)
 		r = check_section(doc, "keyslots", check_keyslot_type, diag);
+	if (!r)
+		r = check_keyslots_digested(doc, diag);
 	return r ? r : check_reencryption(doc, diag);
 }
