@@ -41,8 +41,8 @@ names_of() {
 	(cd "$1" && ls -U | sort)
 }
 
-check "format" new_drive "$T/a.img" 512M
-check "mount" drive_mount "$T/a.img" "$T/mnt"
+must "format" new_drive "$T/a.img" 512M
+must "mount" drive_mount "$T/a.img" "$T/mnt"
 mkdir "$T/mnt/dir"
 run_step create "100 000 files created"
 run_step look "100 000 names found, 100 000 others not"
@@ -50,7 +50,7 @@ is "$(ls -U "$T/mnt/dir" | wc -l)" $COUNT "listed"
 is "$(ls -U "$T/mnt/dir" | sort -u | wc -l)" $COUNT "no name listed twice"
 check "unmount" drive_unmount "$T/mnt"
 check "perfect with 100 000 entries" judge "$T/a.img"
-check "mount again" drive_mount "$T/a.img" "$T/mnt"
+must "mount again" drive_mount "$T/a.img" "$T/mnt"
 run_step look "all found after remount"
 
 # A listing goes on while others delete: what stays is seen exactly once.
@@ -88,7 +88,7 @@ else
 	skip "the kernel accepts the index" "$NO_LOOP"
 fi
 rm -f "$T/plain"
-check "mount once more" drive_mount "$T/a.img" "$T/mnt"
+must "mount once more" drive_mount "$T/a.img" "$T/mnt"
 run_step again "the gaps are filled with hard links"
 check "everything deleted" "$PYTHON" -c 'import os, sys
 for e in os.listdir(sys.argv[1]):

@@ -14,8 +14,8 @@ one() { # DESCRIPTION FIO-OPTIONS...
 	rm -f "$T/mnt"/job*
 }
 
-check "format" new_drive "$T/a.img" 256M
-check "mount" drive_mount "$T/a.img" "$T/mnt"
+must "format" new_drive "$T/a.img" 256M
+must "mount" drive_mount "$T/a.img" "$T/mnt"
 one "buffered, random, 4 KiB" --rw=randwrite --bs=4k
 one "buffered, two threads, odd sizes" --rw=randwrite --bsrange=512-70000 --bs_unaligned --numjobs=2 --thread
 one "buffered, 1 MiB, in order" --rw=write --bs=1m
@@ -31,7 +31,7 @@ check "written for later" fio --name=later --directory="$T/mnt" --size=48m --rw=
 	--bsrange=4k-128k --verify=crc32c --do_verify=0 --output="$T/fio.log" --randseed=7
 check "unmount" drive_unmount "$T/mnt"
 check "perfect" judge "$T/a.img"
-check "mount" drive_mount "$T/a.img" "$T/mnt"
+must "mount" drive_mount "$T/a.img" "$T/mnt"
 check "verified after remount" fio --name=later --directory="$T/mnt" --size=48m --rw=randwrite \
 	--bsrange=4k-128k --verify=crc32c --verify_only --output="$T/fio.log" --randseed=7
 check "unmount at the end" drive_unmount "$T/mnt"

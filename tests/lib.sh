@@ -93,6 +93,24 @@ check_status() { # STATUS DESCRIPTION COMMAND...
 	return 1
 }
 
+# What nothing that follows makes sense without.
+must() { # DESCRIPTION COMMAND...
+	check "$@" && return 0
+	printf 'Bail out! %s\n' "$1"
+	exit 1
+}
+
+# The command before, in check or check_status, has said this (extended regular expression).
+said() { # PATTERN DESCRIPTION
+	if grep -qiE -e "$1" "$T/out"; then
+		ok "$2"
+	else
+		not_ok "$2"
+		diag "it did not say: $1"
+		tail -n 20 "$T/out" | diag
+	fi
+}
+
 done_testing() {
 	if compgen -G "$T/reports/*" >/dev/null; then
 		not_ok "the sanitizers found nothing"

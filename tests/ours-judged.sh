@@ -39,7 +39,7 @@ one_drive() { # NAME OPTIONS OF format...
 	shift
 	check "$name: format" new_drive "$image" 200M --label "Tài liệu" "$@" || return
 	check "$name: cryptsetup finds LUKS2" cs isLuks --type luks2 "$image"
-	check "$name: header as expected" header_says "$image" 'Version: +2' 'offset: 16777216 \[bytes\]' 'cipher: aes-xts-plain64'
+	check "$name: header as expected" header_says "$image" 'Version:\s+2' 'offset: 16777216 \[bytes\]' 'cipher: aes-xts-plain64'
 	check "$name: cryptsetup opens it with the passphrase" opens "$image"
 	printf 'wrong' >"$T/wrong"
 	check_status 2 "$name: and not with another" opens "$image" "$T/wrong"
@@ -74,18 +74,18 @@ one_drive() { # NAME OPTIONS OF format...
 
 one_drive usual
 check "usual: sectors of 4096 bytes, 512-bit key, label" \
-	header_says "$T/usual.img" 'sector: 4096 \[bytes\]' 'Key: +512 bits' 'Label: +Tài liệu'
+	header_says "$T/usual.img" 'sector: 4096 \[bytes\]' 'Key:\s+512 bits' 'Label:\s+Tài liệu'
 rm -f "$T/usual.img"
 one_drive sector-512 --sector-size 512
 check "sector-512: luksDump says so" header_says "$T/sector-512.img" 'sector: 512 \[bytes\]'
 rm -f "$T/sector-512.img"
 one_drive key-256 --key-size 256
-check "key-256: luksDump says so" header_says "$T/key-256.img" 'Key: +256 bits'
+check "key-256: luksDump says so" header_says "$T/key-256.img" 'Key:\s+256 bits'
 rm -f "$T/key-256.img"
 
 # The default key derivation, which takes its time.
 check "default: format" sealdrive format "$T/default.img" --size 64M --passphrase-file "$PASS"
-check "default: argon2id" header_says "$T/default.img" 'PBKDF: +argon2id'
+check "default: argon2id" header_says "$T/default.img" 'PBKDF:\s+argon2id'
 check "default: cryptsetup opens it" opens "$T/default.img"
 memory=$(awk '/Memory:/ { print $2 }' "$T/dump")
 check "default: opens on a machine of 4 GiB (memory cost ${memory:-?} KiB)" \

@@ -14,24 +14,27 @@ WANT_BYTES=$((1100 << 20))
 remount() { # WHAT
 	check "unmount: $1" drive_unmount "$T/mnt"
 	check "perfect: $1" judge "$T/a.img"
-	check "mount: $1" drive_mount "$T/a.img" "$T/mnt"
+	must "mount: $1" drive_mount "$T/a.img" "$T/mnt"
 }
 
 # /usr/include goes in with cp; a list of files of /usr/share, and of /usr/lib if that is not
 # enough, with tar. Large files first would make the list short: it is taken in folder order.
 cd /usr || exit 99
 find include -type f -printf '%s\n' >"$T/sizes"
-find share lib \( -type f -readable -printf '%s\t%p\n' \) -o \( -type l -printf '0\t%p\n' \) 2>/dev/null |
-	awk -F'\t' -v files="$WANT_FILES" -v bytes="$WANT_BYTES" '
+find share lib \( -type f -readable -o -type l \) -printf '%y\t%s\t%p\n' 2>/dev/null |
+	awk -F'\t' -v files="$WANT_FILES" -v bytes="$WANT_BYTES" -v real="$T/list.files" '
 	FILENAME == ARGV[1] { sum += $1; n++; next }
-	$1 < 200000000 && (n < files || sum < bytes) { sum += $1; n++; print $2 }
+	$2 < 200000000 && (n < files || sum < bytes) {
+		print $3
+		if ($1 == "f") { sum += $2; n++; print $3 >real }
+	}
 	END { printf "%d %d\n", n, sum >ARGV[1] }' "$T/sizes" - >"$T/list"
 read -r count bytes <"$T/sizes"
 diag "$count files, $((bytes >> 20)) MiB"
 check "there are real files enough here" test "$count" -ge 20000 -a "$bytes" -ge 1073741824
 
-check "format" new_drive "$T/a.img" $(((bytes >> 20) * 5 / 4 + 600))M
-check "mount" drive_mount "$T/a.img" "$T/mnt"
+must "format" new_drive "$T/a.img" $(((bytes >> 20) * 5 / 4 + 600))M
+must "mount" drive_mount "$T/a.img" "$T/mnt"
 start=$(date +%s%N)
 check "cp -a /usr/include" cp -a include "$T/mnt/"
 check "tar in, tar out" bash -c 'set -o pipefail
@@ -41,8 +44,8 @@ ms=$((($(date +%s%N) - start) / 1000000))
 diag "copied in $ms ms: $((bytes / 1048576 * 1000 / (ms + 1))) MiB/s, $((count * 1000 / (ms + 1))) files/s"
 remount "filled"
 
-(cd /usr && { find include -type f; cat "$T/list"; } | tr '\n' '\0' |
-	xargs -0 -n 500 -P 2 b2sum -l 160 2>/dev/null) | sort >"$T/sums"
+(cd /usr && { find include -type f; cat "$T/list.files"; } | tr '\n' '\0' |
+	xargs -0 -n 500 -P 2 b2sum -l 160) | sort >"$T/sums"
 check "checksums of the originals" test "$(wc -l <"$T/sums")" -ge 20000
 start=$(date +%s%N)
 (cd "$T/mnt" && awk '{ print substr($0, index($0, "  ") + 2) }' "$T/sums" | tr '\n' '\0' |

@@ -14,7 +14,7 @@ unmount=$(sed -n 's/^When you are done:  *//p' "$T/out")
 check "the container is there" test -f "$img"
 check "files can be stored" cp "$start" "$place/"
 check "again: nothing is done twice" "$start" --passphrase-file "$PASS"
-check "... and it says so" grep -q 'mounted already' "$T/out"
+said 'mounted already' "... and it says so"
 is "$(sed -n 's/^Your files are in  *//p' "$T/out")" "$place" "... and where"
 check "the command that it names unmounts" bash -c "$unmount"
 check_status 1 "it is unmounted" is_mounted "$place"

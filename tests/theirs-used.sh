@@ -10,17 +10,25 @@ is_root && owner=(--owner disk)
 check "a reference tree is filled" fill_tree "$T/ref"
 
 # Plain image FILE of SIZE with the reference tree inside, laid down by the kernel where that is
-# possible, else by mke2fs -d.
+# possible, else by mke2fs -d; and what it shows, in $T/shown.*.
 make_plain() { # FILE SIZE MKE2FS-OPTIONS...
-	local file=$1 size=$2
+	local file=$1 size=$2 tree=$T/ref
 	shift 2
+	rm -f "$file"
 	truncate -s "$size" "$file" || return 1
 	if have_loop; then
 		mke2fs -q -t ext4 "$@" "$file" && loop_mount "$file" "$T/kernel" &&
-			cp -a "$T/ref/." "$T/kernel/" && umount "$T/kernel"
+			cp -a "$T/ref/." "$T/kernel/" && umount "$T/kernel" &&
+			loop_mount "$file" "$T/kernel" ro || return 1
+		tree=$T/kernel
 	else
-		mke2fs -q -t ext4 -d "$T/ref" "$@" "$file"
+		mke2fs -q -t ext4 -d "$T/ref" "$@" "$file" || return 1
 	fi
+	tree_list "$tree" >"$T/shown.list"
+	tree_sums "$tree" >"$T/shown.sums"
+	tree_holes "$tree" >"$T/shown.holes"
+	[ "$tree" = "$T/ref" ] || umount "$tree"
+	cmp <(tree_sums "$T/ref") "$T/shown.sums"
 }
 
 # cryptsetup's own command lays the header, the judge's cipher the data.
@@ -28,7 +36,6 @@ one_drive() { # NAME "luksFormat OPTIONS" "mke2fs OPTIONS" [DETACHED]
 	local name=$1 luks=() ext4=() image=$T/$1.img header=() hdr=() dir=$T/mnt
 	read -ra luks <<<"$2"
 	read -ra ext4 <<<"$3"
-	rm -f "$T/plain"
 	check "$name: a file system by mke2fs ${ext4[*]}" make_plain "$T/plain" 96M "${ext4[@]}" || return
 	truncate -s 128M "$image"
 	if [ "${4:-}" = detached ]; then
@@ -42,9 +49,9 @@ one_drive() { # NAME "luksFormat OPTIONS" "mke2fs OPTIONS" [DETACHED]
 	check "$name: encrypted by others" "$PYTHON" "$JUDGE/luks-plain.py" "${hdr[@]}" encrypt \
 		"$image" "$PASS" "$T/plain" || return
 	check "$name: mount" drive_mount "$image" "$dir" "${owner[@]}" "${header[@]}" || return
-	check "$name: every name, owner, mode, time, link" same_output tree_list "$T/ref" "$dir"
-	check "$name: every byte" same_output tree_sums "$T/ref" "$dir"
-	check "$name: every hole" same_output tree_holes "$T/ref" "$dir"
+	check "$name: every name, owner, mode, time, link" diff "$T/shown.list" <(tree_list "$dir")
+	check "$name: every byte" cmp "$T/shown.sums" <(tree_sums "$dir")
+	check "$name: every hole" diff "$T/shown.holes" <(tree_holes "$dir")
 	check "$name: a copy inside it" cp -a "$dir/folder" "$dir/copy"
 	check "$name: a file changes in the middle" bash -c \
 		'printf changed | dd of="$1" bs=1 seek=70000 conv=notrunc status=none' - "$dir/size-1048579"
@@ -71,13 +78,13 @@ one_drive() { # NAME "luksFormat OPTIONS" "mke2fs OPTIONS" [DETACHED]
 
 pbkdf2="--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
 argon2="--pbkdf-memory 65536 --pbkdf-force-iterations 4 --pbkdf-parallel 2"
-one_drive pbkdf2 "$pbkdf2 --key-size 512 --sector-size 4096" ""
+one_drive pbkdf2 "$pbkdf2 --key-size 512 --sector-size 4096" "-b 4096"
 one_drive pbkdf2-sha512 "$pbkdf2 --hash sha512 --key-size 256 --sector-size 512" "-b 1024"
 one_drive argon2id "--pbkdf argon2id $argon2 --key-size 512 --sector-size 512" "-b 2048"
-one_drive argon2i "--pbkdf argon2i $argon2 --key-size 256 --sector-size 4096" "-O ^metadata_csum"
-one_drive metadata-64k "$pbkdf2 --luks2-metadata-size 64k --luks2-keyslots-size 512k" "-O ^64bit,^flex_bg"
-one_drive metadata-4m "$pbkdf2 --luks2-metadata-size 4m --luks2-keyslots-size 4m" "-O ^dir_index -I 128"
-one_drive detached "$pbkdf2" "-O orphan_file" detached
+one_drive argon2i "--pbkdf argon2i $argon2 --key-size 256 --sector-size 4096" "-b 4096 -O ^metadata_csum"
+one_drive metadata-64k "$pbkdf2 --luks2-metadata-size 64k --luks2-keyslots-size 512k" "-b 4096 -O ^64bit,^flex_bg"
+one_drive metadata-4m "$pbkdf2 --luks2-metadata-size 4m --luks2-keyslots-size 4m" "-b 4096 -O ^dir_index -I 128"
+one_drive detached "$pbkdf2" "-b 4096 -O orphan_file" detached
 one_drive essiv "$pbkdf2 --cipher aes-cbc-essiv:sha256 --key-size 256" "-O ^orphan_file,^has_journal"
-one_drive whirlpool "$pbkdf2 --hash whirlpool --cipher aes-xts-plain" "-O inline_data,large_dir"
+one_drive whirlpool "$pbkdf2 --hash whirlpool --cipher aes-xts-plain" "-b 4096 -O inline_data,large_dir"
 done_testing
