@@ -6,34 +6,6 @@
 need_fuse
 need_command cryptsetup mke2fs debugfs
 
-# The command must fail with STATUS, leave TARGET as it was, and say on standard error: the
-# target's name, PATTERN (extended regular expression), and a second line with what to do.
-refused() { # STATUS TARGET PATTERN DESCRIPTION COMMAND...
-	local status=$1 target=$2 pattern=$3 what=$4 before='' got bad=''
-	shift 4
-	[ -f "$target" ] && before=$(unchanged_sum "$target")
-	"$@" >"$T/out" 2>"$T/err"
-	got=$?
-	[ $got -eq "$status" ] || bad="exit status $got, wanted $status"
-	grep -qF "${target##*/}" "$T/err" || bad="$bad; the message does not name the target"
-	grep -qiE "$pattern" "$T/err" || bad="$bad; the message does not say: $pattern"
-	[ "$(tr -d '\n' <"$T/err" | wc -c)" -gt 60 ] || bad="$bad; no remedy"
-	[ ! -s "$T/out" ] || bad="$bad; something on standard output"
-	if [ -n "$before" ]; then
-		[ "$(unchanged_sum "$target")" = "$before" ] || bad="$bad; TARGET CHANGED"
-	elif [ -e "$target" ] && [ ! -d "$target" ] && [ ! -c "$target" ]; then
-		bad="$bad; the target was created"
-	fi
-	if [ -z "$bad" ]; then
-		ok "$what"
-	else
-		not_ok "$what"
-		diag "${bad#; }"
-		diag "command: $*"
-		cat "$T/out" "$T/err" | diag
-	fi
-}
-
 mount_refused() { # STATUS TARGET PATTERN DESCRIPTION [OPTIONS...]
 	local status=$1 target=$2 pattern=$3 what=$4
 	shift 4
@@ -228,56 +200,7 @@ check "... opens with --read-only" as_user sealdrive mount "$T/user/locked.img" 
 check "... and unmounts" as_user sealdrive unmount "$T/user/mnt"
 is "$(unchanged_sum "$T/user/locked.img")" "$before" "... not one byte changed"
 
-# ---- format ----
-for kind in ext4 luks1 good; do
-	format_refused 1 "$T/$kind.img" 'already holds|--force' "format over $kind without --force"
-done
-truncate -s 20M "$T/swap.img" && mkswap -q "$T/swap.img" 2>/dev/null
-format_refused 1 "$T/swap.img" 'swap' "format over swap names it"
-format_refused 1 "$T/ext4.img" 'ext4' "format over ext4 names it"
-dd if=/dev/zero of="$T/tiny.img" bs=1M count=4 status=none
-format_refused 1 "$T/tiny.img" 'too small' "a target that is too small" --force
-format_refused 1 "$T/tiny-new.img" 'too small' "a size that is too small" --size 1M
-format_refused 2 "" 'size' "a size that is no number" --size many "$T/nan.img"
-format_refused 2 "" 'size' "a size that overflows" --size 99999999999T "$T/nan.img"
-format_refused 8 "$T/null.img" 'cipher' "null cipher" --size 64M --cipher cipher_null-ecb
-format_refused 8 "$T/ecb.img" 'cipher' "ECB" --size 64M --cipher aes-ecb
-format_refused 8 "$T/odd.img" 'cipher' "an unknown cipher" --size 64M --cipher rot13-xts-plain64
-format_refused 2 "" 'label' "a label that is too long" --size 64M \
-	--label "$(printf 'x%.0s' {1..60})" "$T/label.img"
-check_status 1 "none of those was created" \
-	bash -c 'ls "$1"/{nan,null,ecb,odd,label,tiny-new}.img 2>/dev/null' - "$T"
-if is_root; then
-	mkdir "$T/small" && mount -t tmpfs -o size=4m none "$T/small" &&
-		format_refused 1 "$T/small/full.img" 'space' "no room for the header" --size 64M
-	umount "$T/small"
-fi
-check "format --force over ext4" new_drive "$T/ext4.img" 20M --force
-check "which is a drive now" judge "$T/ext4.img"
-
-# ---- usage ----
-usage() { # DESCRIPTION ARGUMENTS...
-	local what=$1
-	shift
-	check_status 2 "usage: $what" sealdrive "$@"
-}
-usage "no command"
-usage "no such command" frobnicate
-usage "no such option" mount --frobnicate "$good"
-usage "mount without a target" mount
-usage "mount with too many operands" mount a b c
-usage "unmount without a target" unmount
-usage "format without a target" format
-usage "info without a target" info
-usage "an owner that is neither" mount "$good" --owner everybody
-usage "an option without its value" mount "$good" --passphrase-file
 check "options may stand after operands and before" bash -c \
 	'sealdrive mount --passphrase-file "$1" "$2" --read-only "$3"' - "$PASS" "$good" "$T/mnt"
 check "unmount" drive_unmount "$T/mnt"
-for command in format mount unmount status info list; do
-	check "$command --help" sealdrive $command --help
-	said "sealdrive $command" "... on standard output"
-done
-check "--help" sealdrive --help
-check "--version" sealdrive --version
 done_testing

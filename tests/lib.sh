@@ -93,6 +93,34 @@ check_status() { # STATUS DESCRIPTION COMMAND...
 	return 1
 }
 
+# The command must fail with STATUS, leave TARGET as it was, and say on standard error: the
+# target's name, PATTERN (extended regular expression), and a second line with what to do.
+refused() { # STATUS TARGET PATTERN DESCRIPTION COMMAND...
+	local status=$1 target=$2 pattern=$3 what=$4 before='' got bad=''
+	shift 4
+	[ -f "$target" ] && before=$(unchanged_sum "$target")
+	"$@" >"$T/out" 2>"$T/err"
+	got=$?
+	[ $got -eq "$status" ] || bad="exit status $got, wanted $status"
+	grep -qF "${target##*/}" "$T/err" || bad="$bad; the message does not name the target"
+	grep -qiE "$pattern" "$T/err" || bad="$bad; the message does not say: $pattern"
+	[ "$(tr -d '\n' <"$T/err" | wc -c)" -gt 60 ] || bad="$bad; no remedy"
+	[ ! -s "$T/out" ] || bad="$bad; something on standard output"
+	if [ -n "$before" ]; then
+		[ "$(unchanged_sum "$target")" = "$before" ] || bad="$bad; TARGET CHANGED"
+	elif [ -e "$target" ] && [ ! -d "$target" ] && [ ! -c "$target" ]; then
+		bad="$bad; the target was created"
+	fi
+	if [ -z "$bad" ]; then
+		ok "$what"
+	else
+		not_ok "$what"
+		diag "${bad#; }"
+		diag "command: $*"
+		cat "$T/out" "$T/err" | diag
+	fi
+}
+
 # What nothing that follows makes sense without.
 must() { # DESCRIPTION COMMAND...
 	check "$@" && return 0
@@ -133,7 +161,7 @@ PASS=$T/pass
 # done_testing looks for. (The leak check needs a process that may be traced, which ours may not.)
 mkdir "$T/reports" && chmod 1777 "$T/reports"
 export ASAN_OPTIONS="detect_leaks=0:log_path=$T/reports/asan" UBSAN_OPTIONS="print_stacktrace=1:log_path=$T/reports/ubsan"
-printf 'correct horse 9' >"$PASS"
+(umask 077 && printf "correct horse 9" >"$PASS")
 
 mounts_below() { # DIR: its mount points, innermost first
 	awk -v top="$1/" 'index($5, top) == 1 { print $5 }' /proc/self/mountinfo | tac

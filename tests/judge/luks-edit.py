@@ -147,7 +147,7 @@ fault("config flags holds a number", "refused", CONFIG + '["flags"] = [1]')
 
 # What we do not have, or do not want.
 fault("unknown requirement", "feature", CONFIG + '["requirements"] = {"mandatory": ["time-travel"]}')
-fault("a reencryption is going on", "feature",
+fault("a reencryption is going on", "any",
       CONFIG + '["requirements"] = {"mandatory": ["online-reencrypt-v2"]}')
 for cipher in ("cipher_null-ecb", "aes-ecb", "aes-cbc-null", "serpent-xts-plain64", "", "aes",
                "aes-xts", "aes-xts-random", "capi:xts(aes)-plain64", "../../x", "a" * 5000):
