@@ -385,6 +385,7 @@ static int link_locked(struct e4_inode *inode, struct e4_inode *dir, const char 
 
 int e4_link(struct e4_inode *inode, struct e4_inode *dir, const char *name, size_t name_len)
 {
+	unsigned tries = 0;
 	int r = namei_check_dir(dir);
 
 	if (r == 0)
@@ -395,8 +396,10 @@ int e4_link(struct e4_inode *inode, struct e4_inode *dir, const char *name, size
 		return -EPERM;
 	if (inode->fs != dir->fs)
 		return -EXDEV;
-	pthread_rwlock_wrlock(&dir->dir_lock);
-	r = link_locked(inode, dir, name, name_len);
-	pthread_rwlock_unlock(&dir->dir_lock);
+	do {
+		pthread_rwlock_wrlock(&dir->dir_lock);
+		r = link_locked(inode, dir, name, name_len);
+		pthread_rwlock_unlock(&dir->dir_lock);
+	} while (r == -ENOSPC && balloc_retry(dir->fs, &tries));
 	return r;
 }

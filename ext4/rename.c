@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "ext4/balloc.h"
 #include "ext4/namei.h"
 
 #ifndef RENAME_NOREPLACE
@@ -370,31 +371,44 @@ static int check_arguments(const struct rename *rename, unsigned flags)
 	return r;
 }
 
+/* Takes no reference with it unless it succeeds: then to.inode, if the name stood for something. */
+static int rename_once(struct rename *rename)
+{
+	int r = lock_parents(rename);
+
+	if (r < 0)
+		return r;
+	r = rename_locked(rename);
+	unlock_parents(rename);
+	if (rename->from.inode)
+		e4_iput(take_ptr(rename->from.inode));
+	if (rename->to.inode && (r != 0 || rename->exchange))
+		e4_iput(take_ptr(rename->to.inode));
+	return r;
+}
+
 int e4_rename(struct e4_inode *from_dir, const char *from, size_t from_len,
 	struct e4_inode *to_dir, const char *to, size_t to_len, unsigned flags,
 	struct e4_inode **ret_gone)
 {
-	struct rename rename = {
+	const struct rename wanted = {
 		.from = {.dir = from_dir, .name = from, .name_len = from_len},
 		.to = {.dir = to_dir, .name = to, .name_len = to_len},
 		.exchange = flags & RENAME_EXCHANGE,
 		.noreplace = flags & RENAME_NOREPLACE,
 	};
-	int r = check_arguments(&rename, flags);
+	struct rename rename;
+	unsigned tries = 0;
+	int r = check_arguments(&wanted, flags);
 
-	if (r == 0)
-		r = lock_parents(&rename);
 	if (r < 0)
 		return r;
-	r = rename_locked(&rename);
-	unlock_parents(&rename);
-	if (rename.from.inode)
-		e4_iput(rename.from.inode);
-	if (r == 0 && !rename.exchange)
-		*ret_gone = take_ptr(rename.to.inode);
-	else if (r >= 0)
-		*ret_gone = NULL;
-	if (rename.to.inode)
-		e4_iput(rename.to.inode);
-	return r < 0 ? r : 0;
+	do {
+		rename = wanted;
+		r = rename_once(&rename);
+	} while (r == -ENOSPC && balloc_retry(from_dir->fs, &tries));
+	if (r < 0)
+		return r;
+	*ret_gone = rename.to.inode;
+	return 0;
 }
