@@ -12,6 +12,9 @@
 static const struct command *const commands[] = {
 	&command_list,
 	&command_format,
+	&command_mount,
+	&command_unmount,
+	&command_status,
 	&command_info,
 	NULL,
 };

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sealdrive mount TARGET [DIR] */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/background.h"
+#include "cli/cli.h"
+#include "fuse/daemon.h"
+#include "fuse/front.h"
+#include "fuse/mountpoint.h"
+
+enum { PASSPHRASE_TRIES = 3 };
+
+struct mount_args {
+	const char *target, *dir;
+	struct daemon_options options;
+	struct cli_passphrase_source source;
+	bool foreground;
+};
+
+enum {
+	OPT_HELP = 256,
+	OPT_READ_ONLY,
+	OPT_OWNER,
+	OPT_ALLOW_OTHER,
+	OPT_HEADER,
+	OPT_PASSPHRASE_FILE,
+	OPT_KEY_FILE,
+	OPT_FOREGROUND,
+};
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, OPT_HELP},
+	{"read-only", no_argument, NULL, OPT_READ_ONLY},
+	{"owner", required_argument, NULL, OPT_OWNER},
+	{"allow-other", no_argument, NULL, OPT_ALLOW_OTHER},
+	{"header", required_argument, NULL, OPT_HEADER},
+	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
+	{"key-file", required_argument, NULL, OPT_KEY_FILE},
+	{"foreground", no_argument, NULL, OPT_FOREGROUND},
+	{0},
+};
+
+static bool parse_owner(const char *text, enum owner_view *ret_view)
+{
+	for (enum owner_view view = OWNER_ME; view <= OWNER_DISK; view++) {
+		if (strcmp(text, owner_view_name(view)) == 0) {
+			*ret_view = view;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* EXIT_DONE or EXIT_USAGE */
+static int parse_option(int option, struct mount_args *args)
+{
+	switch (option) {
+	case OPT_READ_ONLY:
+		args->options.read_only = true;
+		return 0;
+	case OPT_OWNER:
+		if (parse_owner(optarg, &args->options.view))
+			return 0;
+		return cli_usage(&command_mount, _("--owner is 'me' or 'disk', not '%s'"), optarg);
+	case OPT_ALLOW_OTHER:
+		args->options.allow_other = true;
+		return 0;
+	case OPT_HEADER:
+		args->options.header = optarg;
+		return 0;
+	case OPT_PASSPHRASE_FILE:
+		args->source.passphrase_file = optarg;
+		return 0;
+	case OPT_KEY_FILE:
+		args->source.key_file = optarg;
+		return 0;
+	case OPT_FOREGROUND:
+		args->foreground = true;
+		return 0;
+	default:
+		return EXIT_USAGE;
+	}
+}
+
+/* What can be said before anything is opened, so that nobody types a passphrase for nothing. */
+static int check_place(const struct mount_args *args, char **ret_mount_point)
+{
+	struct diag diag = {0};
+	int err = daemon_check_target(args->target, &diag);
+
+	if (err == 0)
+		err = front_check_usable(&diag);
+	if (err == 0 && args->dir)
+		err = mountpoint_check(args->dir, ret_mount_point, &diag);
+	return err < 0 ? cli_fail(args->target, err, &diag) : EXIT_DONE;
+}
+
+/* On a terminal a mistyped passphrase may be typed again. */
+static int unlock(struct daemon *daemon, const struct mount_args *args, struct diag *diag)
+{
+	bool asked = !args->source.passphrase_file && !args->source.key_file;
+	int err;
+
+	for (int try = 1;; try++) {
+		CLEANUP_SECRET struct secret *passphrase = NULL;
+		struct diag try_diag = {0};
+
+		err = cli_read_passphrase(&args->source, args->target, false, &passphrase, &try_diag);
+		if (err == 0)
+			err = daemon_unlock(daemon, passphrase, &try_diag);
+		if (err == 0 || err != -SDE_PASSPHRASE || !asked || try == PASSPHRASE_TRIES) {
+			*diag = try_diag;
+			return err;
+		}
+		cli_fail(args->target, err, &try_diag);
+	}
+}
+
+/* How to write a path so that a shell takes it, and that it is safe to show. */
+static void print_path(const char *path)
+{
+	CLEANUP_FREE char *safe = NULL;
+
+	if (text_sanitize(path, strlen(path), &safe) < 0)
+		return;
+	if (safe[strcspn(safe, " \t\"'\\$&;|<>()*?[]#~`!{}")] == '\0') {
+		fputs(safe, stdout);
+		return;
+	}
+	putchar('\'');
+	for (const char *p = safe; *p; p++) {
+		if (*p == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*p);
+	}
+	putchar('\'');
+}
+
+static void print_mounted(const struct daemon *daemon, const struct mount_args *args)
+{
+	const char *reason = daemon_read_only_reason(daemon);
+
+	if (reason && reason[0])
+		cli_warn(args->target, _("mounted read-only: %s"), reason);
+	if (!secret_all_locked())
+		cli_warn(args->target, "%s", error_text(-SDE_MEMORY_LOCK));
+	printf(reason ? _("Your files are here, read-only: ") : _("Your files are here: "));
+	print_path(daemon_mount_point(daemon));
+	printf(_("\nBefore you pull the drive out: sealdrive unmount "));
+	print_path(daemon_mount_point(daemon));
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* Reports the first failure; a drive that could not be closed counts even after success. */
+static int finish(struct daemon *daemon, const struct mount_args *args, int err,
+	const struct diag *diag)
+{
+	int close_err = daemon_close(daemon);
+
+	if (err < 0)
+		return cli_fail(args->target, err, diag);
+	return close_err < 0 ? cli_fail(args->target, close_err, NULL) : EXIT_DONE;
+}
+
+static int mount_and_serve(const struct mount_args *args)
+{
+	struct daemon *daemon = NULL;
+	struct diag diag = {0};
+	int err = daemon_open(&args->options, &daemon, &diag);
+
+	if (err == 0)
+		err = unlock(daemon, args, &diag);
+	if (err == 0) {
+		daemon_block_signals();
+		err = daemon_mount(daemon, &diag);
+	}
+	if (err == 0) {
+		print_mounted(daemon, args);
+		if (!args->foreground)
+			background_detach();
+		err = daemon_serve(daemon);
+	}
+	return finish(daemon, args, err, &diag);
+}
+
+static int run(int argc, char **argv)
+{
+	struct mount_args args = {.options = {.view = geteuid() == 0 ? OWNER_DISK : OWNER_ME}};
+	CLEANUP_FREE char *mount_point = NULL;
+	int option, status;
+
+	args.options.allow_other = geteuid() == 0;
+	while ((option = cli_getopt(&command_mount, argc, argv, long_options)) != -1) {
+		if (option == OPT_HELP)
+			return cli_help(&command_mount);
+		status = parse_option(option, &args);
+		if (status != 0)
+			return status;
+	}
+	if (!cli_operands(&command_mount, argc, argv, 1, 2))
+		return EXIT_USAGE;
+	args.target = args.options.target = argv[optind];
+	args.dir = argv[optind + 1];
+	status = check_place(&args, &mount_point);
+	if (status != EXIT_DONE)
+		return status;
+	args.options.mount_point = mount_point;
+	if (!args.foreground && !background_start(&status))
+		return status;
+	return mount_and_serve(&args);
+}
+
+const struct command command_mount = {
+	.name = "mount",
+	.operands = N_("TARGET [DIR]"),
+	.summary = N_("unlock a drive and make its files accessible"),
+	.options = N_("Without DIR the files appear in a new folder in ~/Sealdrive.\n"
+		      "\n"
+		      "Options:\n"
+		      "  --read-only             change nothing on the drive\n"
+		      "  --owner me|disk         show all files as yours, or as owned by whoever the\n"
+		      "                          drive says (default: me, for root: disk)\n"
+		      "  --allow-other           let other users in, too, as far as the files' modes\n"
+		      "                          allow (always so for root)\n"
+		      "  --header FILE           the drive's LUKS header is in FILE\n"
+		      "  --passphrase-file FILE  read the passphrase from the first line of FILE;\n"
+		      "                          - is standard input\n"
+		      "  --key-file FILE         use the whole FILE as the key\n"
+		      "  --foreground            stay in the foreground; Ctrl-C unmounts\n"
+		      "  --help                  show this help\n"),
+	.run = run,
+};

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sealdrive unmount TARGET|DIR */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "fuse/drives.h"
+#include "fuse/users.h"
+
+enum { USERS_SHOWN = 8 };
+
+enum { OPT_HELP = 256 };
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+static void say_waiting(void)
+{
+	if (isatty(STDERR_FILENO))
+		fputs(_("Everything is being written to the drive. Please wait.\n"), stderr);
+}
+
+/* "cp (1234), bash (77)" into diag, as far as they can be seen. */
+static void name_users(const char *mount_point, struct diag *diag)
+{
+	struct mount_user users[USERS_SHOWN];
+	int count = users_find(mount_point, users, USERS_SHOWN);
+	char text[USERS_SHOWN * 80] = "";
+	size_t len = 0;
+
+	for (int i = 0; i < count; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s (%d)",
+			i > 0 ? ", " : "", users[i].name, (int)users[i].pid);
+	if (count > 0)
+		diag_set(diag, -EBUSY, _("it is in use by %s"), text);
+	else
+		diag_set(diag, -EBUSY, _("it is in use by a program of another user"));
+}
+
+static int unmount(const char *name, const struct mounted_drive *drive)
+{
+	struct diag diag = {0};
+	int err = drives_unmount(drive, say_waiting, &diag);
+
+	if (err == -EBUSY)
+		name_users(drive->status.mount_point, &diag);
+	if (err < 0)
+		return cli_fail(name, err, &diag);
+	if (drive->dead)
+		cli_warn(name, _("the program that served the drive had died; what it had not written "
+				 "yet is lost"));
+	printf(_("Unmounted. You may now pull the drive out.\n"));
+	return EXIT_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+	struct mounted_drive drive;
+	int option, err, status;
+
+	while ((option = cli_getopt(&command_unmount, argc, argv, long_options)) != -1) {
+		if (option == OPT_HELP)
+			return cli_help(&command_unmount);
+		return EXIT_USAGE;
+	}
+	if (!cli_operands(&command_unmount, argc, argv, 1, 1))
+		return EXIT_USAGE;
+	err = drives_find(argv[optind], &drive);
+	if (err < 0)
+		return cli_fail(argv[optind], err, NULL);
+	status = unmount(argv[optind], &drive);
+	mounted_drive_clear(&drive);
+	return status;
+}
+
+const struct command command_unmount = {
+	.name = "unmount",
+	.operands = N_("TARGET|DIR"),
+	.summary = N_("write everything to a drive and close it"),
+	.options = N_("When the command is done, the drive may be pulled out. A drive that is in use\n"
+		      "stays mounted, and the programs that use it are named.\n"
+		      "\n"
+		      "Options:\n"
+		      "  --help  show this help\n"),
+	.run = run,
+};

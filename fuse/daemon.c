@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ *	opened -> unlocked -> mounted -> serving -> closed
+ *
+ * 1. The order of closing: no more requests (front_close), then the file system and the drive
+ *    (volume), then the word that it may be pulled out (control), and with that the control's
+ *    threads end, which use the front (front_free).
+ * 2. The control thread asks for the status under `lock` and only while `live`.
+ *
+ * Locks: `lock` is outside of all of ext4's, `error_lock` inside of them.
+ */
+#include "fuse/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/i18n.h"
+#include "fuse/control.h"
+#include "fuse/front.h"
+#include "fuse/mountpoint.h"
+
+enum {
+	GRACE_MS = 5000, /* for programs that still use a drive when a signal ends its service */
+};
+
+struct daemon {
+	struct daemon_options options; /* without its strings */
+	char *target;	   /* canonical */
+	char *mount_point; /* canonical; NULL until chosen */
+	struct registry_key key;
+	struct volume *volume;
+	struct front *front;
+	struct control *control;
+	int64_t since;
+
+	pthread_mutex_t lock;
+	bool live; /* under lock: volume may be asked */
+	pthread_mutex_t error_lock;
+	char error[256]; /* under error_lock */
+};
+
+void daemon_block_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+static int target_key(const char *target, struct registry_key *ret_key)
+{
+	struct stat st;
+
+	if (stat(target, &st) < 0)
+		return -errno;
+	registry_key_make(&st, ret_key);
+	return 0;
+}
+
+int daemon_check_target(const char *target, struct diag *diag)
+{
+	struct registry_key key;
+	struct drive_status status;
+	struct sockaddr_un addr;
+	int err = target_key(target, &key);
+
+	if (err < 0)
+		return err;
+	if (!registry_find(geteuid(), &key, &addr) ||
+		control_status(addr.sun_path, geteuid(), &status) < 0)
+		return 0;
+	err = diag_set(diag, -SDE_MOUNTED, "%s", status.mount_point);
+	drive_status_clear(&status);
+	return err;
+}
+
+/* The file system has turned read-only. Nobody reads the terminal of a daemon, if it has one. */
+static void volume_failed(void *ctx, int err, const char *what)
+{
+	struct daemon *daemon = ctx;
+
+	syslog(LOG_DAEMON | LOG_ERR, "%s: read-only from now on: %s: %s", daemon->target, what,
+		error_text(err));
+	pthread_mutex_lock(&daemon->error_lock);
+	snprintf(daemon->error, sizeof(daemon->error), "%s: %s", error_text(err), what);
+	pthread_mutex_unlock(&daemon->error_lock);
+}
+
+static int daemon_open_volume(struct daemon *daemon, const struct daemon_options *options,
+	struct diag *diag)
+{
+	struct volume_options volume_options = {
+		.target = options->target,
+		.header = options->header,
+		.read_only = options->read_only,
+		.on_error = volume_failed,
+		.on_error_ctx = daemon,
+	};
+	int err;
+
+	daemon->target = realpath(options->target, NULL);
+	if (!daemon->target)
+		return -errno;
+	if (options->mount_point) {
+		daemon->mount_point = strdup(options->mount_point);
+		if (!daemon->mount_point)
+			return -ENOMEM;
+	}
+	err = target_key(daemon->target, &daemon->key);
+	return err < 0 ? err : volume_open(&volume_options, &daemon->volume, diag);
+}
+
+int daemon_open(const struct daemon_options *options, struct daemon **ret_daemon,
+	struct diag *diag)
+{
+	struct daemon *daemon = calloc(1, sizeof(*daemon));
+	int err, close_err;
+
+	if (!daemon)
+		return -ENOMEM;
+	pthread_mutex_init(&daemon->lock, NULL);
+	pthread_mutex_init(&daemon->error_lock, NULL);
+	daemon->options = *options;
+	daemon->options.target = daemon->options.header = daemon->options.mount_point = NULL;
+	err = daemon_open_volume(daemon, options, diag);
+	if (err < 0) {
+		close_err = daemon_close(daemon);
+		return err < 0 ? err : close_err;
+	}
+	*ret_daemon = daemon;
+	return 0;
+}
+
+int daemon_unlock(struct daemon *daemon, const struct secret *passphrase, struct diag *diag)
+{
+	return volume_unlock(daemon->volume, passphrase, diag);
+}
+
+/* ---- what the control socket asks for ---- */
+
+static char *string_or_empty(const char *text)
+{
+	return strdup(text ? text : "");
+}
+
+static void status_fill(struct daemon *daemon, struct drive_status *status)
+{
+	const struct luks2 *hdr = volume_header(daemon->volume);
+	const struct luks2_segment *segment = luks2_data_segment(hdr);
+	struct e4_fs *fs = volume_fs(daemon->volume);
+	const char *reason = e4_read_only_reason(fs);
+	struct e4_statfs statfs;
+
+	e4_statfs(fs, &statfs);
+	*status = (struct drive_status){
+		.target = string_or_empty(daemon->target),
+		.uuid = string_or_empty(hdr->uuid),
+		.label = string_or_empty(statfs.label[0] ? statfs.label : hdr->label),
+		.mount_point = string_or_empty(daemon->mount_point),
+		.cipher = string_or_empty(segment ? segment->cipher : NULL),
+		.owner_view = string_or_empty(owner_view_name(daemon->options.view)),
+		.read_only_reason = string_or_empty(reason),
+		.pid = getpid(),
+		.read_only = e4_is_read_only(fs),
+		.memory_locked = secret_all_locked(),
+		.size_bytes = statfs.blocks * statfs.block_bytes,
+		.free_bytes = statfs.blocks_avail * statfs.block_bytes,
+		.since = daemon->since,
+	};
+	front_device(daemon->front, &status->device_major, &status->device_minor);
+	pthread_mutex_lock(&daemon->error_lock);
+	status->error = string_or_empty(daemon->error);
+	pthread_mutex_unlock(&daemon->error_lock);
+}
+
+static int daemon_status(void *ctx, struct drive_status *ret_status)
+{
+	struct daemon *daemon = ctx;
+	int err = -EBUSY;
+
+	pthread_mutex_lock(&daemon->lock);
+	if (daemon->live) {
+		status_fill(daemon, ret_status);
+		err = 0;
+	}
+	pthread_mutex_unlock(&daemon->lock);
+	if (err == 0 && !(ret_status->target && ret_status->uuid && ret_status->label &&
+				ret_status->mount_point && ret_status->cipher &&
+				ret_status->owner_view && ret_status->read_only_reason &&
+				ret_status->error))
+		return -ENOMEM;
+	return err;
+}
+
+/* A drive in use that must go: it leaves the folder tree, everything written so far goes to the
+ * drive, and after a while those who still use it get errors. */
+static int unmount_by_force(struct daemon *daemon, struct diag *diag)
+{
+	CLEANUP_FD int fd = open(daemon->mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = mountpoint_unmount(daemon->mount_point, true, diag);
+
+	if (fd >= 0 && syncfs(fd) < 0)
+		syslog(LOG_DAEMON | LOG_ERR, "%s: %m", daemon->target);
+	cleanup_fd(&fd);
+	fd = -1;
+	if (!front_wait_ended(daemon->front, GRACE_MS))
+		front_stop(daemon->front);
+	return err;
+}
+
+static int daemon_unmount(void *ctx, bool force, struct diag *diag)
+{
+	struct daemon *daemon = ctx;
+	int err;
+
+	if (!front_is_mounted(daemon->front)) {
+		if (front_wait_ended(daemon->front, force ? GRACE_MS : 0))
+			return 0; /* somebody else was faster */
+		if (force)
+			front_stop(daemon->front);
+		return force ? 0 : diag_set(diag, -EBUSY, _("it was detached, but is still in use"));
+	}
+	err = mountpoint_unmount(daemon->mount_point, false, diag);
+	return err < 0 && force ? unmount_by_force(daemon, diag) : err;
+}
+
+/* ---- mounting, serving, closing ---- */
+
+static int choose_mount_point(struct daemon *daemon, int *ret_lock, struct diag *diag)
+{
+	const struct luks2 *hdr = volume_header(daemon->volume);
+	struct e4_statfs statfs;
+
+	if (daemon->mount_point)
+		return 0;
+	e4_statfs(volume_fs(daemon->volume), &statfs);
+	return mountpoint_make((const char *[]){statfs.label, hdr->label, hdr->uuid, NULL},
+		&daemon->mount_point, ret_lock, diag);
+}
+
+static int daemon_new_front(struct daemon *daemon, struct diag *diag)
+{
+	struct e4_fs *fs = volume_fs(daemon->volume);
+	struct front_options options = {
+		.source = daemon->target,
+		.read_only = e4_is_read_only(fs),
+		.allow_other = daemon->options.allow_other,
+	};
+	int err = owner_init(&options.owner, daemon->options.view, getuid(), getgid(), fs);
+
+	return err < 0 ? err : front_new(&options, fs, &daemon->front, diag);
+}
+
+static int daemon_new_control(struct daemon *daemon, struct diag *diag)
+{
+	struct control_ops ops = {
+		.status = daemon_status,
+		.unmount = daemon_unmount,
+		.ctx = daemon,
+	};
+
+	return control_new(&daemon->key, &ops, &daemon->control, diag);
+}
+
+int daemon_mount(struct daemon *daemon, struct diag *diag)
+{
+	CLEANUP_FD int lock = -1;
+	int err = volume_mount(daemon->volume, diag);
+
+	if (err == 0)
+		err = daemon_new_control(daemon, diag);
+	if (err == 0)
+		err = choose_mount_point(daemon, &lock, diag);
+	if (err == 0)
+		err = daemon_new_front(daemon, diag);
+	if (err == 0)
+		err = front_mount(daemon->front, daemon->mount_point, diag);
+	if (err < 0)
+		return err;
+	daemon->since = time(NULL);
+	daemon->live = true;
+	return control_start(daemon->control);
+}
+
+const char *daemon_mount_point(const struct daemon *daemon)
+{
+	return daemon->mount_point;
+}
+
+const char *daemon_read_only_reason(const struct daemon *daemon)
+{
+	return e4_read_only_reason(volume_fs(daemon->volume));
+}
+
+int daemon_serve(struct daemon *daemon)
+{
+	return front_serve(daemon->front);
+}
+
+int daemon_close(struct daemon *daemon)
+{
+	int err;
+
+	if (!daemon)
+		return 0;
+	if (daemon->front)
+		front_close(daemon->front);
+	pthread_mutex_lock(&daemon->lock);
+	daemon->live = false;
+	pthread_mutex_unlock(&daemon->lock);
+	err = volume_close(daemon->volume);
+	if (daemon->mount_point)
+		mountpoint_remove_made(daemon->mount_point);
+	if (err < 0)
+		syslog(LOG_DAEMON | LOG_ERR, "%s: not closed properly: %s", daemon->target,
+			error_text(err));
+	if (daemon->control)
+		control_finish(daemon->control, err);
+	front_free(daemon->front);
+	pthread_mutex_destroy(&daemon->error_lock);
+	pthread_mutex_destroy(&daemon->lock);
+	free(daemon->mount_point);
+	free(daemon->target);
+	free(daemon);
+	return err;
+}

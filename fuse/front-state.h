@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the request handlers share. Private to fuse/. */
+#ifndef FUSE_FRONT_STATE_H
+#define FUSE_FRONT_STATE_H
+
+#define FUSE_USE_VERSION 312
+#include <fuse3/fuse_lowlevel.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "ext4/ext4.h"
+#include "fuse/front.h"
+#include "fuse/nodes.h"
+#include "fuse/owner.h"
+
+enum {
+	FRONT_REQUEST_MAX = 1 << 20, /* bytes of one read or write */
+	FRONT_THREADS_MAX = 10,
+	FRONT_BACKGROUND_MAX = 64, /* requests nobody waits for, on their way at once */
+};
+
+struct front {
+	struct e4_fs *fs;
+	struct nodes *nodes;
+	struct owner owner;
+	struct fuse_session *session; /* used by other threads only under lock while !ended */
+	pthread_t thread; /* the one that serves */
+	char *mount_point; /* NULL until mounted; then constant, as are the two behind it */
+	unsigned device_major, device_minor;
+	bool open_needless, opendir_needless; /* the kernel can do without OPEN and OPENDIR */
+
+	pthread_mutex_t lock;
+	pthread_cond_t ended_changed;
+	bool ended; /* under lock: front_serve() has returned */
+};
+
+static inline struct front *front_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static inline void cleanup_inode(struct e4_inode **inode)
+{
+	if (*inode)
+		e4_iput(*inode);
+}
+#define CLEANUP_INODE CLEANUP(cleanup_inode)
+
+/*
+ * Node ids are inode numbers, but for the root folder, which FUSE numbers 1 and ext4 2; ext4's
+ * inode 1 (bad blocks) is never shown.
+ */
+static inline fuse_ino_t node_of_ino(uint32_t ino)
+{
+	return ino == E4_ROOT_INO ? FUSE_ROOT_ID : ino;
+}
+
+/* A reference to the inode of a node id. -ESTALE when there is none. */
+int front_iget(struct front *front, fuse_ino_t node, struct e4_inode **ret_inode) MUST_CHECK;
+/* strlen(name), or -ENAMETOOLONG: the kernel passes names longer than ext4's. */
+int front_name_len(const char *name) MUST_CHECK;
+/* FRONT_REQUEST_MAX bytes of the calling thread; NULL when there is no memory. */
+char *front_buffer(void);
+
+/* Handlers, by file. */
+struct fuse_lowlevel_ops;
+extern const struct fuse_lowlevel_ops front_ops;
+
+void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
+void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off_t off,
+	struct fuse_file_info *fi);
+void op_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi);
+void op_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t len,
+	struct fuse_file_info *fi);
+void op_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fuse_file_info *fi);
+void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+
+void op_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void op_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);
+void op_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+	struct fuse_file_info *fi);
+
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void op_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char *name);
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent,
+	const char *to_name, unsigned flags);
+
+void op_forget(fuse_req_t req, fuse_ino_t node, uint64_t count);
+void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+void op_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void op_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int to_set,
+	struct fuse_file_info *fi);
+void op_readlink(fuse_req_t req, fuse_ino_t node);
+void op_statfs(fuse_req_t req, fuse_ino_t node);
+
+#endif

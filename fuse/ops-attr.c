@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Requests about one inode, but for its data: attributes, link targets, forgetting. */
+#include <errno.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "fuse/reply.h"
+
+int front_iget(struct front *front, fuse_ino_t node, struct e4_inode **ret_inode)
+{
+	uint32_t ino = node == FUSE_ROOT_ID ? E4_ROOT_INO : (uint32_t)node;
+	int err;
+
+	if (node_of_ino(ino) != node || ino == 0)
+		return -ESTALE;
+	err = e4_iget(front->fs, ino, ret_inode);
+	return err == -ENOENT ? -ESTALE : err;
+}
+
+static void forget(struct front *front, fuse_ino_t node, uint64_t count)
+{
+	if (node != FUSE_ROOT_ID && node <= UINT32_MAX)
+		nodes_forget(front->nodes, (uint32_t)node, count);
+}
+
+void op_forget(fuse_req_t req, fuse_ino_t node, uint64_t count)
+{
+	forget(front_of(req), node, count);
+	fuse_reply_none(req);
+}
+
+void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	struct front *front = front_of(req);
+
+	for (size_t i = 0; i < count; i++)
+		forget(front, forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+void op_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	int err = front_iget(front_of(req), node, &inode);
+
+	if (err < 0)
+		reply_err(req, err);
+	else
+		reply_attr(req, inode);
+}
+
+/* FUSE's fields and mask to ext4's. "Now" is our own clock, which is the kernel's. */
+static unsigned attr_of_stat(const struct stat *st, int to_set, struct e4_attr *attr)
+{
+	static const struct {
+		int fuse;
+		unsigned e4;
+	} fields[] = {
+		{FUSE_SET_ATTR_MODE, E4_SET_MODE},
+		{FUSE_SET_ATTR_UID, E4_SET_UID},
+		{FUSE_SET_ATTR_GID, E4_SET_GID},
+		{FUSE_SET_ATTR_SIZE, E4_SET_SIZE},
+		{FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW, E4_SET_ATIME},
+		{FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW, E4_SET_MTIME},
+		{FUSE_SET_ATTR_CTIME, E4_SET_CTIME},
+	};
+	unsigned mask = 0;
+
+	*attr = (struct e4_attr){
+		.mode = st->st_mode,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.size = (uint64_t)st->st_size,
+		.atime = st->st_atim,
+		.mtime = st->st_mtim,
+		.ctime = st->st_ctim,
+	};
+	if (to_set & FUSE_SET_ATTR_ATIME_NOW)
+		clock_gettime(CLOCK_REALTIME, &attr->atime);
+	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
+		clock_gettime(CLOCK_REALTIME, &attr->mtime);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (to_set & fields[i].fuse)
+			mask |= fields[i].e4;
+	return mask;
+}
+
+void op_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int to_set,
+	struct fuse_file_info *fi)
+{
+	struct front *front = front_of(req);
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	struct e4_attr attr;
+	unsigned mask = attr_of_stat(st, to_set, &attr);
+	int err = owner_change(&front->owner, &attr, &mask);
+
+	if (err == 0)
+		err = front_iget(front, node, &inode);
+	if (err == 0 && mask)
+		err = e4_setattr(inode, &attr, mask);
+	if (err < 0)
+		reply_err(req, err);
+	else
+		reply_attr(req, inode);
+}
+
+void op_readlink(fuse_req_t req, fuse_ino_t node)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	char target[4097];
+	ssize_t len = front_iget(front_of(req), node, &inode);
+
+	if (len == 0)
+		len = e4_readlink(inode, target, sizeof(target));
+	if (len < 0)
+		reply_err(req, (int)len);
+	else
+		fuse_reply_readlink(req, target);
+}
+
+void op_statfs(fuse_req_t req, fuse_ino_t node)
+{
+	struct e4_statfs fs;
+
+	e4_statfs(front_of(req)->fs, &fs);
+	fuse_reply_statfs(req, &(struct statvfs){
+				       .f_bsize = fs.block_bytes,
+				       .f_frsize = fs.block_bytes,
+				       .f_blocks = fs.blocks,
+				       .f_bfree = fs.blocks_free,
+				       .f_bavail = fs.blocks_avail,
+				       .f_files = fs.inodes,
+				       .f_ffree = fs.inodes_free,
+				       .f_favail = fs.inodes_free,
+				       .f_namemax = E4_NAME_MAX,
+			       });
+}

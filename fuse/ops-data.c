@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Requests about file data. A request's bytes are moved once in this process: a write is handed
+ * to ext4 (and encrypted) in the buffer it came in, a read is answered from the thread's buffer.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "fuse/reply.h"
+
+static pthread_key_t buffer_key;
+static pthread_once_t buffer_once = PTHREAD_ONCE_INIT;
+
+static void buffer_free(void *buffer)
+{
+	munmap(buffer, FRONT_REQUEST_MAX);
+}
+
+static void buffer_key_make(void)
+{
+	if (pthread_key_create(&buffer_key, buffer_free) != 0)
+		abort(); /* PTHREAD_KEYS_MAX is 1024; we make one */
+}
+
+char *front_buffer(void)
+{
+	char *buffer;
+
+	pthread_once(&buffer_once, buffer_key_make);
+	buffer = pthread_getspecific(buffer_key);
+	if (buffer)
+		return buffer;
+	buffer = mmap(NULL, FRONT_REQUEST_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0);
+	if (buffer == MAP_FAILED)
+		return NULL;
+	if (pthread_setspecific(buffer_key, buffer) != 0) {
+		buffer_free(buffer);
+		return NULL;
+	}
+	return buffer;
+}
+
+static ssize_t data_read(struct front *front, fuse_ino_t node, char *buffer, size_t size, off_t off)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	int err;
+
+	/* The kernel keeps to the limit that was agreed on; a short answer would mean end of file. */
+	if (!buffer || size > FRONT_REQUEST_MAX)
+		return -ENOMEM;
+	err = front_iget(front, node, &inode);
+	return err < 0 ? err : e4_read(inode, buffer, size, (uint64_t)off);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	char *buffer = front_buffer();
+	ssize_t len = data_read(front_of(req), node, buffer, size, off);
+
+	if (len < 0)
+		reply_err(req, (int)len);
+	else
+		fuse_reply_buf(req, buffer, (size_t)len);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off_t off,
+	struct fuse_file_info *fi)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	ssize_t len = front_iget(front_of(req), node, &inode);
+
+	/* buf is the thread's own request buffer, which nobody reads after us. */
+	if (len == 0)
+		len = e4_write(inode, (void *)(uintptr_t)buf, size, (uint64_t)off,
+			E4_WRITE_MAY_CLOBBER);
+	if (len < 0)
+		reply_err(req, (int)len);
+	else
+		fuse_reply_write(req, (size_t)len);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_info *fi)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	int err = front_iget(front_of(req), node, &inode);
+
+	if (err == 0)
+		err = e4_fsync(inode, datasync);
+	reply_err(req, err);
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t len,
+	struct fuse_file_info *fi)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	int err = front_iget(front_of(req), node, &inode);
+
+	if (err == 0)
+		err = e4_fallocate(inode, mode, (uint64_t)off, (uint64_t)len);
+	reply_err(req, err);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fuse_file_info *fi)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	uint64_t found;
+	int err = front_iget(front_of(req), node, &inode);
+
+	if (err == 0)
+		err = e4_seek(inode, (uint64_t)off, whence, &found);
+	if (err == -ENXIO) /* past the end: not the "device gone" that reply_err() makes of it */
+		fuse_reply_err(req, ENXIO);
+	else if (err < 0)
+		reply_err(req, err);
+	else
+		fuse_reply_lseek(req, (off_t)found);
+}
+
+/* Everything that must reach us at close(2) already has, as WRITE requests. */
+void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	reply_err(req, -ENOSYS);
+}
+
+/* A file needs no handle: its node id says all. Told so once, the kernel does not ask again. */
+void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	if (front_of(req)->open_needless) {
+		reply_err(req, -ENOSYS);
+		return;
+	}
+	fi->keep_cache = 1;
+	fuse_reply_open(req, fi);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fuse/owner.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+int owner_init(struct owner *owner, enum owner_view view, uid_t my_uid, gid_t my_gid,
+	struct e4_fs *fs)
+{
+	struct e4_inode *root;
+	struct e4_attr attr;
+	int err = e4_iget(fs, E4_ROOT_INO, &root);
+
+	if (err < 0)
+		return err;
+	e4_getattr(root, &attr);
+	e4_iput(root);
+	*owner = (struct owner){
+		.view = view,
+		.my_uid = my_uid,
+		.my_gid = my_gid,
+		.drive_uid = attr.uid,
+		.drive_gid = attr.gid,
+	};
+	return 0;
+}
+
+void owner_show(const struct owner *owner, struct e4_attr *attr)
+{
+	if (owner->view == OWNER_DISK)
+		return;
+	attr->uid = owner->my_uid;
+	attr->gid = owner->my_gid;
+}
+
+void owner_create(const struct owner *owner, uid_t uid, gid_t gid, const struct e4_attr *dir,
+	struct e4_create *what)
+{
+	bool inherit = dir->mode & S_ISGID;
+
+	if (owner->view == OWNER_ME) {
+		what->uid = owner->drive_uid;
+		what->gid = owner->drive_gid;
+	} else {
+		what->uid = uid;
+		what->gid = inherit ? dir->gid : gid;
+	}
+	if (inherit && S_ISDIR(what->mode))
+		what->mode |= S_ISGID;
+}
+
+int owner_change(const struct owner *owner, const struct e4_attr *attr, unsigned *mask)
+{
+	if (owner->view == OWNER_DISK)
+		return 0;
+	if ((*mask & E4_SET_UID) && attr->uid != owner->my_uid)
+		return -EPERM;
+	if ((*mask & E4_SET_GID) && attr->gid != owner->my_gid)
+		return -EPERM;
+	*mask &= ~(unsigned)(E4_SET_UID | E4_SET_GID);
+	return 0;
+}
+
+const char *owner_view_name(enum owner_view view)
+{
+	return view == OWNER_ME ? "me" : "disk";
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An opened target and what is stacked on it.
+ *
+ *	opened      target (and header_dev) locked, hdr checked
+ *	unlocked    + crypt, which owns target from then on; the volume key is already wiped
+ *	mounted     + fs
+ *
+ * Every state is left only by volume_close(). Not for several threads at once; what it hands out
+ * (fs, data device) is.
+ */
+#include "fuse/volume.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/i18n.h"
+#include "kernel-shim/cryptdev.h"
+#include "kernel-shim/filedev.h"
+
+struct volume {
+	struct volume_options options; /* strings stay the caller's and are not used after open */
+	struct blkdev *target;
+	struct blkdev *header_dev; /* NULL: the header is on target */
+	struct blkdev *crypt;
+	struct luks2 *hdr;
+	struct e4_fs *fs;
+};
+
+static struct blkdev *volume_header_dev(struct volume *volume)
+{
+	return volume->header_dev ? volume->header_dev : volume->target;
+}
+
+/* A header file that cannot be written still opens its drive; only its repair is left out. */
+static int header_open(const struct volume_options *options, struct blkdev **ret_dev,
+	struct diag *diag)
+{
+	int err;
+
+	if (!options->read_only) {
+		err = filedev_open(options->header, 0, 0, ret_dev, NULL);
+		if (err != -SDE_READ_ONLY)
+			goto out;
+	}
+	err = filedev_open(options->header, FILEDEV_READ_ONLY, 0, ret_dev, NULL);
+out:
+	if (err < 0)
+		return diag_set(diag, err, _("header file %s"), options->header);
+	return 0;
+}
+
+static int volume_load(struct volume *volume, const struct volume_options *options,
+	struct diag *diag)
+{
+	struct blkdev *dev;
+	int err;
+
+	err = filedev_open(options->target, options->read_only ? FILEDEV_READ_ONLY : 0, 0,
+		&volume->target, diag);
+	if (err < 0)
+		return err;
+	if (options->header) {
+		err = header_open(options, &volume->header_dev, diag);
+		if (err < 0)
+			return err;
+	}
+	dev = volume_header_dev(volume);
+	err = luks2_load(dev, dev->read_only ? 0 : LUKS2_REPAIR, &volume->hdr, diag);
+	if (err < 0)
+		return err;
+	return luks2_check_usable(volume->hdr, volume->target->size_bytes, diag);
+}
+
+static void volume_free(struct volume *volume)
+{
+	if (volume->crypt)
+		blkdev_close(volume->crypt); /* and with it the target */
+	else
+		blkdev_close(volume->target);
+	blkdev_close(volume->header_dev);
+	luks2_free(volume->hdr);
+	free(volume);
+}
+
+int volume_open(const struct volume_options *options, struct volume **ret_volume, struct diag *diag)
+{
+	struct volume *volume = calloc(1, sizeof(*volume));
+	int err;
+
+	if (!volume)
+		return -ENOMEM;
+	volume->options = *options;
+	err = volume_load(volume, options, diag);
+	if (err < 0) {
+		volume_free(volume);
+		return err;
+	}
+	volume->options.target = volume->options.header = NULL;
+	*ret_volume = volume;
+	return 0;
+}
+
+const struct luks2 *volume_header(const struct volume *volume)
+{
+	return volume->hdr;
+}
+
+int volume_unlock(struct volume *volume, const struct secret *passphrase, struct diag *diag)
+{
+	const struct luks2_segment *segment = luks2_data_segment(volume->hdr);
+	CLEANUP_SECRET struct secret *key = NULL;
+	struct cryptdev_params params;
+	int slot, err;
+
+	if (volume->crypt || !segment)
+		return -EINVAL;
+	err = luks2_unlock(volume->hdr, volume_header_dev(volume), passphrase, -1, &key, &slot, diag);
+	if (err < 0)
+		return err;
+	params = (struct cryptdev_params){
+		.cipher = segment->cipher,
+		.sector_bytes = segment->sector_bytes,
+		.iv_offset = segment->iv_tweak,
+		.offset_bytes = segment->offset,
+		.size_bytes = segment->size,
+		.read_only = volume->options.read_only,
+		.allow_discards = luks2_has_flag(volume->hdr, "allow-discards"),
+	};
+	return cryptdev_open(volume->target, &params, key, &volume->crypt, diag);
+}
+
+int volume_mount(struct volume *volume, struct diag *diag)
+{
+	struct e4_mount_options options = {
+		.read_only = volume->options.read_only,
+		.cache_bytes = volume->options.cache_bytes,
+		.commit_ms = volume->options.commit_ms,
+		.on_error = volume->options.on_error,
+		.on_error_ctx = volume->options.on_error_ctx,
+	};
+
+	if (!volume->crypt || volume->fs)
+		return -EINVAL;
+	return e4_mount(volume->crypt, &options, &volume->fs, diag);
+}
+
+struct e4_fs *volume_fs(struct volume *volume)
+{
+	return volume->fs;
+}
+
+struct blkdev *volume_data(struct volume *volume)
+{
+	return volume->crypt;
+}
+
+int volume_close(struct volume *volume)
+{
+	int err = 0, flush_err = 0;
+
+	if (!volume)
+		return 0;
+	if (volume->fs)
+		err = e4_unmount(volume->fs);
+	/* mkfs writes through volume_data() without a file system of ours */
+	if (volume->crypt && !volume->options.read_only)
+		flush_err = blkdev_flush(volume->crypt);
+	volume_free(volume);
+	return err < 0 ? err : flush_err;
+}
