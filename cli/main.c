@@ -31,7 +31,7 @@ static const struct command *command_find(const char *name)
 static int print_help(void)
 {
 	printf(_("Usage: sealdrive COMMAND [OPTION]... [OPERAND]...\n"));
-	printf(_("Encrypted drives that anyone can open.\n"));
+	printf(_("Encrypted drives that need no administrator to be opened.\n"));
 	printf(_("\nCommands:\n"));
 	for (const struct command *const *command = commands; *command; command++)
 		printf("  %-10s %s\n", (*command)->name, _((*command)->summary));
