@@ -526,7 +526,7 @@ int group_pend(struct handle *h, struct group *group, bool inodes, uint32_t star
 
 static bool overlaps(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count)
 {
-	return a < b + b_count && b < a + a_count;
+	return a_count && b_count && a < b + b_count && b < a + a_count;
 }
 
 /* Metadata that lies in group index belongs to the groups of its flex group (or to itself). */
