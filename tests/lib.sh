@@ -194,8 +194,10 @@ trap 'exit 143' TERM HUP
 daemons() {
 	local p
 	for p in /proc/[0-9]*; do
-		[ "$(cat "$p/comm" 2>/dev/null)" = sealdrive ] || continue
-		tr '\0' '\n' <"$p/environ" 2>/dev/null | grep -qxF "T=$T" && echo "${p#/proc/}"
+		{
+			[ "$(<"$p/comm")" = sealdrive ] &&
+				tr '\0' '\n' <"$p/environ" | grep -qxF "T=$T" && echo "${p#/proc/}"
+		} 2>/dev/null
 	done
 	return 0
 }
