@@ -422,6 +422,7 @@ const struct command command_info = {
 	.options = N_(
 		"TARGET is a drive, a partition, a container file or a header file.\n"
 		"\n"
+		"Options:\n"
 		"  --json  print JSON for programs\n"
 		"  --help  show this help\n"),
 	.run = run,

@@ -162,6 +162,7 @@ const struct command command_list = {
 	.operands = "",
 	.summary = N_("show the removable and the encrypted drives, and what is on them"),
 	.options = N_(
+		"Options:\n"
 		"  --all   show all drives of this computer\n"
 		"  --json  print JSON for programs\n"
 		"  --help  show this help\n"),
