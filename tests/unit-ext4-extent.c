@@ -319,6 +319,107 @@ static void test_no_space(void)
 	finish();
 }
 
+/* A conversion that needs a tree block when there is none: unwritten as before. */
+static void test_convert_no_space(void)
+{
+	struct balloc_request rest = {.ino = FILE_INO, .wanted = 30000, .metadata = true};
+	struct extent_run run;
+	struct handle h;
+	uint32_t count;
+	int r;
+
+	setup(8 << 20, "-b 1024 -O ^has_journal", 12);
+	for (uint32_t i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL_FATAL(do_insert(i * 100, 20, true), 0);
+	CU_ASSERT_EQUAL_FATAL(extent_node_entries(inode->i_block), EXTENT_ROOT_ENTRIES);
+	/* All that is left goes to one run after the other, which the end gives back. */
+	static struct extent_run taken[4000];
+	size_t n = 0;
+
+	begin(&h, 100);
+	while (n < ARRAY_SIZE(taken) && balloc_alloc(&h, &rest, &taken[n].pblk, &count) == 0)
+		taken[n++].count = count;
+	CU_ASSERT_EQUAL(extent_convert(&h, inode, 105, 5), -ENOSPC);
+	CU_ASSERT_EQUAL(extent_convert(&h, inode, 115, 5), -ENOSPC);
+	end(&h);
+	check_all();
+	begin(&h, 100);
+	r = 0;
+	while (n-- > 0)
+		r |= balloc_free(&h, taken[n].pblk, taken[n].count, false);
+	CU_ASSERT_EQUAL(r, 0);
+	end(&h);
+	CU_ASSERT_EQUAL(e4_sync(fs), 0);
+	do_convert(105, 5);
+	check_all();
+	CU_ASSERT_EQUAL(extent_map(inode, 105, &run), 0);
+	CU_ASSERT(run.count == 5 && !run.unwritten);
+	finish();
+}
+
+/* The first entry of a deep tree grows to the left: its key changes in every parent. */
+static void test_first_grows(void)
+{
+	struct balloc_request pair = {.ino = FILE_INO, .wanted = 2};
+	struct extent_run first, second;
+	struct handle h;
+
+	setup(96 << 20, "-b 1024", 13);
+	begin(&h, extent_credits(inode) + BALLOC_CREDITS + INODE_CREDITS);
+	CU_ASSERT_EQUAL_FATAL(balloc_alloc(&h, &pair, &first.pblk, &first.count), 0);
+	CU_ASSERT_EQUAL_FATAL(first.count, 2);
+	first = (struct extent_run){.lblk = 9, .count = 1, .pblk = first.pblk};
+	second = (struct extent_run){.lblk = 10, .count = 1, .pblk = first.pblk + 1};
+	CU_ASSERT_EQUAL_FATAL(extent_insert(&h, inode, &second), 0);
+	end(&h);
+	model_pblk[10] = second.pblk;
+	for (uint32_t i = 100; i < 2000; i += 2)
+		CU_ASSERT_EQUAL_FATAL(do_insert(i, 1, false), 0);
+	CU_ASSERT(depth() >= 2);
+	begin(&h, extent_credits(inode) + INODE_CREDITS);
+	CU_ASSERT_EQUAL_FATAL(extent_insert(&h, inode, &first), 0);
+	end(&h);
+	model_pblk[9] = first.pblk;
+	check_all();
+	reload();
+	check_all();
+	finish();
+}
+
+/* Runs longer than one entry can say: 32768 blocks, unwritten 32767. */
+static void test_long_runs(void)
+{
+	enum { BLOCKS = 80000 };
+	struct extent_run run;
+	uint64_t blocks = 0;
+	unsigned runs = 0;
+
+	setup(400 << 20, "-b 4096", 14);
+	CU_ASSERT_EQUAL_FATAL(e4_fallocate(inode, 0, 0, (uint64_t)BLOCKS << 12), 0);
+	for (uint32_t at = 0; at < BLOCKS; at += run.count) {
+		CU_ASSERT_EQUAL_FATAL(extent_map(inode, at, &run), 0);
+		CU_ASSERT_FATAL(run.pblk && run.unwritten && run.count <= EXTENT_UNWRITTEN_MAX);
+		blocks += run.count;
+	}
+	CU_ASSERT_EQUAL(blocks, BLOCKS);
+	for (uint32_t at = 0; at < BLOCKS; at += 5000) {
+		struct handle h;
+
+		begin(&h, extent_credits(inode) + INODE_CREDITS);
+		CU_ASSERT_EQUAL_FATAL(extent_convert(&h, inode, at, 5000), 0);
+		inode->size = (uint64_t)BLOCKS << 12;
+		CU_ASSERT_EQUAL(inode_store(&h, inode, true), 0);
+		pthread_rwlock_unlock(&inode->lock);
+		handle_end(&h);
+	}
+	for (uint32_t at = 0; at < BLOCKS; at += run.count, runs++) {
+		CU_ASSERT_EQUAL_FATAL(extent_map(inode, at, &run), 0);
+		CU_ASSERT_FATAL(run.pblk && !run.unwritten && run.count <= EXTENT_WRITTEN_MAX);
+	}
+	CU_ASSERT(runs < 20);
+	finish();
+}
+
 static void test_arguments(void)
 {
 	struct extent_run run = {.lblk = 1, .count = 0, .pblk = 5000};
@@ -348,5 +449,6 @@ int main(void)
 	return UNIT_RUN(UNIT(test_random_1k), UNIT(test_random_2k), UNIT(test_random_4k),
 		UNIT(test_random_tiny_groups), UNIT(test_random_no_checksums), UNIT(test_deep),
 		UNIT(test_backwards), UNIT(test_merges), UNIT(test_no_space),
+		UNIT(test_convert_no_space), UNIT(test_first_grows), UNIT(test_long_runs),
 		UNIT(test_arguments));
 }

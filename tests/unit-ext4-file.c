@@ -292,6 +292,20 @@ static void test_stale_tail(void)
 	stale_tail(grow_after_append);
 }
 
+/* Pieces that arrive in another order lie in order all the same. */
+static void test_out_of_order(void)
+{
+	static const uint32_t order[] = {0, 2, 1, 3, 6, 4, 5, 7};
+	struct extent_run run;
+
+	setup(24 << 20, "-b 4096", 22);
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		do_write(order[i] * 65536, 65536);
+	CU_ASSERT_EQUAL_FATAL(file_map(inode, 0, &run), 0);
+	CU_ASSERT_EQUAL(run.count, 8 * 16);
+	finish();
+}
+
 /* Shrinking zeroes the rest of the last block on the drive: others read whole blocks. */
 static void test_shrink_zeroes(void)
 {
@@ -592,6 +606,31 @@ static void test_evict(void)
 	finish();
 }
 
+/* A number that is used again starts from zeroes, whatever lay behind its last owner's fields. */
+static void test_reuse(void)
+{
+	uint8_t *data = memdev_data((setup(24 << 20, "-b 1024", 21), mem));
+	struct e4_inode *made = new_inode(S_IFREG | 0600, 0);
+	uint32_t ino = e4_ino(made), offset, generation = e4_generation(made);
+	struct buf *buf;
+	uint64_t at;
+
+	e4_iput(made);
+	CU_ASSERT_EQUAL_FATAL(ialloc_table_block(fs, ino, &buf, &offset), 0);
+	at = buf->block * 1024 + offset;
+	buf_put(buf);
+	close_all();
+	memset(data + at, 0xff, 256);
+	open_all();
+	made = new_inode(S_IFREG | 0600, 0);
+	CU_ASSERT_EQUAL_FATAL(e4_ino(made), ino);
+	CU_ASSERT_NOT_EQUAL(e4_generation(made), generation);
+	CU_ASSERT_EQUAL(e4_sync(fs), 0);
+	CU_ASSERT(bytes_all_zero(data + at + 160, 256 - 160));
+	e4_iput(made);
+	finish();
+}
+
 static void test_new_fields(void)
 {
 	struct e4_inode *file, *chr, *big;
@@ -754,7 +793,7 @@ static void damaged(void (*harm)(uint8_t *root, uint8_t *node))
 	struct buf *buf;
 	ssize_t n;
 
-	for (unsigned i = 0; i < 20; i++)
+	for (unsigned i = 0; i < 100; i++)
 		do_write(i * 4096, 100);
 	CU_ASSERT_EQUAL_FATAL(extent_node_depth(inode->i_block), 1);
 	node = extent_index_child(extent_node_index(inode->i_block, 0));
@@ -769,8 +808,8 @@ static void damaged(void (*harm)(uint8_t *root, uint8_t *node))
 	CU_ASSERT_EQUAL_FATAL(e4_mount(dev, &mount, &fs, NULL), 0);
 	n = e4_iget(fs, FILE_INO, &inode);
 	if (n == 0) {
-		n = e4_read(inode, scratch, 100000, 0);
-		CU_ASSERT(e4_write(inode, scratch, 100000, 0, 0) < 0);
+		n = e4_read(inode, scratch, 400000, 0);
+		CU_ASSERT(e4_write(inode, scratch, 400000, 0, 0) < 0);
 		e4_iput(inode);
 	}
 	CU_ASSERT_EQUAL(n, -EUCLEAN);
@@ -852,6 +891,12 @@ static void harm_overlap(uint8_t *root, uint8_t *node)
 	node[12 + 4] = 50;
 }
 
+/* The last extent of the first leaf reaches into the second leaf. */
+static void harm_overlap_leaf(uint8_t *root, uint8_t *node)
+{
+	node[12 * node[2] + 4] = 50;
+}
+
 static void harm_far_block(uint8_t *root, uint8_t *node)
 {
 	node[12 + 6] = 0xff;
@@ -892,7 +937,8 @@ static void test_damaged(void)
 {
 	static void (*const harms[])(uint8_t *, uint8_t *) = {harm_magic, harm_root_magic,
 		harm_entries, harm_empty, harm_max, harm_root_max, harm_depth, harm_root_depth,
-		harm_cycle, harm_order, harm_key, harm_length, harm_overlap, harm_far_block,
+		harm_cycle, harm_order, harm_key, harm_length, harm_overlap,
+		harm_overlap_leaf, harm_far_block,
 		harm_far_child, harm_metadata, harm_mode, harm_size, harm_extra_isize, harm_file_acl};
 
 	for (size_t i = 0; i < ARRAY_SIZE(harms); i++) {
@@ -907,10 +953,10 @@ static void test_damaged(void)
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_random_1k), UNIT(test_random_2k), UNIT(test_random_4k),
-		UNIT(test_random_small_inodes), UNIT(test_stale_tail), UNIT(test_shrink_zeroes),
+		UNIT(test_random_small_inodes), UNIT(test_stale_tail), UNIT(test_out_of_order), UNIT(test_shrink_zeroes),
 		UNIT(test_far), UNIT(test_limits), UNIT(test_no_space),
 		UNIT(test_parallel_records), UNIT(test_parallel_pieces),
-		UNIT(test_parallel_truncate), UNIT(test_evict), UNIT(test_new_fields),
+		UNIT(test_parallel_truncate), UNIT(test_evict), UNIT(test_reuse), UNIT(test_new_fields),
 		UNIT(test_symlinks), UNIT(test_times), UNIT(test_setattr), UNIT(test_write_fails),
 		UNIT(test_gone), UNIT(test_damaged));
 }
