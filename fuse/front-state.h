@@ -19,9 +19,12 @@ enum {
 	FRONT_BACKGROUND_MAX = 64, /* requests nobody waits for, on their way at once */
 };
 
+struct seeker;
+
 struct front {
 	struct e4_fs *fs;
 	struct nodes *nodes;
+	struct seeker *seeker;
 	struct owner owner;
 	struct fuse_session *session; /* used by other threads only under lock while !ended */
 	pthread_t thread; /* the one that serves */

@@ -25,6 +25,7 @@
 
 #include "base/i18n.h"
 #include "fuse/mountinfo.h"
+#include "fuse/seek.h"
 
 /* libfuse says why it fails only in its log; the last line goes into the diag. */
 static _Thread_local char last_log_line[200];
@@ -152,6 +153,8 @@ int front_new(const struct front_options *options, struct e4_fs *fs, struct fron
 	pthread_cond_init(&front->ended_changed, NULL);
 	err = nodes_new(&front->nodes);
 	if (err == 0)
+		err = seeker_new(front, &front->seeker);
+	if (err == 0)
 		err = session_new(options, front, diag);
 	if (err < 0) {
 		front_free(front);
@@ -264,6 +267,7 @@ bool front_wait_ended(struct front *front, unsigned timeout_ms)
 
 void front_stop(struct front *front)
 {
+	seeker_stop(front->seeker);
 	/* A signal that comes just before the loop begins to wait is lost, hence several. */
 	while (!front_wait_ended(front, 20)) {
 		pthread_mutex_lock(&front->lock);
@@ -278,6 +282,8 @@ void front_stop(struct front *front)
 void front_close(struct front *front)
 {
 	front_set_ended(front);
+	if (front->seeker)
+		seeker_stop(front->seeker);
 	/* libfuse unmounts by name: never something else that is mounted there by now */
 	if (front_is_mounted(front))
 		fuse_session_unmount(front->session);
@@ -293,6 +299,7 @@ void front_free(struct front *front)
 	if (!front)
 		return;
 	front_close(front);
+	seeker_free(front->seeker);
 	pthread_cond_destroy(&front->ended_changed);
 	pthread_mutex_destroy(&front->lock);
 	free(front->mount_point);

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "fuse/reply.h"
+#include "fuse/seek.h"
 
 static pthread_key_t buffer_key;
 static pthread_once_t buffer_once = PTHREAD_ONCE_INIT;
@@ -104,18 +105,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t le
 
 void op_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fuse_file_info *fi)
 {
-	CLEANUP_INODE struct e4_inode *inode = NULL;
-	uint64_t found;
-	int err = front_iget(front_of(req), node, &inode);
-
-	if (err == 0)
-		err = e4_seek(inode, (uint64_t)off, whence, &found);
-	if (err == -ENXIO) /* past the end: not the "device gone" that reply_err() makes of it */
-		fuse_reply_err(req, ENXIO);
-	else if (err < 0)
-		reply_err(req, err);
-	else
-		fuse_reply_lseek(req, (off_t)found);
+	seeker_add(front_of(req)->seeker, req, node, off, whence);
 }
 
 /* Everything that must reach us at close(2) already has, as WRITE requests. */
