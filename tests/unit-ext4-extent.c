@@ -394,7 +394,7 @@ static void test_long_runs(void)
 	uint64_t blocks = 0;
 	unsigned runs = 0;
 
-	setup(400 << 20, "-b 4096", 14);
+	setup(400 << 20, "-b 4096 -O ^has_journal", 14);
 	CU_ASSERT_EQUAL_FATAL(e4_fallocate(inode, 0, 0, (uint64_t)BLOCKS << 12), 0);
 	for (uint32_t at = 0; at < BLOCKS; at += run.count) {
 		CU_ASSERT_EQUAL_FATAL(extent_map(inode, at, &run), 0);
