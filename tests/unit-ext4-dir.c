@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <ext2fs/ext2fs.h>
+#include <ext2fs/ext3_extents.h>
 
 #include "ext4/dir.h"
 #include "ext4/extent.h"
@@ -13,7 +14,10 @@
 #include "tests/dev/volume.h"
 #include "tests/unit.h"
 
-enum { MIB = 1 << 20 };
+enum {
+	MIB = 1 << 20,
+	TEA_NAME_BYTES = 128,
+};
 
 /* ---- a model of one directory ---- */
 
@@ -47,12 +51,12 @@ static void name_long(unsigned i, char name[256])
 }
 
 /* The TEA hash does not change when the top bits of the first and third, or of the fifth and
- * seventh, byte of a word pair flip together; six such blocks make 4096 names of one hash. */
+ * seventh, byte of a word pair flip together; eight such blocks make 65536 names of one hash. */
 static void name_tea(unsigned i, char name[256])
 {
-	memset(name, 'c', 96);
-	name[96] = 0;
-	for (unsigned bit = 0; bit < 12; bit++)
+	memset(name, 'c', TEA_NAME_BYTES);
+	name[TEA_NAME_BYTES] = 0;
+	for (unsigned bit = 0; bit < 16; bit++)
 		if (i >> bit & 1) {
 			name[bit * 8] ^= 0x80;
 			name[bit * 8 + 4] ^= 0x80;
@@ -147,8 +151,8 @@ static bool list_step(struct e4_inode *dir, struct listing *l)
 	return l->taken == l->take;
 }
 
-/* The directory holds exactly what the model does: by listing and by looking up. */
-static void model_compare(struct e4_inode *dir, struct model *model, unsigned take)
+/* The directory lists exactly what the model holds. */
+static void model_list(struct e4_inode *dir, struct model *model, unsigned take)
 {
 	unsigned *order = model_sorted(model), bad = 0;
 	struct listing l = {.model = model, .order = order, .take = take};
@@ -156,15 +160,25 @@ static void model_compare(struct e4_inode *dir, struct model *model, unsigned ta
 	memset(model->seen, 0, model->count * sizeof(*model->seen));
 	while (list_step(dir, &l))
 		;
-	for (unsigned i = 0; i < model->count; i++) {
+	for (unsigned i = 0; i < model->count; i++)
 		bad += model->seen[i] != (model->inos[i] != 0);
-		bad += volume_ino(dir, model->names[i]) != (model->inos[i] ? (int64_t)model->inos[i] : -ENOENT);
-	}
 	CU_ASSERT_EQUAL(bad, 0);
 	CU_ASSERT_EQUAL(l.unknown, 0);
 	CU_ASSERT_EQUAL(l.wrong, 0);
 	CU_ASSERT_EQUAL(l.dots, 2);
 	free(order);
+}
+
+/* And finds it by name, and nothing else. */
+static void model_compare(struct e4_inode *dir, struct model *model, unsigned take)
+{
+	unsigned bad = 0;
+
+	model_list(dir, model, take);
+	for (unsigned i = 0; i < model->count; i++)
+		bad += volume_ino(dir, model->names[i]) !=
+		       (model->inos[i] ? (int64_t)model->inos[i] : -ENOENT);
+	CU_ASSERT_EQUAL(bad, 0);
 }
 
 static void model_create(struct e4_inode *dir, struct model *model, unsigned i)
@@ -300,9 +314,9 @@ static void test_collisions(void)
 	const __u32 seed[4] = {1, 2, 3, 4};
 
 	name_tea(0, name);
-	CU_ASSERT_EQUAL(ext2fs_dirhash(EXT2_HASH_TEA_UNSIGNED, name, 96, seed, &first, &minor), 0);
-	name_tea(0xa5b, name);
-	CU_ASSERT_EQUAL(ext2fs_dirhash(EXT2_HASH_TEA_UNSIGNED, name, 96, seed, &other, &minor), 0);
+	CU_ASSERT_EQUAL(ext2fs_dirhash(EXT2_HASH_TEA_UNSIGNED, name, TEA_NAME_BYTES, seed, &first, &minor), 0);
+	name_tea(0xa5b7, name);
+	CU_ASSERT_EQUAL(ext2fs_dirhash(EXT2_HASH_TEA_UNSIGNED, name, TEA_NAME_BYTES, seed, &other, &minor), 0);
 	CU_ASSERT_EQUAL(first, other); /* else this test tests nothing */
 	random_changes("-b 1024 -N 8192", "ssv def_hash_version tea", 1500, name_tea, 5000);
 }
@@ -492,6 +506,11 @@ static void test_no_space(void)
 
 /* ---- listing while others change ---- */
 
+static void name_short(unsigned i, char name[256])
+{
+	snprintf(name, 256, "n%u", i);
+}
+
 /* Even names stay; odd ones come and go between the calls. */
 static void changing_listing(const char *options, const char *request, unsigned count, unsigned take,
 	unsigned start, namer fn)
@@ -542,7 +561,9 @@ static void changing_listing(const char *options, const char *request, unsigned 
 static void test_list_changing(void)
 {
 	/* one block at first, indexed before the listing ends */
-	changing_listing("-b 1024 -N 8192", NULL, 400, 1, 20, name_mixed);
+	changing_listing("-b 1024 -N 8192", NULL, 40, 1, 40, name_short);
+	changing_listing("-b 1024 -N 8192", NULL, 400, 1, 40, name_short);
+	changing_listing("-b 1024 -N 8192", "ssv def_hash_version legacy", 400, 1, 40, name_short);
 	changing_listing("-b 1024 -N 8192", NULL, 4000, 7, 4000, name_mixed);
 	changing_listing("-b 4096 -N 8192", NULL, 4000, 50, 4000, name_mixed);
 	changing_listing("-b 1024 -N 8192 -O ^dir_index", NULL, 600, 3, 600, name_mixed);
@@ -577,10 +598,9 @@ static void test_list_any_cookie(void)
 	volume_close(&volume);
 }
 
-/* More names of one hash than a round keeps. */
+/* More names of one hash than a round keeps, and enough for positions to collide now and then. */
 static void test_list_many_collisions(void)
 {
-	enum { COUNT = 4096 };
 	struct volume volume;
 	struct model model;
 	struct e4_inode *dir, *inode;
@@ -588,29 +608,15 @@ static void test_list_many_collisions(void)
 
 	CU_ASSERT_EQUAL_FATAL(volume_make(&volume, 32 * MIB, "-b 4096", "ssv def_hash_version tea"), 0);
 	CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "dir", &dir), 0);
-	model_init(&model, 3 * COUNT, name_mixed);
-	for (unsigned i = 0; i < model.count; i++) {
-		name_tea(i % COUNT, model.names[i]);
-		memset(model.names[i] + 96, '\0', 1);
-		/* 16 more bytes: another block, the same for a third of the names */
-		snprintf(model.names[i] + 96, 17, "%016u", 0);
-		if (i >= COUNT) {
-			model.names[i][96] ^= (char)0x80;
-			model.names[i][100] ^= (char)0x80;
-		}
-		if (i >= 2 * COUNT) {
-			model.names[i][104] ^= (char)0x80;
-			model.names[i][108] ^= (char)0x80;
-		}
-	}
+	model_init(&model, 20000, name_tea);
 	CU_ASSERT_EQUAL_FATAL(e4_create(dir, "one", 3, &what, &inode), 0);
 	for (unsigned i = 0; i < model.count; i++) {
-		CU_ASSERT_EQUAL(e4_link(inode, dir, model.names[i], 112), 0);
+		CU_ASSERT_EQUAL(e4_link(inode, dir, model.names[i], TEA_NAME_BYTES), 0);
 		model.inos[i] = e4_ino(inode);
 	}
 	e4_iput(inode);
 	CU_ASSERT_EQUAL(volume_unlink(dir, "one"), 0);
-	model_compare(dir, &model, 100);
+	model_list(dir, &model, 300);
 	e4_iput(dir);
 	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
 	model_free(&model);
@@ -785,6 +791,101 @@ static void test_checksums(void)
 	}
 }
 
+/* Two logical blocks that are one: an index block that is its own leaf. */
+static void test_doubly_mapped(void)
+{
+	struct volume volume;
+	struct e4_inode *dir;
+	char name[256];
+	int r = 0;
+
+	make_indexed(&volume, "-b 1024 -O ^metadata_csum,^metadata_csum_seed");
+	CU_ASSERT_EQUAL_FATAL(e4_lookup(volume.root, "dir", 3, &dir), 0);
+
+	struct ext3_extent_header *header = (struct ext3_extent_header *)dir->i_block;
+	struct ext3_extent *extent = (struct ext3_extent *)(header + 1);
+	struct e4_attr attr;
+
+	e4_getattr(dir, &attr);
+	/* blocks 0 and 1 from one place, the others from the next two */
+	pthread_rwlock_wrlock(&dir->lock);
+	CU_ASSERT_EQUAL_FATAL(header->eh_depth, 0);
+	header->eh_entries = htole16(3);
+	extent[2] = extent[1] = extent[0];
+	extent[0].ee_len = htole16(1);
+	extent[1].ee_block = htole32(1);
+	extent[1].ee_len = htole16(1);
+	extent[2].ee_block = htole32(2);
+	extent[2].ee_len = htole16((uint16_t)(attr.size / 1024 - 2));
+	pthread_rwlock_unlock(&dir->lock);
+	for (unsigned i = 0; r == 0 && i < 1000; i++) {
+		snprintf(name, sizeof(name), "new%u", i);
+		r = volume_create(dir, name, S_IFREG | 0644);
+	}
+	CU_ASSERT_EQUAL(r, -EUCLEAN);
+	e4_iput(dir);
+	volume_close(&volume);
+}
+
+/* The feature was switched off: an index that nobody keeps up must go. */
+static void test_index_left_over(void)
+{
+	struct volume volume;
+	struct e4_inode *dir;
+	struct e4_attr attr;
+	char name[256];
+
+	make_indexed(&volume, "-b 1024 -O ^metadata_csum,^metadata_csum_seed");
+	CU_ASSERT_EQUAL(volume_unmount(&volume), 0);
+	CU_ASSERT_EQUAL(image_debugfs(volume.dev, "feature -dir_index", true), 0);
+	CU_ASSERT_EQUAL_FATAL(volume_mount(&volume), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_lookup(volume.root, "dir", 3, &dir), 0);
+	e4_getattr(dir, &attr);
+	CU_ASSERT(attr.flags & EXT2_INDEX_FL);
+	CU_ASSERT(volume_ino(dir, "name150") > 0);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "more%u", i);
+		CU_ASSERT_EQUAL(volume_create(dir, name, S_IFREG | 0644), 0);
+	}
+	e4_getattr(dir, &attr);
+	CU_ASSERT_FALSE(attr.flags & EXT2_INDEX_FL);
+	CU_ASSERT(volume_ino(dir, "name150") > 0);
+	CU_ASSERT(volume_ino(dir, "more99") > 0);
+	e4_iput(dir);
+	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
+	volume_close(&volume);
+}
+
+/* Directories in their inodes, as mke2fs makes them. */
+static void test_inline(void)
+{
+	struct volume volume;
+	struct e4_inode *dir;
+	struct model model;
+	char path[] = "/tmp/sealdrive-dir-XXXXXX", text[400];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path));
+	snprintf(text, sizeof(text), "cd %s && mkdir d && touch d/n0 d/n1 d/n2", path);
+	CU_ASSERT_EQUAL(system(text), 0);
+	snprintf(text, sizeof(text), "-b 4096 -I 256 -O inline_data -d %s", path);
+	CU_ASSERT_EQUAL_FATAL(volume_make(&volume, 16 * MIB, text, NULL), 0);
+	snprintf(text, sizeof(text), "rm -r %s", path);
+	CU_ASSERT_EQUAL(system(text), 0);
+
+	CU_ASSERT_EQUAL_FATAL(e4_lookup(volume.root, "d", 1, &dir), 0);
+	CU_ASSERT(dir->flags & EXT4_INLINE_DATA_FL);
+	model_init(&model, 5, name_short);
+	for (unsigned i = 0; i < 3; i++)
+		model.inos[i] = (uint32_t)volume_ino(dir, model.names[i]);
+	model_compare(dir, &model, 1);
+	model_compare(dir, &model, 10);
+	CU_ASSERT_EQUAL(volume_ino(dir, ".."), E4_ROOT_INO);
+	CU_ASSERT_EQUAL(volume_create(dir, "new", S_IFREG | 0644), -EROFS);
+	model_free(&model);
+	e4_iput(dir);
+	volume_close(&volume);
+}
+
 /* Entries that name what they must not. */
 static void test_hostile_targets(void)
 {
@@ -882,6 +983,8 @@ int main(void)
 		UNIT(test_hundred_thousand), UNIT(test_index_full), UNIT(test_no_space),
 		UNIT(test_list_changing), UNIT(test_list_any_cookie),
 		UNIT(test_list_many_collisions), UNIT(test_damaged_index),
-		UNIT(test_damaged_entries), UNIT(test_checksums), UNIT(test_hostile_targets),
+		UNIT(test_damaged_entries), UNIT(test_checksums), UNIT(test_doubly_mapped),
+		UNIT(test_index_left_over), UNIT(test_inline),
+		UNIT(test_hostile_targets),
 		UNIT(test_random_damage));
 }
