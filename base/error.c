@@ -33,6 +33,10 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_HEADER_DAMAGED) = {EXIT_NOT_LUKS,
 		N_("Both copies of the LUKS header are damaged"),
 		N_("Do not write to this drive. Restore the header from a backup if there is one.")},
+	ENTRY(SDE_HEADER_AMBIGUOUS) = {EXIT_NOT_LUKS,
+		N_("One copy of the LUKS header is damaged, and the drive holds something else too"),
+		N_("Do not write to this drive before you know what it holds. If it is the encrypted "
+		   "drive, your IT staff can repair the header with 'cryptsetup repair'.")},
 	ENTRY(SDE_HEADER_INVALID) = {EXIT_NOT_LUKS,
 		N_("The LUKS header breaks the rules of the format"),
 		N_("Do not write to this drive. Restore the header from a backup, or ask your IT "

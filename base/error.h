@@ -21,6 +21,7 @@ enum error_code {
 	SDE_NOT_LUKS,		    /* no LUKS magic at either place */
 	SDE_LUKS1,		    /* LUKS version 1, not supported yet */
 	SDE_HEADER_DAMAGED,	    /* LUKS magic, but no copy with a right checksum */
+	SDE_HEADER_AMBIGUOUS,	    /* one copy damaged, and a foreign signature besides */
 	SDE_HEADER_INVALID,	    /* checksum right, content breaks the specification */
 	SDE_REQUIREMENT,	    /* header demands a feature we do not have (reencryption, ...) */
 	SDE_NO_KEYSLOT,		    /* nothing in the header can be opened by a passphrase */

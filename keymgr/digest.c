@@ -7,7 +7,7 @@
 #include "keymgr/hash.h"
 #include "keymgr/kdf.h"
 
-enum { DIGEST_ITER_TIME_MS = 125, DIGEST_BYTES_MIN = 20 };
+enum { DIGEST_BYTES_MIN = 20, DIGEST_ITERATIONS_MIN = 1000 };
 
 int digest_verify(const struct luks2_digest *digest, const struct secret *key)
 {
@@ -24,12 +24,15 @@ int digest_verify(const struct luks2_digest *digest, const struct secret *key)
 	return bytes_equal_ct(computed, digest->digest, digest->digest_len) ? 0 : -SDE_PASSPHRASE;
 }
 
-int digest_make(const struct secret *key, struct luks2_digest *ret_digest)
+int digest_make(const struct secret *key, uint32_t iter_time_ms, struct luks2_digest *ret_digest)
 {
 	struct luks2_digest digest = {.type = "pbkdf2", .hash = "sha256", .salt_len = KDF_SALT_BYTES};
 	struct luks2_kdf cost = {.type = LUKS2_KDF_PBKDF2, .hash = "sha256"};
-	int r = kdf_calibrate(&cost, hash_bytes(digest.hash), DIGEST_ITER_TIME_MS);
+	int r;
 
+	if (!iter_time_ms)
+		cost.iterations = DIGEST_ITERATIONS_MIN;
+	r = kdf_calibrate(&cost, hash_bytes(digest.hash), iter_time_ms);
 	if (r)
 		return r;
 	digest.iterations = cost.iterations;

@@ -26,7 +26,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-enum { ITER_TIME_MS = 2000, WIPE_CHUNK_BYTES = 1024 * 1024 };
+enum { ITER_TIME_MS = 2000, DIGEST_ITER_TIME_MS = 125, WIPE_CHUNK_BYTES = 1024 * 1024 };
 static const uint64_t default_areas_bytes = 16 * MIB; /* headers and keyslots */
 static const uint64_t keyslots_bytes_max = 128 * MIB;
 
@@ -162,6 +162,15 @@ static int volume_key_make(const struct plan *plan, struct secret **ret_key)
 	return -SDE_WEAK_KEY;
 }
 
+/* Costs that the user has fixed: then nothing is measured on this machine, the digest neither. */
+static bool costs_given(const struct luks2_format_params *params)
+{
+	const struct luks2_kdf *kdf = &params->kdf;
+
+	return !params->kdf_default &&
+		(kdf->type == LUKS2_KDF_PBKDF2 ? kdf->iterations : kdf->time && kdf->memory_kib);
+}
+
 static int keyslot_plan(const struct luks2_format_params *params, const struct plan *plan,
 	struct luks2_keyslot *slot)
 {
@@ -208,7 +217,7 @@ static int model_make(const struct luks2_format_params *params, const struct pla
 	int r = keyslot_plan(params, plan, &hdr->keyslots[0]);
 
 	if (!r)
-		r = digest_make(key, &hdr->digests[0]);
+		r = digest_make(key, costs_given(params) ? 0 : DIGEST_ITER_TIME_MS, &hdr->digests[0]);
 	if (r)
 		return r;
 	identity_fill(params, hdr);

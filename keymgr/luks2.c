@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/i18n.h"
 #include "kernel-shim/cryptdev.h"
+#include "kernel-shim/signature.h"
 #include "keymgr/digest.h"
 #include "keymgr/keyslot.h"
 #include "keymgr/luks2-disk.h"
@@ -115,6 +116,31 @@ static int model_from(struct found *good, struct luks2 **ret_hdr)
 	return 0;
 }
 
+/*
+ * A copy is missing, damaged or old. Perhaps somebody made something else of the drive, and what is
+ * left of LUKS must not be believed, let alone written back over it.
+ */
+static int check_foreign(struct blkdev *dev, struct diag *diag)
+{
+	char type[SIGNATURE_TYPE_BYTES];
+	bool found;
+	int r = signature_find(dev, &found, type);
+
+	if (r || !found)
+		return r;
+	return diag_set(diag, -SDE_HEADER_AMBIGUOUS, "%s", type);
+}
+
+static int repair(struct blkdev *dev, const struct luks2 *hdr, const struct luks2_copy *good)
+{
+	int r = 0;
+
+	for (int i = 0; i < 2 && !r; i++)
+		if (hdr->copies[i] != LUKS2_COPY_OK)
+			r = luks2_disk_write(dev, good, i == 1);
+	return r;
+}
+
 int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struct diag *diag)
 {
 	CLEANUP_FOUND struct found first = {0}, second = {0};
@@ -138,9 +164,10 @@ int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struc
 	hdr->copies[1] = state_of(&second, good);
 	if (2 * hdr->hdr_bytes + hdr->keyslots_size > dev->size_bytes)
 		return diag_set(diag, -SDE_HEADER_INVALID, _("the drive ends before the key slots do"));
-	for (int i = 0; i < 2 && !r && flags & LUKS2_REPAIR; i++)
-		if (hdr->copies[i] != LUKS2_COPY_OK)
-			r = luks2_disk_write(dev, &good->copy, i == 1);
+	if (hdr->copies[0] != LUKS2_COPY_OK || hdr->copies[1] != LUKS2_COPY_OK)
+		r = check_foreign(dev, diag);
+	if (!r && flags & LUKS2_REPAIR)
+		r = repair(dev, hdr, &good->copy);
 	if (r)
 		return r;
 	*ret_hdr = take_ptr(hdr);

@@ -112,8 +112,10 @@ enum luks2_load_flags {
 
 /*
  * Reads and validates. dev holds the header (the drive itself or a detached header).
- * -SDE_NOT_LUKS, -SDE_LUKS1, -SDE_HEADER_DAMAGED, -SDE_HEADER_INVALID (diag: which field and
- * why), or an I/O error. The size of the data device is checked by luks2_check_data().
+ * -SDE_NOT_LUKS, -SDE_LUKS1, -SDE_HEADER_DAMAGED, -SDE_HEADER_AMBIGUOUS (one copy is damaged, and
+ * libblkid finds something else), -SDE_HEADER_INVALID (diag: which field and why), or an I/O error.
+ * Label, subsystem and UUID are as found: sanitize before showing. The size of the data device is
+ * checked by luks2_check_usable().
  */
 int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struct diag *diag) MUST_CHECK;
 void luks2_free(struct luks2 *hdr);
@@ -126,8 +128,9 @@ static inline void cleanup_luks2(struct luks2 **hdr)
 
 /*
  * Whether the volume may be used: one crypt segment, cipher on the allow-list, no unknown
- * requirement, no integrity, segment inside data_bytes. -SDE_REQUIREMENT, -SDE_CIPHER,
- * -SDE_HEADER_INVALID. Called before any passphrase is asked for.
+ * requirement, no integrity, segment inside data_bytes, at least one usable keyslot.
+ * -SDE_REQUIREMENT, -SDE_CIPHER, -SDE_HEADER_INVALID, -SDE_NO_KEYSLOT. Called before any
+ * passphrase is asked for.
  */
 int luks2_check_usable(const struct luks2 *hdr, uint64_t data_bytes, struct diag *diag) MUST_CHECK;
 
