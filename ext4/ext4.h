@@ -103,7 +103,8 @@ ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off) MUS
 enum e4_write_flags {
 	E4_WRITE_MAY_CLOBBER = 1 << 0, /* buf's content is garbage afterwards */
 };
-/* All len bytes, or a failure (-ENOSPC, -EFBIG, -EROFS, -EIO ...; part may have been written). */
+/* All len bytes; fewer when the volume got full on the way; or a failure (-ENOSPC: not one byte,
+ * -EFBIG, -EROFS, -EIO ...: part may have been written). */
 ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, unsigned flags) MUST_CHECK;
 /* mode: 0 or FALLOC_FL_KEEP_SIZE; other modes -EOPNOTSUPP until they are written. */
 int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len) MUST_CHECK;

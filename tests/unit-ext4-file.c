@@ -784,6 +784,75 @@ static void test_gone(void)
 	blkdev_close(dev);
 }
 
+/* Everything a file can go through, up to the first failure; 0: it is all on the medium. */
+static int live(void)
+{
+	struct e4_attr attr = {.size = 90000};
+	int r = 0;
+
+	model_size = 0;
+	memset(model, 0, sizeof(model));
+	for (unsigned i = 0; r >= 0 && i < 120; i++) {
+		uint64_t off = i * 3000 % 200000;
+
+		memset(scratch, (int)i + 1, 700);
+		memset(model + off, (int)i + 1, 700);
+		r = (int)e4_write(inode, scratch, 700, off, 0);
+		model_size = max_u64(model_size, off + 700);
+	}
+	if (r >= 0)
+		r = e4_setattr(inode, &attr, E4_SET_SIZE);
+	if (r >= 0)
+		r = e4_fallocate(inode, FALLOC_FL_KEEP_SIZE, 300000, 50000);
+	if (r >= 0)
+		r = e4_fsync(inode, false);
+	memset(model + 90000, 0, sizeof(model) - 90000);
+	model_size = 90000;
+	return r;
+}
+
+/* The nth transfer fails, for every n: an error, or what fsync has promised is there. */
+static void test_every_fault(void)
+{
+	struct e4_mount_options mount = {0};
+	CLEANUP_FREE uint8_t *saved = NULL;
+	unsigned failed = 0, fine = 0;
+
+	setup(4 << 20, "-b 1024 -O ^has_journal -N 64", 23);
+	close_all();
+	saved = malloc(mem->size_bytes);
+	CU_ASSERT_FATAL(saved != NULL);
+	memcpy(saved, memdev_data(mem), mem->size_bytes);
+	for (unsigned i = 0; i < 3 * 150; i++) {
+		bool promised = false;
+
+		memcpy(memdev_data(mem), saved, mem->size_bytes);
+		faultdev_fail_once(dev, (enum fault_op)(i % 3), 1 + i / 3, -EIO);
+		if (e4_mount(dev, &mount, &fs, NULL) == 0) {
+			if (e4_iget(fs, FILE_INO, &inode) == 0) {
+				promised = live() == 0;
+				e4_iput(inode);
+			}
+			/* Fine in itself, a failure here included: all has been on the medium. */
+			if (e4_unmount(fs) == 0 && promised && i % 20 == 0)
+				CU_ASSERT_EQUAL_FATAL(image_check(mem), 0);
+		}
+		failed += !promised;
+		fine += promised;
+		faultdev_fail_once(dev, (enum fault_op)(i % 3), 0, 0);
+		if (!promised)
+			continue;
+		open_all();
+		check_all();
+		close_all();
+	}
+	CU_ASSERT(failed > 50);
+	CU_ASSERT(fine > 50);
+	memcpy(memdev_data(mem), saved, mem->size_bytes);
+	open_all();
+	finish();
+}
+
 /* An extent tree of one index block, as the drive has it, changed by hand. */
 static void damaged(void (*harm)(uint8_t *root, uint8_t *node))
 {
@@ -958,5 +1027,5 @@ int main(void)
 		UNIT(test_parallel_records), UNIT(test_parallel_pieces),
 		UNIT(test_parallel_truncate), UNIT(test_evict), UNIT(test_reuse), UNIT(test_new_fields),
 		UNIT(test_symlinks), UNIT(test_times), UNIT(test_setattr), UNIT(test_write_fails),
-		UNIT(test_gone), UNIT(test_damaged));
+		UNIT(test_gone), UNIT(test_every_fault), UNIT(test_damaged));
 }
