@@ -12,9 +12,13 @@
 #include "base/bytes.h"
 
 static _Thread_local struct blkdev *next_dev;
+static _Thread_local int first_error;
 
+/* libext2fs replaces some errors by its own, and might overlook one: the first is kept here. */
 static errcode_t io_error(int r)
 {
+	if (r < 0 && first_error == 0)
+		first_error = r;
 	return r < 0 ? -r : 0;
 }
 
@@ -127,5 +131,11 @@ static errcode_t io_open(const char *name, int flags, io_channel *ret_channel)
 io_manager mkfs_io_manager(struct blkdev *dev)
 {
 	next_dev = dev;
+	first_error = 0;
 	return &manager;
+}
+
+int mkfs_io_error(void)
+{
+	return first_error;
 }

@@ -9,5 +9,7 @@
 
 /* The manager to give to libext2fs; its next open, by this thread, opens dev (and never closes it). */
 io_manager mkfs_io_manager(struct blkdev *dev);
+/* The first error of the device since then, in this thread; 0: none. */
+int mkfs_io_error(void);
 
 #endif

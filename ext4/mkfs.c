@@ -51,6 +51,8 @@ static int mkfs_error(errcode_t err, struct diag *diag, const char *step)
 {
 	int r = -EIO;
 
+	if (mkfs_io_error() < 0)
+		return diag_set(diag, mkfs_io_error(), "%s", step);
 	if (err == EXT2_ET_TOOSMALL || err == EXT2_ET_BLOCK_ALLOC_FAIL)
 		r = -SDE_TOO_SMALL;
 	else if (err == EXT2_ET_NO_MEMORY)
@@ -119,9 +121,11 @@ static void fill_super(const struct mkfs *m, struct ext2_super_block *super)
 		EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |
 		EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_DIR_NLINK |
 		EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE | EXT4_FEATURE_RO_COMPAT_METADATA_CSUM;
+	if (blocks > UINT32_MAX) /* its block map has 32-bit numbers */
+		super->s_feature_compat &= ~EXT2_FEATURE_COMPAT_RESIZE_INODE;
 	super->s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL;
 	ext2fs_blocks_count_set(super, blocks);
-	ext2fs_r_blocks_count_set(super, blocks / 100 * RESERVED_PERCENT);
+	ext2fs_r_blocks_count_set(super, blocks * RESERVED_PERCENT / 100);
 }
 
 static int check_params(const struct mkfs *m, struct diag *diag)
@@ -195,9 +199,9 @@ static int make_lost_found(struct mkfs *m, struct diag *diag)
 
 	TRY(ext2fs_mkdir(fs, EXT2_ROOT_INO, 0, name), _("making lost+found"));
 	TRY(ext2fs_lookup(fs, EXT2_ROOT_INO, name, strlen(name), NULL, &ino), _("making lost+found"));
-	for (uint32_t bytes = m->block_bytes; bytes < LOST_FOUND_BYTES; bytes += m->block_bytes) {
-		/* on the smallest volumes one block must do */
-		if (m->dev->size_bytes < SMALL_VOLUME_BYTES / 16)
+	/* room for e2fsck to put files there on a full volume; direct blocks only */
+	for (uint32_t blocks = 1; blocks < EXT2_NDIR_BLOCKS; blocks++) {
+		if (blocks * m->block_bytes >= LOST_FOUND_BYTES)
 			break;
 		TRY(ext2fs_expand_dir(fs, ino), _("making lost+found"));
 	}
@@ -217,7 +221,8 @@ static int reserve_inodes(struct mkfs *m, struct diag *diag)
 	ext2fs_mark_inode_bitmap2(fs->inode_map, EXT2_BAD_INO);
 	ext2fs_inode_alloc_stats2(fs, EXT2_BAD_INO, +1, 0);
 	TRY(ext2fs_update_bb_inode(fs, NULL), _("reserving inodes"));
-	TRY(ext2fs_create_resize_inode(fs), _("reserving room to grow"));
+	if (ext2fs_has_feature_resize_inode(fs->super))
+		TRY(ext2fs_create_resize_inode(fs), _("reserving room to grow"));
 	return 0;
 }
 
@@ -232,6 +237,7 @@ static int make_journal(struct mkfs *m, struct diag *diag)
 	TRY(ext2fs_add_journal_inode3(m->fs, &params, ~0ULL,
 		    EXT2_MKJOURNAL_LAZYINIT | EXT2_MKJOURNAL_NO_MNT_CHECK),
 		_("making the journal"));
+	m->fs->super->s_overhead_clusters += params.num_journal_blocks;
 	return 0;
 }
 
@@ -252,6 +258,8 @@ static int make_all(struct mkfs *m, struct diag *diag)
 	report(m, 10);
 	TRY(ext2fs_allocate_tables(m->fs), _("laying out the file system"));
 	report(m, 40);
+	/* saves the kernel's statfs the counting over all groups; the journal comes on top */
+	made->s_overhead_clusters = ext2fs_blocks_count(made) - ext2fs_free_blocks_count(made);
 	r = write_inode_tables(m, diag);
 	r = r < 0 ? r : make_root(m, diag);
 	r = r < 0 ? r : make_lost_found(m, diag);
@@ -282,9 +290,12 @@ int e4_mkfs(struct blkdev *dev, const struct e4_mkfs_params *params,
 	r = check_params(&m, diag);
 	if (r < 0)
 		return r;
+	initialize_ext2_error_table();
 	report(&m, 0);
 	r = make_all(&m, diag);
 	left = m.fs;
+	if (r == 0)
+		r = mkfs_io_error();
 	if (r == 0)
 		r = blkdev_flush(dev);
 	if (r == 0)
