@@ -35,7 +35,7 @@ while IFS=$'\t' read -r deserves name <&8; do
 	wrong=
 	case $deserves:$status in
 	fine:0) ;;
-	refused:4 | strict:4 | feature:8 | any:[0348]) ;;
+	refused:4 | refused:8 | strict:4 | feature:8 | any:[0348]) ;;
 	*) wrong="deserves '$deserves', got exit status $status" ;;
 	esac
 	if [ $deserves = refused ] && [ $theirs = opens ]; then
@@ -65,7 +65,13 @@ smash() { # OFFSET
 fresh() {
 	cp --sparse=always "$T/good.img" "$bad"
 }
-for at in 0 500 5000 $hdr $((hdr + 500)) $((hdr + 5000)); do
+# Whether a copy is good is for cryptsetup to say, which gets this copy alone.
+good_alone() { # OFFSET OF THE OTHER COPY
+	cp --sparse=always "$bad" "$T/alone.img" &&
+		dd if=/dev/zero of="$T/alone.img" bs=4096 seek=$(($1 / 4096)) count=4 conv=notrunc status=none &&
+		cs_opens "$T/alone.img"
+}
+for at in 0 80 5000 $hdr $((hdr + 80)) $((hdr + 5000)); do
 	fresh
 	smash "$at"
 	before=$(unchanged_sum "$bad")
@@ -74,8 +80,8 @@ for at in 0 500 5000 $hdr $((hdr + 500)) $((hdr + 5000)); do
 	is "$(unchanged_sum "$bad")" "$before" "a read-only mount repairs nothing"
 	check "copy damaged at $at: opens read-write" drive_mount "$bad" "$T/mnt"
 	check "unmount" drive_unmount "$T/mnt"
-	check "both copies are good again" cmp -n $hdr "$bad" "$T/good.img"
-	check "the second as well" cmp -n $hdr -i $hdr:$hdr "$bad" "$T/good.img"
+	check "the first copy is good" good_alone $hdr
+	check "the second copy is good" good_alone 0
 done
 fresh
 smash 5000

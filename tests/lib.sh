@@ -296,7 +296,7 @@ drive_unmount() { # DIR
 }
 
 is_mounted() { # DIR
-	awk -v dir="$1" '$5 == dir { found = 1 } END { exit !found }' /proc/self/mountinfo
+	grep -qF " ${1// /\\040} " <(cut -d' ' -f 4-6 /proc/self/mountinfo)
 }
 
 # Decrypts the data of a drive with none of our code.

@@ -25,7 +25,7 @@ check "perfect" judge "$img"
 rm -f "$img"
 
 check "target and folder of one's own" "$start" "$T/my drive's.img" "$T/ổ đĩa của tôi" --passphrase-file "$PASS"
-check "it is there" is_mounted "$(printf %s "$T/ổ đĩa của tôi" | sed 's/ /\\040/g')"
+check "it is there" is_mounted "$T/ổ đĩa của tôi"
 is "$(sed -n 's/^Your files are in  *//p' "$T/out")" "$T/ổ đĩa của tôi" "and it says so"
 check "again" "$start" "$T/my drive's.img" --passphrase-file "$PASS"
 is "$(sed -n 's/^Your files are in  *//p' "$T/out")" "$T/ổ đĩa của tôi" "still there"

@@ -13,7 +13,7 @@ the_daemon() {
 must "format" new_drive "$T/a.img" 128M
 must "mount" drive_mount "$T/a.img" "$T/mnt"
 check "work that is synced" bash -c 'cd "$1" && mkdir -p a/b && for i in {1..200}; do
-	echo "synced $i" >a/b/f$i || exit 1; done; sync -f .' - "$T/mnt"
+	echo "synced $i" >a/b/f$i || exit 1; done; sync a/b/* a/b a' - "$T/mnt"
 (cd "$T/mnt" && for i in {1..2000}; do
 	mkdir -p "c$((i % 7))" && echo "$i" >"c$((i % 7))/f$i" && rm -f "c$((i % 5))/f$((i - 9))"
 done) 2>/dev/null &
@@ -21,7 +21,7 @@ writer=$!
 sleep 1
 kill -KILL "$(the_daemon)"
 wait $writer 2>/dev/null
-check_status 1 "what is left of the mount answers with an error" ls "$T/mnt"
+check_status 1 "what is left of the mount answers with an error" test -e "$T/mnt"
 check "and can be unmounted" sealdrive unmount "$T/mnt"
 check_status 1 "it is gone" is_mounted "$T/mnt"
 

@@ -6,7 +6,8 @@
     luks-edit.py make NAME GOOD BAD     BAD becomes a copy of GOOD with that fault
 
 A fault is a function on the JSON document `j`, on its text, or on the binary header.
-It deserves: "refused" (status 4, and cryptsetup refuses it too), "strict" (status 4; cryptsetup
+It deserves: "refused" (status 4, or 8 for what looks like an unknown kind of thing, and
+cryptsetup refuses it too), "strict" (status 4; cryptsetup
 lets it pass), "feature" (status 8), "fine" (must open), or "any" of these.
 """
 import hashlib
