@@ -57,6 +57,7 @@ struct e4_statfs {
 	uint32_t block_bytes;
 	uint64_t blocks, blocks_free, blocks_avail; /* avail: without root's reserve */
 	uint64_t inodes, inodes_free;
+	uint32_t time_gran_ns; /* finest time that inodes store: 1, or a second in small ones */
 	uint8_t uuid[16];
 	char label[17];
 };

@@ -177,6 +177,7 @@ void e4_statfs(struct e4_fs *fs, struct e4_statfs *ret_statfs)
 		.blocks_avail = free_blocks > fs->reserved_blocks ? free_blocks - fs->reserved_blocks : 0,
 		.inodes = fs->inodes_count,
 		.inodes_free = atomic_load(&fs->free_inodes),
+		.time_gran_ns = fs->inode_bytes > EXT2_GOOD_OLD_INODE_SIZE ? 1 : 1000000000,
 	};
 	pthread_mutex_lock(&fs->super_lock);
 	memcpy(ret_statfs->uuid, fs->super.s_uuid, sizeof(ret_statfs->uuid));

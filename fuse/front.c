@@ -53,7 +53,10 @@ static void op_init(void *ctx, struct fuse_conn_info *conn)
 		FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
 		FUSE_CAP_ASYNC_DIO | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_CACHE_SYMLINKS;
 	struct front *front = ctx;
+	struct e4_statfs fs;
 
+	e4_statfs(front->fs, &fs);
+	conn->time_gran = fs.time_gran_ns; /* the kernel must not remember more than is stored */
 	/* Left out on purpose: ATOMIC_O_TRUNC (invariant 2), AUTO_INVAL_DATA (nobody else changes
 	 * the files), DONT_MASK and HANDLE_KILLPRIV (the kernel does both, through the mode). */
 	conn->want = conn->capable & wanted;

@@ -66,16 +66,28 @@ void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fus
 		fuse_reply_buf(req, buffer, (size_t)len);
 }
 
+/* What did not fit: a program's own write may be short; the kernel's write-back takes any count for
+ * all of it, so the rest would be lost without a word. */
+static ssize_t data_write(struct front *front, fuse_ino_t node, char *buf, size_t size, off_t off,
+	bool write_back)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	ssize_t len = front_iget(front, node, &inode);
+
+	if (len == 0)
+		len = e4_write(inode, buf, size, (uint64_t)off, E4_WRITE_MAY_CLOBBER);
+	if (len >= 0 && (size_t)len < size && write_back)
+		return -ENOSPC;
+	return len;
+}
+
 void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off_t off,
 	struct fuse_file_info *fi)
 {
-	CLEANUP_INODE struct e4_inode *inode = NULL;
-	ssize_t len = front_iget(front_of(req), node, &inode);
-
 	/* buf is the thread's own request buffer, which nobody reads after us. */
-	if (len == 0)
-		len = e4_write(inode, (void *)(uintptr_t)buf, size, (uint64_t)off,
-			E4_WRITE_MAY_CLOBBER);
+	ssize_t len = data_write(front_of(req), node, (char *)(uintptr_t)buf, size, off,
+		fi->writepage);
+
 	if (len < 0)
 		reply_err(req, (int)len);
 	else
