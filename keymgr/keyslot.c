@@ -109,6 +109,8 @@ int keyslot_derive(const struct luks2_keyslot *slot, const struct secret *passph
 
 	if (!r)
 		r = kdf_derive(&slot->kdf, passphrase, area_key, diag);
+	if (r == -EINVAL) /* costs or a salt that the algorithm does not take */
+		return unusable(slot, _("its key derivation is not supported"), diag);
 	if (!r)
 		*ret_area_key = take_ptr(area_key);
 	return r;

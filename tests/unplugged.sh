@@ -21,7 +21,7 @@ writer=$!
 sleep 1
 kill -KILL "$(the_daemon)"
 wait $writer 2>/dev/null
-check_status 1 "what is left of the mount answers with an error" test -e "$T/mnt"
+check_status 1 "what is left of the mount answers with an error" touch "$T/mnt/x"
 check "and can be unmounted" sealdrive unmount "$T/mnt"
 check_status 1 "it is gone" is_mounted "$T/mnt"
 
