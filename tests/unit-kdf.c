@@ -12,6 +12,7 @@
 #include "keymgr/hash.h"
 #include "keymgr/kdf.h"
 #include "keymgr/memory.h"
+#include "tests/dev/leaks.h"
 #include "tests/unit.h"
 
 static struct secret *secret_of(const void *data, size_t len)
@@ -383,6 +384,7 @@ int main(void)
 {
 	if (crypto_init())
 		return 99;
+	leaks_know_secure_memory();
 	return UNIT_RUN(UNIT(test_base64_vectors), UNIT(test_base64_all_bytes), UNIT(test_base64_strict),
 		UNIT(test_hash_names), UNIT(test_pbkdf2_vectors), UNIT(test_pbkdf2_refuses),
 		UNIT(test_argon2_vectors), UNIT(test_argon2_refuses), UNIT(test_memory),
