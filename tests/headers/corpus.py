@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The table of headers as a corpus for fuzz-luks2: corpus.py BASE-IMAGE DIR"""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from luks2image import Image  # noqa: E402
+from mutations import TABLE  # noqa: E402
+
+with open(sys.argv[1], "rb") as file:
+    BASE = Image(file.read())
+for number, name in enumerate(TABLE):
+    image = BASE.clone()
+    TABLE[name](image)
+    with open(os.path.join(sys.argv[2], "%d-json" % number), "wb") as file:
+        file.write(b"\1" + image.json_bytes())
+    if name.startswith(("binary", "damaged", "unchanged")):
+        with open(os.path.join(sys.argv[2], "%d-device" % number), "wb") as file:
+            file.write(b"\2" + image.build()[:2 * image.hdr_size])
