@@ -58,7 +58,7 @@ int cli_display_width(const char *text);
 
 /* Asks on the terminal; false when the answer is not yes or there is no terminal. */
 bool cli_confirm(const char *fmt, ...) PRINTF(1, 2);
-/* Whether somebody can be asked at all. */
+/* Whether there is somebody to ask: standard input is a terminal. */
 bool cli_can_ask(void);
 
 struct cli_passphrase_source {

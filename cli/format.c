@@ -348,7 +348,7 @@ static int ask(struct format *f)
 
 /* ---- writing ---- */
 
-/* At most 16 bytes, cut between two characters. */
+/* At most 16 bytes, cut between two characters, not behind a space. */
 static void shorten_label(const char *label, char buf[EXT4_LABEL_BYTES + 1])
 {
 	size_t len = strlen(label);
@@ -356,6 +356,8 @@ static void shorten_label(const char *label, char buf[EXT4_LABEL_BYTES + 1])
 	if (len > EXT4_LABEL_BYTES)
 		for (len = EXT4_LABEL_BYTES; len > 0 && (label[len] & 0xc0) == 0x80;)
 			len--;
+	while (len > 0 && label[len - 1] == ' ')
+		len--;
 	memcpy(buf, label, len);
 	buf[len] = '\0';
 }

@@ -193,7 +193,8 @@ bool cli_can_ask(void)
 {
 	CLEANUP_FD int fd = -1;
 
-	return terminal_open(&fd) == 0;
+	/* with standard input from elsewhere it is a script that runs, and nobody expects a question */
+	return isatty(STDIN_FILENO) && terminal_open(&fd) == 0;
 }
 
 /* Whether answer is one of the words of list, which are separated by '/'. */
