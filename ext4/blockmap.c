@@ -83,30 +83,38 @@ static struct extent_run table_run(const le32 *table, uint32_t index, uint32_t e
 	return run;
 }
 
+/* The hole from lblk to the end of what the empty pointer at `level` of place covers. */
+static struct extent_run missing_table(const struct e4_inode *inode, const struct place *place,
+	unsigned level, uint32_t lblk)
+{
+	uint64_t under = span(inode, place->levels - level), base = DIRECT;
+
+	for (unsigned i = 1; i < place->levels; i++)
+		base += span(inode, i);
+	return (struct extent_run){
+		.lblk = lblk,
+		.count = (uint32_t)(under - (lblk - base) % under),
+	};
+}
+
 int blockmap_map(struct e4_inode *inode, uint32_t lblk, struct extent_run *ret_run)
 {
 	CLEANUP_BUF struct buf *buf = NULL;
 	const le32 *table = (const le32 *)inode->i_block;
 	uint32_t entries = DIRECT;
-	struct extent_run run;
+	struct extent_run run = {.lblk = lblk, .count = EXTENT_LBLK_MAX - lblk + 1};
 	struct place place;
-	int r;
+	int r = 0;
 
 	if (!place_find(inode, lblk, &place)) {
-		*ret_run = (struct extent_run){lblk, EXTENT_LBLK_MAX - lblk + 1, 0, false};
+		*ret_run = run;
 		return 0;
 	}
 	for (unsigned level = 0; level < place.levels; level++) {
 		uint32_t block = le32_get(table[place.index[level]]);
-		uint64_t under = span(inode, place.levels - level);
 
 		if (!block) {
-			uint64_t base = DIRECT;
-
-			for (unsigned i = 1; i < place.levels; i++)
-				base += span(inode, i);
-			*ret_run = (struct extent_run){lblk,
-				(uint32_t)(under - (lblk - base) % under), 0, false};
+			*ret_run = missing_table(inode, &place, level, lblk);
 			return 0;
 		}
 		buf_put(take_ptr(buf));
@@ -118,13 +126,11 @@ int blockmap_map(struct e4_inode *inode, uint32_t lblk, struct extent_run *ret_r
 		entries = table_entries(inode);
 	}
 	run = table_run(table, place.index[place.levels], entries, lblk);
-	if (run.pblk) {
+	if (run.pblk)
 		r = check_run(inode, &run);
-		if (r < 0)
-			return r;
-	}
-	*ret_run = run;
-	return 0;
+	if (r == 0)
+		*ret_run = run;
+	return r;
 }
 
 /* One call of blockmap_remove(). */

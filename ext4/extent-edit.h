@@ -12,7 +12,7 @@ int extent_edit_insert(struct handle *h, struct extent_path *path, unsigned pos,
 /* Makes lblk, inside entry pos of the path's leaf, the start of an entry of its own. */
 int extent_edit_split(struct handle *h, struct extent_path *path, unsigned pos,
 	uint32_t lblk) MUST_CHECK;
-/* Joins entries pos and pos + 1 of the leaf, if both exist and fit; the leaf is modified already. */
+/* Joins entries pos and pos + 1 of the leaf, if both exist and fit; buf_modify() has been. */
 void extent_edit_join(uint8_t *leaf, int pos);
 
 #endif

@@ -16,7 +16,7 @@ static int check_child(const struct extent_path *path, unsigned level)
 		return fs_damaged(inode->fs, "inode %u: extent tree depth", inode->ino);
 	if (extent_node_key(node, 0) !=
 		extent_node_key(parent, (unsigned)path->level[level - 1].pos))
-		return fs_damaged(inode->fs, "inode %u: extent block under a wrong key", inode->ino);
+		return fs_damaged(inode->fs, "inode %u: extent block at a wrong key", inode->ino);
 	if (level == path->depth) {
 		struct extent_run run = extent_leaf_run(extent_node_leaf(node, last));
 

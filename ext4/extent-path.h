@@ -17,7 +17,8 @@ struct extent_path {
 };
 
 /* Every node is checked against its parent on the way. Stale after any change of the tree. */
-int extent_path_find(struct e4_inode *inode, uint32_t lblk, struct extent_path *ret_path) MUST_CHECK;
+int extent_path_find(struct e4_inode *inode, uint32_t lblk,
+	struct extent_path *ret_path) MUST_CHECK;
 void extent_path_drop(struct extent_path *path);
 
 /* First key behind the position of level `level`, EXTENT_LBLK_MAX + 1 when there is none. */

@@ -5,7 +5,7 @@
  *
  *	1. Entries of a node are sorted and do not overlap; no node but the root is empty.
  *	2. An index key equals the first key of its child, so a hole ends at the next key anywhere.
- *	3. All leaves have one depth; a child is one less deep than its parent: no cycle can be walked.
+ *	3. A child is one less deep than its parent, so a walk ends, whatever the drive says.
  *	4. A change first gets every block and buffer it needs, then edits; the edit cannot fail.
  */
 #include "ext4/extent.h"
@@ -79,8 +79,10 @@ unsigned extent_credits(struct e4_inode *inode)
 {
 	/* Per level at most one changed and one new node, and the root's growth; a conversion
 	 * splits twice, and its second split finds room on all but the lowest levels. */
-	unsigned levels = (inode->flags & EXT4_EXTENTS_FL ? extent_node_depth(inode->i_block) : 0) + 2;
+	unsigned levels = 2;
 
+	if (inode->flags & EXT4_EXTENTS_FL)
+		levels += extent_node_depth(inode->i_block);
 	return 2 * levels * (2 + BALLOC_CREDITS);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The extent tree: logical to physical blocks. (ext2/ext3 block maps are read through the same
- * functions; changing them gives -EOPNOTSUPP until part two of the plan's work.)
+ * The extent tree: logical to physical blocks. (ext2/ext3 block maps are read and
+ * truncated through the same functions; adding to them gives -EOPNOTSUPP.)
  * All functions: inode->lock held, for writing where the tree changes.
  */
 #ifndef EXT4_EXTENT_H
@@ -27,19 +27,23 @@ enum { EXTENT_RUN_MAX = 32767 }; /* blocks one call of extent_insert() takes */
 /* Inserts a run where there is a hole; merges with neighbours of the same kind. Allocates tree
  * blocks; on -ENOSPC the tree is unchanged. i_blocks accounts for tree blocks and for the run.
  * The caller stores the inode. */
-int extent_insert(struct handle *h, struct e4_inode *inode, const struct extent_run *run) MUST_CHECK;
+int extent_insert(struct handle *h, struct e4_inode *inode,
+	const struct extent_run *run) MUST_CHECK;
 /* Marks [lblk, lblk+count), all unwritten or written already, as written. */
-int extent_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint32_t count) MUST_CHECK;
+int extent_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk,
+	uint32_t count) MUST_CHECK;
 /* Removes up to a bounded number of blocks at the end of [from, to]; *ret_done tells when nothing
  * is left in the range; call again under a new handle otherwise. Frees blocks and tree blocks. */
-int extent_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to, bool *ret_done) MUST_CHECK;
+int extent_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to,
+	bool *ret_done) MUST_CHECK;
 enum { EXTENT_REMOVE_CREDITS = 64 };
 
 /*
  * Directories and long symlinks: block lblk of the inode as a cached metadata buffer; lblk must be
  * mapped. And appending one block (zeroed buffer, size grows by a block; caller stores inode).
  */
-int extent_block_get(struct e4_inode *inode, uint32_t lblk, const struct buf_type *type, struct buf **ret_buf) MUST_CHECK;
+int extent_block_get(struct e4_inode *inode, uint32_t lblk, const struct buf_type *type,
+	struct buf **ret_buf) MUST_CHECK;
 int extent_block_append(struct handle *h, struct e4_inode *inode, const struct buf_type *type,
 	uint32_t *ret_lblk, struct buf **ret_buf) MUST_CHECK;
 

@@ -47,7 +47,8 @@ static int put_data(const struct writing *w, uint64_t from, uint64_t to,
 	const struct extent_run *run)
 {
 	struct e4_fs *fs = w->inode->fs;
-	uint64_t to_dev = fs_blocks_to_bytes(fs, run->pblk) + (from - fs_blocks_to_bytes(fs, run->lblk));
+	uint64_t in_run = from - fs_blocks_to_bytes(fs, run->lblk);
+	uint64_t to_dev = fs_blocks_to_bytes(fs, run->pblk) + in_run;
 	uint8_t *src = w->buf + (from - w->off);
 	size_t len = (size_t)(to - from);
 

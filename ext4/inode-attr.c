@@ -71,6 +71,9 @@ void e4_getattr(struct e4_inode *inode, struct e4_attr *ret_attr)
 	pthread_rwlock_unlock(&inode->lock);
 }
 
+/* What an append-only file refuses. */
+enum { SET_ATTRIBUTES = E4_SET_MODE | E4_SET_UID | E4_SET_GID | E4_SET_SIZE };
+
 static int check_allowed(struct e4_inode *inode, unsigned mask)
 {
 	uint32_t flags;
@@ -80,7 +83,7 @@ static int check_allowed(struct e4_inode *inode, unsigned mask)
 	pthread_rwlock_unlock(&inode->lock);
 	if (flags & EXT2_IMMUTABLE_FL)
 		return -EPERM;
-	if ((flags & EXT2_APPEND_FL) && (mask & (E4_SET_MODE | E4_SET_UID | E4_SET_GID | E4_SET_SIZE)))
+	if ((flags & EXT2_APPEND_FL) && (mask & SET_ATTRIBUTES))
 		return -EPERM;
 	if (!(mask & E4_SET_SIZE) || inode_is_reg(inode))
 		return 0;

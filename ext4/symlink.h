@@ -9,6 +9,7 @@
 enum { SYMLINK_CREDITS = BALLOC_CREDITS + 1 };
 /* Gives a new link its target and size; the caller stores the inode. inode->lock held for writing,
  * or nobody else sees the inode yet. -ENOENT (empty), -ENAMETOOLONG, -ENOSPC (nothing changed). */
-int symlink_store(struct handle *h, struct e4_inode *inode, const char *target, size_t len) MUST_CHECK;
+int symlink_store(struct handle *h, struct e4_inode *inode, const char *target,
+	size_t len) MUST_CHECK;
 
 #endif

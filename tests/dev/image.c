@@ -81,7 +81,9 @@ int image_save(struct blkdev *dev, const char *path)
 	for (uint64_t at = 0; at < dev->size_bytes; at += CHUNK) {
 		size_t n = (size_t)min_u64(CHUNK, dev->size_bytes - at);
 
-		if (!bytes_all_zero(data + at, n) && pwrite(fd, data + at, n, (off_t)at) != (ssize_t)n)
+		if (bytes_all_zero(data + at, n))
+			continue;
+		if (pwrite(fd, data + at, n, (off_t)at) != (ssize_t)n)
 			return -EIO;
 	}
 	return 0;
@@ -118,7 +120,8 @@ int image_check(struct blkdev *dev)
 	if (image_temp_make(&temp) < 0 || image_save(dev, temp.path) < 0)
 		return 255;
 	snprintf(command, sizeof(command),
-		"out=$(e2fsck -fn %s 2>&1) || { r=$?; echo \"$out\" | head -n 40 | sed 's/^/# /'; exit $r; }",
+		"out=$(e2fsck -fn %s 2>&1) || "
+		"{ r=$?; echo \"$out\" | head -n 40 | sed 's/^/# /'; exit $r; }",
 		temp.path);
 	return run(command);
 }

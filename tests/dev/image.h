@@ -12,7 +12,8 @@ int image_save(struct blkdev *dev, const char *path) MUST_CHECK;
 /* Exit status of e2fsck -fn; what it says is printed as comments when it is not 0. */
 int image_check(struct blkdev *dev) MUST_CHECK;
 /* The bytes of a file ("/name" or "<12>") as debugfs sees them; the caller frees. */
-int image_dump(struct blkdev *dev, const char *file, uint8_t **ret_data, size_t *ret_len) MUST_CHECK;
+int image_dump(struct blkdev *dev, const char *file, uint8_t **ret_data,
+	size_t *ret_len) MUST_CHECK;
 /* A debugfs request on a copy (writes: true: the copy replaces the content). */
 int image_debugfs(struct blkdev *dev, const char *request, bool writes) MUST_CHECK;
 
