@@ -9,6 +9,9 @@
 #include "ext4/symlink.h"
 #include "tests/ext4-model.h"
 
+/* The folder's flags: a file takes the first, not the second. */
+enum { INHERITED = EXT2_NODUMP_FL | EXT2_DIRSYNC_FL };
+
 static struct e4_inode *new_inode(uint32_t mode, uint32_t rdev)
 {
 	struct e4_create what = {.mode = mode, .uid = 70000, .gid = 80000, .rdev = rdev};
@@ -18,7 +21,7 @@ static struct e4_inode *new_inode(uint32_t mode, uint32_t rdev)
 
 	CU_ASSERT_EQUAL_FATAL(handle_begin(fs, IALLOC_CREDITS + INODE_CREDITS, &h), 0);
 	CU_ASSERT_EQUAL_FATAL(ialloc_alloc(&h, E4_ROOT_INO, S_ISDIR(mode), &ino), 0);
-	CU_ASSERT_EQUAL_FATAL(inode_new(&h, ino, &what, EXT2_NODUMP_FL | EXT2_DIRSYNC_FL, &made), 0);
+	CU_ASSERT_EQUAL_FATAL(inode_new(&h, ino, &what, INHERITED, &made), 0);
 	handle_end(&h);
 	return made;
 }
@@ -345,7 +348,8 @@ static void test_damaged(void)
 		harm_entries, harm_empty, harm_max, harm_root_max, harm_depth, harm_root_depth,
 		harm_cycle, harm_order, harm_key, harm_length, harm_overlap,
 		harm_overlap_leaf, harm_far_block,
-		harm_far_child, harm_metadata, harm_mode, harm_size, harm_extra_isize, harm_file_acl};
+		harm_far_child, harm_metadata, harm_mode, harm_size, harm_extra_isize,
+		harm_file_acl};
 
 	for (size_t i = 0; i < ARRAY_SIZE(harms); i++) {
 		unsigned before = CU_get_number_of_failures();
