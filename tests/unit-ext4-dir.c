@@ -975,6 +975,81 @@ static void test_random_damage(void)
 	volume_close(&volume);
 }
 
+/* A series of operations of every kind; stops at the first that fails. */
+static int some_operations(struct volume *volume)
+{
+	struct e4_inode *dir, *sub;
+	char name[32];
+	unsigned left = 1000;
+	int r = e4_lookup(volume->root, "dir", 3, &dir);
+
+	if (r < 0)
+		return r;
+	r = volume_mkdir(dir, "sub", &sub);
+	if (r == 0) {
+		for (unsigned i = 0; r == 0 && i < 120; i++) {
+			snprintf(name, sizeof(name), "name%u", i + 150);
+			r = i < 50 ? volume_unlink(dir, name) : volume_create(sub, name, S_IFREG | 0644);
+		}
+		if (r == 0)
+			r = volume_rename(dir, "sub", volume->root, "moved", 0);
+		if (r == 0)
+			r = volume_create(volume->root, "empty", S_IFDIR | 0755);
+		if (r == 0)
+			r = volume_rename(dir, "name1", sub, "name2", 0);
+		if (r == 0)
+			r = volume_rename(volume->root, "empty", sub, "name2", RENAME_EXCHANGE);
+		if (r == 0)
+			r = volume_rmdir(sub, "name2");
+		if (r == 0)
+			r = e4_readdir(dir, 0, count_one, &left);
+		e4_iput(sub);
+	}
+	e4_iput(dir);
+	return r;
+}
+
+/* Every read fails once: the operation says so, and what was on the drive before stays sound. */
+static void test_read_errors(void)
+{
+	struct volume volume;
+	struct blkdev *fault;
+	uint8_t *content;
+	unsigned failures = 0;
+
+	make_indexed(&volume, "-b 1024");
+	CU_ASSERT_EQUAL(volume_unmount(&volume), 0);
+	CU_ASSERT_EQUAL_FATAL(faultdev_new(volume.dev, &fault), 0);
+	volume.top = fault;
+	volume.cache_bytes = 1;
+	content = malloc(volume.dev->size_bytes);
+	memcpy(content, memdev_data(volume.dev), volume.dev->size_bytes);
+	for (unsigned nth = 1; nth < 10000; nth++) {
+		memcpy(memdev_data(volume.dev), content, volume.dev->size_bytes);
+		CU_ASSERT_EQUAL_FATAL(volume_mount(&volume), 0);
+
+		uint64_t before = faultdev_calls(fault, FAULT_READ);
+
+		faultdev_fail_once(fault, FAULT_READ, nth, -EIO);
+
+		int r = some_operations(&volume);
+		bool reached = faultdev_calls(fault, FAULT_READ) - before >= nth;
+
+		faultdev_fail_once(fault, FAULT_READ, 0, 0);
+		CU_ASSERT_EQUAL(r, reached ? -EIO : 0);
+		failures += r < 0;
+		e4_iput(volume.root);
+		(void)!e4_unmount(volume.fs);
+		volume.fs = NULL;
+		if (!reached)
+			break;
+	}
+	CU_ASSERT(failures > 5);
+	CU_ASSERT_EQUAL(image_check(volume.dev), 0);
+	free(content);
+	volume_close(&volume);
+}
+
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_1k), UNIT(test_2k), UNIT(test_4k), UNIT(test_without_csum),
@@ -986,5 +1061,6 @@ int main(void)
 		UNIT(test_damaged_entries), UNIT(test_checksums), UNIT(test_doubly_mapped),
 		UNIT(test_index_left_over), UNIT(test_inline),
 		UNIT(test_hostile_targets),
-		UNIT(test_random_damage));
+		UNIT(test_random_damage),
+		UNIT(test_read_errors));
 }
