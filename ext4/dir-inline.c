@@ -36,8 +36,8 @@ int dir_inline_load(struct e4_inode *dir, struct dir_inline *ret_content)
 	return 0;
 }
 
-struct dirblock_cursor dir_inline_cursor(struct e4_inode *dir, struct dir_inline *content,
-	uint32_t part)
+struct dirblock_cursor dir_inline_cursor(
+	struct e4_inode *dir, struct dir_inline *content, uint32_t part)
 {
 	return (struct dirblock_cursor){
 		.fs = dir->fs,

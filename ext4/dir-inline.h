@@ -23,8 +23,8 @@ struct dir_inline {
 /* dir_lock held. */
 int dir_inline_load(struct e4_inode *dir, struct dir_inline *ret_content) MUST_CHECK;
 /* A cursor over one part; its offsets count from the part's off. */
-struct dirblock_cursor dir_inline_cursor(struct e4_inode *dir, struct dir_inline *content,
-	uint32_t part);
+struct dirblock_cursor dir_inline_cursor(
+	struct e4_inode *dir, struct dir_inline *content, uint32_t part);
 /* As dir_find(). */
 int dir_inline_find(struct e4_inode *dir, const char *name, size_t name_len, uint32_t *ret_ino,
 	uint8_t *ret_type) MUST_CHECK;

@@ -105,7 +105,8 @@ static unsigned append_credits(struct e4_inode *dir)
 
 unsigned dir_insert_credits(struct e4_inode *dir)
 {
-	return htree_max_appends(dir->fs) * append_credits(dir) + HTREE_CHANGE_CREDITS + INODE_CREDITS;
+	return htree_max_appends(dir->fs) * append_credits(dir) + HTREE_CHANGE_CREDITS +
+	       INODE_CREDITS;
 }
 
 unsigned dir_init_credits(struct e4_inode *dir)
@@ -136,8 +137,8 @@ static bool is_dot_or_dotdot(const char *name, size_t name_len)
 	return name_len <= 2 && name[0] == '.' && name[name_len - 1] == '.';
 }
 
-static int dir_locate(struct e4_inode *dir, const char *name, size_t name_len,
-	struct dir_place *ret_place)
+static int dir_locate(
+	struct e4_inode *dir, const char *name, size_t name_len, struct dir_place *ret_place)
 {
 	uint32_t blocks;
 	int r = dir_blocks(dir, &blocks);

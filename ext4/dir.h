@@ -13,12 +13,16 @@ unsigned dir_insert_credits(struct e4_inode *dir); /* worst case: index splits o
 enum { DIR_REMOVE_CREDITS = 2 };
 
 /* -ENOENT. type is the file type byte (EXT2_FT_*), 0 when the volume does not keep it. */
-int dir_find(struct e4_inode *dir, const char *name, size_t name_len, uint32_t *ret_ino, uint8_t *ret_type) MUST_CHECK;
+int dir_find(struct e4_inode *dir, const char *name, size_t name_len, uint32_t *ret_ino,
+	uint8_t *ret_type) MUST_CHECK;
 /* Does not look for duplicates: the caller has. -ENOSPC leaves the directory unchanged. */
-int dir_insert(struct handle *h, struct e4_inode *dir, const char *name, size_t name_len, uint32_t ino, uint8_t type) MUST_CHECK;
-int dir_remove(struct handle *h, struct e4_inode *dir, const char *name, size_t name_len) MUST_CHECK;
+int dir_insert(struct handle *h, struct e4_inode *dir, const char *name, size_t name_len,
+	uint32_t ino, uint8_t type) MUST_CHECK;
+int dir_remove(
+	struct handle *h, struct e4_inode *dir, const char *name, size_t name_len) MUST_CHECK;
 /* Points an existing entry to another inode (rename over, exchange, ".."). */
-int dir_replace(struct handle *h, struct e4_inode *dir, const char *name, size_t name_len, uint32_t ino, uint8_t type) MUST_CHECK;
+int dir_replace(struct handle *h, struct e4_inode *dir, const char *name, size_t name_len,
+	uint32_t ino, uint8_t type) MUST_CHECK;
 /* Credits of dir_init(), the inode's own aside. */
 unsigned dir_init_credits(struct e4_inode *dir);
 /* "." and ".." in a first block. The caller stores the inode. */
@@ -35,7 +39,8 @@ int dir_blocks(struct e4_inode *dir, uint32_t *ret_blocks) MUST_CHECK;
 int dir_block_get(struct e4_inode *dir, uint32_t lblk, struct buf **ret_buf) MUST_CHECK;
 enum { DIR_APPEND_CREDITS = 2 }; /* the block itself, the inode; allocation and extents aside */
 /* A new block at the end: modified under h, zeroed, so it must be filled; the inode is stored. */
-int dir_append(struct handle *h, struct e4_inode *dir, uint32_t *ret_lblk, struct buf **ret_buf) MUST_CHECK;
+int dir_append(struct handle *h, struct e4_inode *dir, uint32_t *ret_lblk,
+	struct buf **ret_buf) MUST_CHECK;
 /* Switches EXT2_INDEX_FL and stores the inode. */
 int dir_set_indexed(struct handle *h, struct e4_inode *dir, bool indexed) MUST_CHECK;
 

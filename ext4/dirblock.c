@@ -135,8 +135,8 @@ static uint32_t entry_used_bytes(const struct dirent_disk *entry)
 	return le32_get(entry->inode) ? dirent_bytes(entry->name_len) : 0;
 }
 
-int dirblock_find_room(const struct e4_fs *fs, uint8_t *data, size_t name_len,
-	struct dirblock_cursor *ret_cursor)
+int dirblock_find_room(
+	const struct e4_fs *fs, uint8_t *data, size_t name_len, struct dirblock_cursor *ret_cursor)
 {
 	struct dirblock_cursor cursor = {.fs = fs, .data = data};
 	int r;

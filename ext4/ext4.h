@@ -153,6 +153,7 @@ typedef bool (*e4_readdir_fn)(void *ctx, const struct e4_dirent *entry);
 /*
  * Entries from cookie on (0: the beginning; "." and ".." included). Cookies are positions that stay
  * valid while others create and delete names: no entry that exists throughout is missed or doubled.
+ * fn is called without any lock held, so what it is told of may be gone by then. -ENOENT: removed.
  */
 int e4_readdir(struct e4_inode *dir, uint64_t cookie, e4_readdir_fn fn, void *ctx) MUST_CHECK;
 

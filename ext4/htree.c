@@ -119,7 +119,8 @@ int htree_open(struct e4_inode *dir, struct htree_path *path)
 	path->version = effective_version(dir->fs, info->hash_version);
 	path->levels = info->indirect_levels + 1u;
 	if (le32_get(info->reserved_zero) || info->info_length != sizeof(*info) ||
-		info->unused_flags & 1 || path->version < 0 || path->levels > htree_max_levels(dir->fs))
+		info->unused_flags & 1 || path->version < 0 ||
+		path->levels > htree_max_levels(dir->fs))
 		return HTREE_BAD;
 	return 0;
 }

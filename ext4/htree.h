@@ -58,9 +58,11 @@ static inline void cleanup_htree_path(struct htree_path *path)
 #define CLEANUP_HTREE CLEANUP(cleanup_htree_path)
 
 /* 0, -ENOENT, HTREE_BAD or a failure. */
-int htree_find(struct e4_inode *dir, const char *name, size_t name_len, struct dir_place *ret_place) MUST_CHECK;
+int htree_find(struct e4_inode *dir, const char *name, size_t name_len,
+	struct dir_place *ret_place) MUST_CHECK;
 /* 0, -ENOSPC, HTREE_BAD (nothing changed) or a failure. */
-int htree_insert(struct handle *h, struct e4_inode *dir, const char *name, size_t name_len, uint32_t ino, uint8_t type) MUST_CHECK;
+int htree_insert(struct handle *h, struct e4_inode *dir, const char *name, size_t name_len,
+	uint32_t ino, uint8_t type) MUST_CHECK;
 /* Makes a directory of one full block an indexed one; -EOPNOTSUPP: its hash is unknown. */
 int htree_convert(struct handle *h, struct e4_inode *dir) MUST_CHECK;
 /* Blocks that one insertion may append, and blocks it may change besides. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the operations on names share. Private to namei.c, remove.c and rename.c. */
+/* What the operations on names share. Private to namei.c, create.c, remove.c and
+ * rename.c. */
 #ifndef EXT4_NAMEI_H
 #define EXT4_NAMEI_H
 
 #include "ext4/dir.h"
+
+enum { NAMEI_LINK_MAX = 65000 };
 
 /* A name that may be made or removed; "." and ".." give dots_err. */
 int name_check(const char *name, size_t name_len, int dots_err) MUST_CHECK;
@@ -17,7 +20,8 @@ int namei_may_remove(struct e4_inode *dir, struct e4_inode *child) MUST_CHECK;
 /* -EMLINK when dir can have no more subdirectories. */
 int namei_may_add_dir(struct e4_inode *dir) MUST_CHECK;
 /* The inode of a name, checked; dir_lock held. -ENOENT, -EUCLEAN. */
-int namei_get(struct e4_inode *dir, const char *name, size_t name_len, struct e4_inode **ret_inode) MUST_CHECK;
+int namei_get(struct e4_inode *dir, const char *name, size_t name_len,
+	struct e4_inode **ret_inode) MUST_CHECK;
 
 /*
  * Locks a directory found by name in one that is locked. On a sound drive this always goes down
@@ -36,6 +40,7 @@ int namei_touch(struct handle *h, struct e4_inode *inode) MUST_CHECK;
  */
 int namei_drop_link(struct handle *h, struct e4_inode *inode) MUST_CHECK;
 
-uint8_t namei_file_type(const struct e4_inode *inode);
+/* EXT2_FT_* of a mode. */
+uint8_t namei_mode_type(uint32_t mode);
 
 #endif

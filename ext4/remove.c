@@ -21,8 +21,8 @@ static int remove_name(struct e4_inode *dir, const char *name, size_t name_len,
 	return r;
 }
 
-static int unlink_locked(struct e4_inode *dir, const char *name, size_t name_len,
-	struct e4_inode **ret_child)
+static int unlink_locked(
+	struct e4_inode *dir, const char *name, size_t name_len, struct e4_inode **ret_child)
 {
 	int r = namei_get(dir, name, name_len, ret_child);
 
@@ -35,8 +35,8 @@ static int unlink_locked(struct e4_inode *dir, const char *name, size_t name_len
 	return r;
 }
 
-static int rmdir_child_locked(struct e4_inode *dir, const char *name, size_t name_len,
-	struct e4_inode *child)
+static int rmdir_child_locked(
+	struct e4_inode *dir, const char *name, size_t name_len, struct e4_inode *child)
 {
 	bool empty;
 	int r = dir_is_empty(child, &empty);
@@ -48,8 +48,8 @@ static int rmdir_child_locked(struct e4_inode *dir, const char *name, size_t nam
 	return r;
 }
 
-static int rmdir_locked(struct e4_inode *dir, const char *name, size_t name_len,
-	struct e4_inode **ret_child)
+static int rmdir_locked(
+	struct e4_inode *dir, const char *name, size_t name_len, struct e4_inode **ret_child)
 {
 	int r = namei_get(dir, name, name_len, ret_child);
 
@@ -66,8 +66,8 @@ static int rmdir_locked(struct e4_inode *dir, const char *name, size_t name_len,
 	return r;
 }
 
-typedef int (*remove_fn)(struct e4_inode *dir, const char *name, size_t name_len,
-	struct e4_inode **ret_child);
+typedef int (*remove_fn)(
+	struct e4_inode *dir, const char *name, size_t name_len, struct e4_inode **ret_child);
 
 /* fn sets *ret_child as soon as there is one to put, whatever comes then. */
 static int remove_with(remove_fn fn, struct e4_inode *dir, const char *name, size_t name_len,

@@ -29,8 +29,8 @@ struct rename_end {
 	const char *name;
 	size_t name_len;
 	struct e4_inode *inode; /* what the name stands for; NULL: nothing */
-	uint32_t above_other; /* the child of dir that is above the other parent, or is it; 0: none */
-	bool locked;	      /* inode's dir_lock */
+	uint32_t above_other;	/* child of dir that is the other parent or above it; 0: none */
+	bool locked;		/* inode's dir_lock */
 };
 
 struct rename {
@@ -216,7 +216,8 @@ static int lock_end(struct rename_end *end, bool moves)
 		return 0;
 	r = dir_find(end->inode, "..", 2, &ino, &type);
 	if (r == -ENOENT || (r == 0 && ino != end->dir->ino))
-		return fs_damaged(end->dir->fs, "directory %u: '..' is not its parent", end->inode->ino);
+		return fs_damaged(
+			end->dir->fs, "directory %u: '..' is not its parent", end->inode->ino);
 	return r;
 }
 
@@ -252,7 +253,8 @@ static unsigned rename_credits(const struct rename *rename)
 
 static int end_replace(struct handle *h, struct rename_end *end, struct e4_inode *by)
 {
-	return dir_replace(h, end->dir, end->name, end->name_len, by->ino, namei_file_type(by));
+	return dir_replace(
+		h, end->dir, end->name, end->name_len, by->ino, namei_mode_type(by->type));
 }
 
 static int move_name(struct handle *h, struct rename_end *from, struct rename_end *to)
@@ -263,7 +265,7 @@ static int move_name(struct handle *h, struct rename_end *from, struct rename_en
 		r = end_replace(h, to, from->inode);
 	else
 		r = dir_insert(h, to->dir, to->name, to->name_len, from->inode->ino,
-			namei_file_type(from->inode));
+			namei_mode_type(from->inode->type));
 	if (r == 0)
 		r = dir_remove(h, from->dir, from->name, from->name_len);
 	return r;
@@ -277,7 +279,8 @@ static int exchange_names(struct handle *h, struct rename_end *from, struct rena
 }
 
 /* What has come under another parent. */
-static int moved(struct handle *h, struct e4_inode *inode, const struct e4_inode *parent, bool across)
+static int moved(
+	struct handle *h, struct e4_inode *inode, const struct e4_inode *parent, bool across)
 {
 	if (across && inode_is_dir(inode)) {
 		int r = dir_replace(h, inode, "..", 2, parent->ino, EXT2_FT_DIR);
@@ -387,9 +390,8 @@ static int rename_once(struct rename *rename)
 	return r;
 }
 
-int e4_rename(struct e4_inode *from_dir, const char *from, size_t from_len,
-	struct e4_inode *to_dir, const char *to, size_t to_len, unsigned flags,
-	struct e4_inode **ret_gone)
+int e4_rename(struct e4_inode *from_dir, const char *from, size_t from_len, struct e4_inode *to_dir,
+	const char *to, size_t to_len, unsigned flags, struct e4_inode **ret_gone)
 {
 	const struct rename wanted = {
 		.from = {.dir = from_dir, .name = from, .name_len = from_len},

@@ -91,7 +91,7 @@ struct names {
 		size_t len;
 		uint32_t ino;
 		uint8_t type;
-	} *list;
+	} * list;
 	size_t count, room;
 };
 
@@ -172,8 +172,8 @@ static int do_stat(char **args)
 }
 
 /* Calls fn for the whole content, in order. */
-static int for_data(struct e4_inode *inode, void (*fn)(void *ctx, const uint8_t *data, size_t len),
-	void *ctx)
+static int for_data(
+	struct e4_inode *inode, void (*fn)(void *ctx, const uint8_t *data, size_t len), void *ctx)
 {
 	CLEANUP_FREE uint8_t *buf = malloc(IO_BYTES);
 	uint64_t off = 0;
@@ -377,7 +377,8 @@ static int do_truncate(char **args)
 
 	if (r < 0)
 		return r;
-	return e4_setattr(inode, &(struct e4_attr){.size = strtoull(args[1], NULL, 0)}, E4_SET_SIZE);
+	return e4_setattr(
+		inode, &(struct e4_attr){.size = strtoull(args[1], NULL, 0)}, E4_SET_SIZE);
 }
 
 static int do_sync(char **args)
@@ -397,7 +398,8 @@ static int do_fill(char **args)
 		char name[256];
 		int n = snprintf(name, sizeof(name), "%s%lu", args[1], i);
 
-		r = e4_create(dir, name, (size_t)n, &(struct e4_create){.mode = S_IFREG | 0644}, &inode);
+		r = e4_create(
+			dir, name, (size_t)n, &(struct e4_create){.mode = S_IFREG | 0644}, &inode);
 	}
 	return r;
 }
@@ -421,7 +423,8 @@ static void random_path(char *path, size_t room)
 
 	for (unsigned i = 0; i < depth; i++)
 		n += (size_t)snprintf(path + n, room - n, "/dir%u", random_below(4));
-	snprintf(path + n, room - n, random_below(4) ? "/name%u" : "/dir%u", number % (4 + 396 * (number & 1)));
+	snprintf(path + n, room - n, random_below(4) ? "/name%u" : "/dir%u",
+		number % (4 + 396 * (number & 1)));
 }
 
 static int stress_write(const char *path)

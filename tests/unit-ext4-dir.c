@@ -8,6 +8,7 @@
 
 #include "ext4/dir.h"
 #include "ext4/extent.h"
+#include "ext4/listing.h"
 #include "tests/dev/faultdev.h"
 #include "tests/dev/image.h"
 #include "tests/dev/memdev.h"
@@ -84,7 +85,8 @@ static const struct model *sort_model;
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(sort_model->names[*(const unsigned *)a], sort_model->names[*(const unsigned *)b]);
+	return strcmp(
+		sort_model->names[*(const unsigned *)a], sort_model->names[*(const unsigned *)b]);
 }
 
 /* Index of names in byte order, to find what a listing gives. */
@@ -99,17 +101,17 @@ static unsigned *model_sorted(const struct model *model)
 	return order;
 }
 
-struct listing {
+struct reader {
 	struct model *model;
 	const unsigned *order;
-	unsigned take;	  /* entries per call */
+	unsigned take; /* entries per call */
 	unsigned taken, unknown, wrong, dots;
 	uint64_t cookie, reads;
 };
 
 static bool list_one(void *ctx, const struct e4_dirent *entry)
 {
-	struct listing *l = ctx;
+	struct reader *l = ctx;
 	unsigned low = 0, high = l->model->count;
 	char name[256];
 
@@ -144,7 +146,7 @@ static bool list_one(void *ctx, const struct e4_dirent *entry)
 }
 
 /* One call; false: nothing more. */
-static bool list_step(struct e4_inode *dir, struct listing *l)
+static bool list_step(struct e4_inode *dir, struct reader *l)
 {
 	l->taken = 0;
 	CU_ASSERT_EQUAL_FATAL(e4_readdir(dir, l->cookie, list_one, l), 0);
@@ -155,7 +157,7 @@ static bool list_step(struct e4_inode *dir, struct listing *l)
 static void model_list(struct e4_inode *dir, struct model *model, unsigned take)
 {
 	unsigned *order = model_sorted(model), bad = 0;
-	struct listing l = {.model = model, .order = order, .take = take};
+	struct reader l = {.model = model, .order = order, .take = take};
 
 	memset(model->seen, 0, model->count * sizeof(*model->seen));
 	while (list_step(dir, &l))
@@ -226,8 +228,8 @@ static void model_step(struct e4_inode *dir, struct model *model, uint64_t *rand
 
 /* ---- random changes, all kinds of volumes ---- */
 
-static void random_changes(const char *options, const char *request, unsigned names, namer fn,
-	unsigned steps)
+static void random_changes(
+	const char *options, const char *request, unsigned names, namer fn, unsigned steps)
 {
 	struct volume volume;
 	struct model model;
@@ -274,13 +276,15 @@ static void test_4k(void)
 
 static void test_without_csum(void)
 {
-	random_changes("-b 1024 -N 8192 -O ^metadata_csum,^metadata_csum_seed", NULL, 3000, name_mixed, 9000);
+	random_changes("-b 1024 -N 8192 -O ^metadata_csum,^metadata_csum_seed", NULL, 3000,
+		name_mixed, 9000);
 }
 
 static void test_linear(void)
 {
 	random_changes("-b 1024 -O ^dir_index", NULL, 600, name_mixed, 3000);
-	random_changes("-b 4096 -O ^dir_index,^metadata_csum,^metadata_csum_seed", NULL, 600, name_mixed, 3000);
+	random_changes("-b 4096 -O ^dir_index,^metadata_csum,^metadata_csum_seed", NULL, 600,
+		name_mixed, 3000);
 }
 
 static void test_without_filetype(void)
@@ -314,9 +318,13 @@ static void test_collisions(void)
 	const __u32 seed[4] = {1, 2, 3, 4};
 
 	name_tea(0, name);
-	CU_ASSERT_EQUAL(ext2fs_dirhash(EXT2_HASH_TEA_UNSIGNED, name, TEA_NAME_BYTES, seed, &first, &minor), 0);
+	CU_ASSERT_EQUAL(
+		ext2fs_dirhash(EXT2_HASH_TEA_UNSIGNED, name, TEA_NAME_BYTES, seed, &first, &minor),
+		0);
 	name_tea(0xa5b7, name);
-	CU_ASSERT_EQUAL(ext2fs_dirhash(EXT2_HASH_TEA_UNSIGNED, name, TEA_NAME_BYTES, seed, &other, &minor), 0);
+	CU_ASSERT_EQUAL(
+		ext2fs_dirhash(EXT2_HASH_TEA_UNSIGNED, name, TEA_NAME_BYTES, seed, &other, &minor),
+		0);
 	CU_ASSERT_EQUAL(first, other); /* else this test tests nothing */
 	random_changes("-b 1024 -N 8192", "ssv def_hash_version tea", 1500, name_tea, 5000);
 }
@@ -364,7 +372,7 @@ static void test_hundred_thousand(void)
 
 	/* Listing reads every leaf about once, however many calls it takes. */
 	unsigned *order = model_sorted(&model);
-	struct listing l = {.model = &model, .order = order, .take = PER_CALL};
+	struct reader l = {.model = &model, .order = order, .take = PER_CALL};
 	unsigned calls = 1, bad = 0;
 	struct e4_attr attr;
 
@@ -456,7 +464,8 @@ static void test_no_space(void)
 	unsigned files = 0, dirs = 0;
 	int r;
 
-	CU_ASSERT_EQUAL_FATAL(volume_make(&volume, 2 * MIB, "-b 1024 -N 4096 -m 0 -O ^has_journal", NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(
+		volume_make(&volume, 2 * MIB, "-b 1024 -N 4096 -m 0 -O ^has_journal", NULL), 0);
 	e4_statfs(volume.fs, &before);
 	CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "dir", &dir), 0);
 	do {
@@ -512,8 +521,8 @@ static void name_short(unsigned i, char name[256])
 }
 
 /* Even names stay; odd ones come and go between the calls. */
-static void changing_listing(const char *options, const char *request, unsigned count, unsigned take,
-	unsigned start, namer fn)
+static void changing_listing(const char *options, const char *request, unsigned count,
+	unsigned take, unsigned start, namer fn)
 {
 	struct volume volume;
 	struct model model;
@@ -528,7 +537,7 @@ static void changing_listing(const char *options, const char *request, unsigned 
 		model_create(dir, &model, i);
 
 	unsigned *order = model_sorted(&model);
-	struct listing l = {.model = &model, .order = order, .take = take};
+	struct reader l = {.model = &model, .order = order, .take = take};
 
 	while (list_step(dir, &l)) {
 		for (unsigned n = 0; n < 20; n++) {
@@ -542,7 +551,8 @@ static void changing_listing(const char *options, const char *request, unsigned 
 				model_create(dir, &model, i);
 		}
 	}
-	/* What was removed and made again may be listed twice, but only where it has another place. */
+	/* What was removed and made again may be listed twice, but only where it has another place.
+	 */
 	for (unsigned i = 0; i < count; i++)
 		if (i % 2 == 0)
 			bad += model.seen[i] != (i < start);
@@ -567,7 +577,8 @@ static void test_list_changing(void)
 	changing_listing("-b 1024 -N 8192", NULL, 4000, 7, 4000, name_mixed);
 	changing_listing("-b 4096 -N 8192", NULL, 4000, 50, 4000, name_mixed);
 	changing_listing("-b 1024 -N 8192 -O ^dir_index", NULL, 600, 3, 600, name_mixed);
-	changing_listing("-b 1024 -N 8192", "ssv def_hash_version legacy", 2000, 2, 2000, name_mixed);
+	changing_listing(
+		"-b 1024 -N 8192", "ssv def_hash_version legacy", 2000, 2, 2000, name_mixed);
 	changing_listing("-b 1024 -N 8192", "ssv def_hash_version tea", 1000, 1, 1000, name_tea);
 }
 
@@ -586,10 +597,11 @@ static void test_list_any_cookie(void)
 	unsigned *order = model_sorted(&model);
 
 	for (unsigned i = 0; i < 2000; i++) {
-		struct listing l = {.model = &model, .order = order, .take = 5};
+		struct reader l = {.model = &model, .order = order, .take = 5};
 
 		l.cookie = ((uint64_t)volume_random(&random, UINT32_MAX) << 32 |
-				   volume_random(&random, UINT32_MAX)) >> (i % 64);
+				   volume_random(&random, UINT32_MAX)) >>
+			   (i % 64);
 		list_step(volume.root, &l);
 		CU_ASSERT_EQUAL(l.wrong + l.unknown, 0);
 	}
@@ -606,7 +618,8 @@ static void test_list_many_collisions(void)
 	struct e4_inode *dir, *inode;
 	struct e4_create what = {.mode = S_IFREG | 0644};
 
-	CU_ASSERT_EQUAL_FATAL(volume_make(&volume, 32 * MIB, "-b 4096", "ssv def_hash_version tea"), 0);
+	CU_ASSERT_EQUAL_FATAL(
+		volume_make(&volume, 32 * MIB, "-b 4096", "ssv def_hash_version tea"), 0);
 	CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "dir", &dir), 0);
 	model_init(&model, 20000, name_tea);
 	CU_ASSERT_EQUAL_FATAL(e4_create(dir, "one", 3, &what, &inode), 0);
@@ -621,6 +634,63 @@ static void test_list_many_collisions(void)
 	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
 	model_free(&model);
 	volume_close(&volume);
+}
+
+static int listing_add_name(struct listing *listing, uint64_t position, const char *name)
+{
+	struct {
+		struct dirent_disk entry;
+		char name[16];
+	} raw = {.entry = {.inode = le32_make(12), .name_len = (uint8_t)strlen(name)}};
+
+	memcpy(raw.entry.name, name, strlen(name));
+	return listing_add(listing, position, 0, &raw.entry);
+}
+
+static const char *listing_name(const struct listing *listing, size_t i)
+{
+	return listing->names + listing->items[i].name_off;
+}
+
+/* Positions that collide, which names do too seldom for any test. */
+static void test_listing_ranks(void)
+{
+	struct listing listing = {.limit = LISTING_END};
+	char name[16];
+
+	/* two groups of three, in no order, and "." */
+	for (unsigned i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "%c", "fbdace"[i]);
+		CU_ASSERT_EQUAL(listing_add_name(&listing, i % 2 ? 0x1000 : 0x2000, name), 0);
+	}
+	CU_ASSERT_EQUAL(listing_add_name(&listing, 0, "."), 0);
+	listing_sort(&listing);
+	listing_rank(&listing);
+	CU_ASSERT_EQUAL(listing.items[0].position, 0);
+	CU_ASSERT_EQUAL(listing.items[0].next, 1);
+	for (unsigned i = 0; i < 6; i++) {
+		const struct listing_item *item = &listing.items[i + 1];
+
+		CU_ASSERT_EQUAL(item->position, (i < 3 ? 0x1000 : 0x2000) + i % 3);
+		CU_ASSERT_EQUAL(item->next, item->position + 1);
+		CU_ASSERT_EQUAL(*listing_name(&listing, i + 1), "abecdf"[i]);
+	}
+	listing_free(&listing);
+
+	/* trimming takes a group or leaves it */
+	listing = (struct listing){.limit = LISTING_END};
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		CU_ASSERT_EQUAL(listing_add_name(&listing, 0x1000 + i / 7 * 16, name), 0);
+	}
+	CU_ASSERT_EQUAL(listing_trim(&listing), 0);
+	CU_ASSERT_EQUAL(listing.count, 497);
+	CU_ASSERT_EQUAL(listing.limit, 0x1000 + 71 * 16);
+	for (unsigned i = 0; i < listing.count; i++) {
+		CU_ASSERT(listing.items[i].position < listing.limit);
+		CU_ASSERT_EQUAL(*listing_name(&listing, i), 'n');
+	}
+	listing_free(&listing);
 }
 
 /* ---- damage ---- */
@@ -662,23 +732,22 @@ static void test_damaged_index(void)
 		unsigned off;
 		uint8_t value;
 	} faults[] = {
-		{24, 1},    /* reserved_zero */
-		{28, 3},    /* hash version */
-		{28, 6},    /* SipHash */
-		{29, 12},   /* info length */
-		{30, 2},    /* levels */
-		{30, 255},
-		{31, 1},    /* unused flags */
-		{32, 0x7d}, /* limit */
-		{34, 0},    /* count: none */
-		{35, 0xff}, /* count above limit */
-		{36, 0},    /* first child is the root itself */
+		{24, 1},	    /* reserved_zero */
+		{28, 3},	    /* hash version */
+		{28, 6},	    /* SipHash */
+		{29, 12},	    /* info length */
+		{30, 2},	    /* levels */
+		{30, 255}, {31, 1}, /* unused flags */
+		{32, 0x7d},	    /* limit */
+		{34, 0},	    /* count: none */
+		{35, 0xff},	    /* count above limit */
+		{36, 0},	    /* first child is the root itself */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		struct volume volume;
 		struct e4_inode *dir;
-		struct listing l = {.take = 1000};
+		struct reader l = {.take = 1000};
 		struct model model;
 
 		make_indexed(&volume, "-b 1024 -O ^metadata_csum,^metadata_csum_seed");
@@ -724,23 +793,24 @@ static void test_damaged_entries(void)
 		unsigned off;
 		uint8_t value;
 	} faults[] = {
-		{24 + 4, 0},	 /* rec_len 0 */
-		{24 + 4, 6},	 /* not a multiple of 4 */
-		{24 + 4, 8},	 /* below the least */
-		{24 + 5, 4},	 /* over the end */
-		{24 + 6, 200},	 /* name longer than the record */
-		{24 + 6, 0},	 /* no name */
-		{24 + 8, '/'},	 /* impossible names */
-		{24 + 8, 0},
-		{24 + 3, 1},	 /* inode number out of range */
+		{24 + 4, 0},		  /* rec_len 0 */
+		{24 + 4, 6},		  /* not a multiple of 4 */
+		{24 + 4, 8},		  /* below the least */
+		{24 + 5, 4},		  /* over the end */
+		{24 + 6, 200},		  /* name longer than the record */
+		{24 + 6, 0},		  /* no name */
+		{24 + 8, '/'},		  /* impossible names */
+		{24 + 8, 0}, {24 + 3, 1}, /* inode number out of range */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		struct volume volume;
 		struct e4_inode *dir;
 
-		CU_ASSERT_EQUAL_FATAL(volume_make(&volume, 16 * MIB,
-			"-b 1024 -O ^metadata_csum,^metadata_csum_seed", NULL), 0);
+		CU_ASSERT_EQUAL_FATAL(
+			volume_make(&volume, 16 * MIB,
+				"-b 1024 -O ^metadata_csum,^metadata_csum_seed", NULL),
+			0);
 		CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "dir", &dir), 0);
 		CU_ASSERT_EQUAL(volume_create(dir, "first", S_IFREG | 0644), 0);
 		CU_ASSERT_EQUAL(volume_create(dir, "second", S_IFREG | 0644), 0);
@@ -781,7 +851,7 @@ static void test_checksums(void)
 		model_init(&model, 1, name_mixed);
 
 		unsigned order = 0;
-		struct listing l = {.model = &model, .order = &order, .take = 10000};
+		struct reader l = {.model = &model, .order = &order, .take = 10000};
 
 		CU_ASSERT_EQUAL(e4_readdir(dir, 0, list_one, &l), -EUCLEAN);
 		CU_ASSERT(e4_is_read_only(volume.fs));
@@ -896,12 +966,15 @@ static void test_hostile_targets(void)
 		struct e4_inode *dir;
 		uint32_t ino;
 
-		CU_ASSERT_EQUAL_FATAL(volume_make(&volume, 16 * MIB,
-			"-b 1024 -O ^metadata_csum,^metadata_csum_seed", NULL), 0);
+		CU_ASSERT_EQUAL_FATAL(
+			volume_make(&volume, 16 * MIB,
+				"-b 1024 -O ^metadata_csum,^metadata_csum_seed", NULL),
+			0);
 		CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "dir", &dir), 0);
 		CU_ASSERT_EQUAL(volume_create(dir, "first", S_IFREG | 0644), 0);
 		/* then: the directory itself, and an inode that is free */
-		ino = i < ARRAY_SIZE(targets) ? targets[i] : e4_ino(dir) + (i > ARRAY_SIZE(targets) ? 99 : 0);
+		ino = i < ARRAY_SIZE(targets) ? targets[i]
+					      : e4_ino(dir) + (i > ARRAY_SIZE(targets) ? 99 : 0);
 		e4_iput(dir);
 
 		uint8_t *block = block_of(&volume, "dir", 0);
@@ -989,7 +1062,8 @@ static int some_operations(struct volume *volume)
 	if (r == 0) {
 		for (unsigned i = 0; r == 0 && i < 120; i++) {
 			snprintf(name, sizeof(name), "name%u", i + 150);
-			r = i < 50 ? volume_unlink(dir, name) : volume_create(sub, name, S_IFREG | 0644);
+			r = i < 50 ? volume_unlink(dir, name)
+				   : volume_create(sub, name, S_IFREG | 0644);
 		}
 		if (r == 0)
 			r = volume_rename(dir, "sub", volume->root, "moved", 0);
@@ -1057,10 +1131,8 @@ int main(void)
 		UNIT(test_hash_sign), UNIT(test_collisions), UNIT(test_longest_names),
 		UNIT(test_hundred_thousand), UNIT(test_index_full), UNIT(test_no_space),
 		UNIT(test_list_changing), UNIT(test_list_any_cookie),
-		UNIT(test_list_many_collisions), UNIT(test_damaged_index),
+		UNIT(test_list_many_collisions), UNIT(test_listing_ranks), UNIT(test_damaged_index),
 		UNIT(test_damaged_entries), UNIT(test_checksums), UNIT(test_doubly_mapped),
-		UNIT(test_index_left_over), UNIT(test_inline),
-		UNIT(test_hostile_targets),
-		UNIT(test_random_damage),
-		UNIT(test_read_errors));
+		UNIT(test_index_left_over), UNIT(test_inline), UNIT(test_hostile_targets),
+		UNIT(test_random_damage), UNIT(test_read_errors));
 }

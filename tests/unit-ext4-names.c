@@ -80,7 +80,8 @@ static void test_types(void)
 		struct e4_inode *inode;
 		struct e4_attr attr;
 
-		CU_ASSERT_EQUAL_FATAL(e4_create(a, types[i].name, strlen(types[i].name), &what, &inode), 0);
+		CU_ASSERT_EQUAL_FATAL(
+			e4_create(a, types[i].name, strlen(types[i].name), &what, &inode), 0);
 		e4_iput(inode);
 		drop_dirs();
 		CU_ASSERT_EQUAL_FATAL(volume_judge(&volume), 0);
@@ -154,7 +155,8 @@ static void test_wrong_types(void)
 	CU_ASSERT_EQUAL(volume_rename(a, "none", a, "sub", 0), -ENOENT);
 	CU_ASSERT_EQUAL(volume_rename(a, "file", a, "sub", RENAME_NOREPLACE), -EEXIST);
 	CU_ASSERT_EQUAL(volume_rename(a, "file", b, "none", RENAME_EXCHANGE), -ENOENT);
-	CU_ASSERT_EQUAL(volume_rename(a, "file", b, "new", RENAME_EXCHANGE | RENAME_NOREPLACE), -EINVAL);
+	CU_ASSERT_EQUAL(
+		volume_rename(a, "file", b, "new", RENAME_EXCHANGE | RENAME_NOREPLACE), -EINVAL);
 	CU_ASSERT_EQUAL(volume_rename(a, "file", b, "new", 1 << 2), -EINVAL);
 	CU_ASSERT_EQUAL(make_file(sub, "in"), 0);
 	CU_ASSERT_EQUAL(volume_rmdir(a, "sub"), -ENOTEMPTY);
@@ -599,8 +601,10 @@ static int torture_step(uint64_t *random, struct e4_inode *from, struct e4_inode
 	struct e4_inode *inode;
 	int r;
 
-	snprintf(name, sizeof(name), volume_random(random, 2) ? "d%u" : "name%u", volume_random(random, DIRS));
-	snprintf(other, sizeof(other), volume_random(random, 2) ? "d%u" : "name%u", volume_random(random, DIRS));
+	snprintf(name, sizeof(name), volume_random(random, 2) ? "d%u" : "name%u",
+		volume_random(random, DIRS));
+	snprintf(other, sizeof(other), volume_random(random, 2) ? "d%u" : "name%u",
+		volume_random(random, DIRS));
 	switch (volume_random(random, 12)) {
 	case 0:
 	case 1:
@@ -628,7 +632,8 @@ static int torture_step(uint64_t *random, struct e4_inode *from, struct e4_inode
 		/* big enough for an index now and then */
 		for (unsigned i = 0; i < 30; i++) {
 			snprintf(name, sizeof(name), "bulk-%u-with-a-longer-name", i);
-			r = volume_random(random, 2) ? make_file(to, name) : volume_unlink(to, name);
+			r = volume_random(random, 2) ? make_file(to, name)
+						     : volume_unlink(to, name);
 		}
 		return r;
 	default:
@@ -670,7 +675,8 @@ static void test_threads_tree(void)
 	setup();
 	alarm(500); /* threads that wait for each other never end */
 	for (uintptr_t i = 0; i < THREADS; i++)
-		CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, torture, (void *)(i + 1)), 0);
+		CU_ASSERT_EQUAL_FATAL(
+			pthread_create(&threads[i], NULL, torture, (void *)(i + 1)), 0);
 	for (unsigned i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], &unexpected);
 		CU_ASSERT_PTR_NULL(unexpected);

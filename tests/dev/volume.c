@@ -43,8 +43,8 @@ int volume_unmount(struct volume *volume)
 	return r;
 }
 
-int volume_make(struct volume *volume, uint64_t size_bytes, const char *options,
-	const char *request)
+int volume_make(
+	struct volume *volume, uint64_t size_bytes, const char *options, const char *request)
 {
 	*volume = (struct volume){0};
 
