@@ -449,8 +449,6 @@ static int open_and_write(struct format *f, const struct secret *passphrase)
 	progress_end(&progress);
 	if (r == -ENOSPC && (f->target.is_file || f->header.is_file))
 		r = -SDE_NO_SPACE_HOST;
-	format_target_close(&f->header, r == 0);
-	format_target_close(&f->target, r == 0);
 	return r;
 }
 
@@ -479,6 +477,8 @@ static int run(int argc, char **argv)
 	}
 	if (r == 0)
 		r = open_and_write(&f, passphrase);
+	format_target_close(&f.header, r == 0);
+	format_target_close(&f.target, r == 0);
 	if (r < 0)
 		return cli_fail(f.failed, r, &f.diag);
 	report_done(&f);

@@ -120,14 +120,24 @@ int cli_parse_size(const char *text, uint64_t *ret_bytes)
 
 const char *cli_format_size(char buf[CLI_SIZE_TEXT], uint64_t bytes)
 {
-	static const char *const units[] = {
-		N_("bytes"), "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	uint64_t tenths;
 	unsigned unit = 0;
-	double v = bytes;
 
-	for (; v >= 1024 && unit + 1 < ARRAY_SIZE(units); unit++)
-		v /= 1024;
-	snprintf(buf, CLI_SIZE_TEXT, unit == 0 || v == (uint64_t)v ? "%.0f %s" : "%.1f %s", v,
-		unit == 0 ? _(units[0]) : units[unit]);
+	if (bytes < 1024) {
+		snprintf(buf, CLI_SIZE_TEXT, _("%u bytes"), (unsigned)bytes);
+		return buf;
+	}
+	/* in tenths, rounded: what rounds up to 1024 belongs to the next unit */
+	for (;; unit++, bytes /= 1024) {
+		tenths = bytes / 1024 * 10 + (bytes % 1024 * 10 + 512) / 1024;
+		if (tenths < 10240 || unit + 1 == ARRAY_SIZE(units))
+			break;
+	}
+	if (tenths % 10)
+		snprintf(buf, CLI_SIZE_TEXT, "%llu.%llu %s", (unsigned long long)tenths / 10,
+			(unsigned long long)tenths % 10, units[unit]);
+	else
+		snprintf(buf, CLI_SIZE_TEXT, "%llu %s", (unsigned long long)tenths / 10, units[unit]);
 	return buf;
 }
