@@ -56,6 +56,9 @@ const char *cli_format_size(char buf[CLI_SIZE_TEXT], uint64_t bytes);
 void cli_put_padded(const char *text, int width);
 int cli_display_width(const char *text);
 
+/* Prints a path as a shell takes it, and safe to show. */
+void cli_put_path(const char *path);
+
 /* Asks on the terminal; false when the answer is not yes or there is no terminal. */
 bool cli_confirm(const char *fmt, ...) PRINTF(1, 2);
 /* Whether there is somebody to ask: standard input is a terminal. */

@@ -2,11 +2,13 @@
 #include "cli/format-target.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -90,8 +92,23 @@ static int look_for_bytes(const char *path, bool *ret_found, struct diag *diag)
 	return r;
 }
 
+/* Asked before the passphrase is: whether a file may be made at path. */
+static int check_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	CLEANUP_FREE char *folder = slash ? strndup(path, slash - path + 1) : strdup(".");
+
+	if (!folder)
+		return -ENOMEM;
+	return faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
 static int examine_new(struct format_target *target, uint64_t size_bytes, struct diag *diag)
 {
+	int r = check_folder(target->path);
+
+	if (r < 0)
+		return diag_set(diag, r, _("no file can be made in this folder"));
 	if (size_bytes == 0)
 		return diag_set(diag, -ENOENT, _("--size would make a new container file"));
 	target->size_bytes = round_down_u64(size_bytes, SIZE_UNIT);
@@ -137,7 +154,7 @@ int format_target_examine(const char *path, uint64_t size_bytes, struct format_t
 	target.has_data = target.drive.content[0];
 	if (target.drive.in_use)
 		r = -SDE_BUSY;
-	else if (target.drive.read_only)
+	else if (target.drive.read_only || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
 		r = -SDE_READ_ONLY;
 	else
 		r = examine_size(&target, size_bytes, diag);
@@ -223,6 +240,20 @@ static int open_existing(struct format_target *target, struct diag *diag)
 	return filedev_open(target->path, 0, 0, &target->dev, diag);
 }
 
+/* A sparse container takes its space while it is written to; the host may have promised too much. */
+static void warn_of_space(const struct format_target *target)
+{
+	struct statvfs vfs;
+	char space[CLI_SIZE_TEXT];
+
+	if (fstatvfs(filedev_fd(target->dev), &vfs) < 0 ||
+		(uint64_t)vfs.f_bavail * vfs.f_frsize >= target->size_bytes)
+		return;
+	cli_format_size(space, (uint64_t)vfs.f_bavail * vfs.f_frsize);
+	cli_warn(target->path, _("only %s are free where the container is stored; writing to the drive "
+				 "will fail when that space is used up"), space);
+}
+
 int format_target_open(struct format_target *target, struct diag *diag)
 {
 	int r;
@@ -232,8 +263,10 @@ int format_target_open(struct format_target *target, struct diag *diag)
 	} else {
 		r = filedev_open(target->path, FILEDEV_CREATE, target->size_bytes, &target->dev, diag);
 		target->created = r == 0;
-		if (target->created)
+		if (target->created) {
 			guard_unfinished(target->path);
+			warn_of_space(target);
+		}
 	}
 	if (r == 0 && target->dev->size_bytes != round_down_u64(target->size_bytes, 512))
 		r = diag_set(diag, -SDE_BUSY, _("it changes while it is being formatted"));

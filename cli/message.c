@@ -112,3 +112,23 @@ void cli_put_padded(const char *text, int width)
 
 	printf("%s%*s", text, shown < width ? width - shown : 0, "");
 }
+
+void cli_put_path(const char *path)
+{
+	CLEANUP_FREE char *safe = NULL;
+
+	if (text_sanitize(path, strlen(path), &safe) < 0)
+		return;
+	if (safe[strcspn(safe, " \t\"'\\$&;|<>()*?[]#~`!{}")] == '\0') {
+		fputs(safe, stdout);
+		return;
+	}
+	putchar('\'');
+	for (const char *p = safe; *p; p++) {
+		if (*p == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*p);
+	}
+	putchar('\'');
+}

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "cli/background.h"
 #include "cli/cli.h"
 #include "fuse/daemon.h"
@@ -121,27 +120,6 @@ static int unlock(struct daemon *daemon, const struct mount_args *args, struct d
 	}
 }
 
-/* How to write a path so that a shell takes it, and that it is safe to show. */
-static void print_path(const char *path)
-{
-	CLEANUP_FREE char *safe = NULL;
-
-	if (text_sanitize(path, strlen(path), &safe) < 0)
-		return;
-	if (safe[strcspn(safe, " \t\"'\\$&;|<>()*?[]#~`!{}")] == '\0') {
-		fputs(safe, stdout);
-		return;
-	}
-	putchar('\'');
-	for (const char *p = safe; *p; p++) {
-		if (*p == '\'')
-			fputs("'\\''", stdout);
-		else
-			putchar(*p);
-	}
-	putchar('\'');
-}
-
 static void print_mounted(const struct daemon *daemon, const struct mount_args *args)
 {
 	const char *reason = daemon_read_only_reason(daemon);
@@ -151,9 +129,9 @@ static void print_mounted(const struct daemon *daemon, const struct mount_args *
 	if (!secret_all_locked())
 		cli_warn(args->target, "%s", error_text(-SDE_MEMORY_LOCK));
 	printf(reason ? _("Your files are here, read-only: ") : _("Your files are here: "));
-	print_path(daemon_mount_point(daemon));
+	cli_put_path(daemon_mount_point(daemon));
 	printf(_("\nBefore you pull the drive out: sealdrive unmount "));
-	print_path(daemon_mount_point(daemon));
+	cli_put_path(daemon_mount_point(daemon));
 	putchar('\n');
 	fflush(stdout);
 }

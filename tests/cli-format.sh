@@ -172,6 +172,11 @@ rm -f "$T/s.img"
 user 'wait:Formatting' 'keys:\x03' -- sealdrive format "$T/s.img" --size 64M --passphrase-file "$PASS" --iter-time 3000
 said 'killed by SIGINT' "Ctrl-C while it works"
 check_status 1 "... nothing is left" test -e "$T/s.img"
+check "a drive" new_drive "$T/half.img" 64M
+check_status 1 "formatting it anew fails half-way" bash -c 'ulimit -f 20480 && sealdrive format "$1" --force \
+	--passphrase-file "$2" --pbkdf pbkdf2 --iterations 1000' - "$T/half.img" "$PASS"
+check_status 1 "... neither the old header nor a new one is left" cryptsetup --disable-locks luksDump "$T/half.img"
+is "$(LC_ALL=C grep -c -a -F -e $'LUKS\xba\xbe' -e $'SKUL\xba\xbe' "$T/half.img")" 0 "... at no place"
 if is_root; then
 	mkdir "$T/small"
 	mount -t tmpfs -o size=16400k none "$T/small"
@@ -224,6 +229,17 @@ if is_root; then
 	check_status 1 "a file without write permission" as_user sealdrive format ro.img --force --passphrase-file pass "${FAST_KDF[@]}"
 	said 'ro.img: .*cannot be written' "... it says so"
 	check_status 1 "a folder without write permission" as_user sealdrive format /usr/a.img --size 20M --passphrase-file pass "${FAST_KDF[@]}"
+fi
+check_status 1 "an absurd size" new_drive "$T/over.img" 15E
+said 'over.img: ' "... it says where"
+check_status 1 "... and leaves nothing" test -e "$T/over.img"
+free=$(($(stat -f -c '%a * %S' "$T")))
+if truncate -s $((free * 2)) "$T/probe" 2>/dev/null; then
+	check "a container larger than the space for it" new_drive "$T/wide.img" $((free * 2))
+	said 'warning: .*wide.img: only .* free' "... is warned of"
+	rm -f "$T/probe" "$T/wide.img"
+else
+	skip "a container larger than the space for it" "the file system has no files of that size"
 fi
 check_status 1 "in a folder that is not there" new_drive "$T/absent/a.img" 20M
 check_status 1 "without --size nothing is made" sealdrive format "$T/absent.img" --passphrase-file "$PASS"

@@ -152,6 +152,51 @@ if have_loop && loop=$(losetup -r -f --show "$T/b.img"); then
 else
 	skip "with a LUKS drive" "$NO_LOOP"
 fi
+# ---- docs/JSON.md says what is printed ----
+same_members() { # NUMBER-OF-EXAMPLE: against $T/out
+	"$PYTHON" - "$top_srcdir/docs/JSON.md" "$1" "$T/out" <<'PY'
+import json, re, sys
+text = open(sys.argv[1], encoding="utf-8").read()
+documented = json.loads(re.findall(r"```json\n(.*?)```", text, re.S)[int(sys.argv[2])])
+printed = json.load(open(sys.argv[3], encoding="utf-8"))
+def shape(x):
+    if isinstance(x, dict):
+        return {k: shape(v) for k, v in x.items()}
+    if isinstance(x, list):
+        return [shape(v) for v in x[:1]]
+    return type(x).__name__
+def compare(a, b, at):
+    if type(a) is not type(b):
+        print(at, a, b)
+    elif isinstance(a, dict):
+        if list(a) != list(b):
+            print(at, list(a), list(b))
+        for k in a:
+            if k in b:
+                compare(a[k], b[k], at + "." + k)
+    elif isinstance(a, list) and a and b:
+        compare(a[0], b[0], at + "[]")
+    elif not isinstance(a, list) and a != b:
+        print(at, a, b)
+compare(shape(documented), shape(printed), "")
+PY
+}
+cp "$T/list" "$T/out"
+is "$(same_members 0)" "" "list --json: as documented"
+check "a drive with argon2" sealdrive format "$T/argon.img" --size 20M --passphrase-file "$PASS" --pbkdf argon2id \
+	--iterations 4 --memory 64 --parallel 1
+info_json "$T/argon.img"
+is "$(same_members 2)" "" "info --json: as documented"
+if fuse_ready && drive_mount "$T/argon.img" "$T/mnt" >/dev/null; then
+	sealdrive status --json >"$T/out"
+	is "$(same_members 1)" "" "status --json: as documented"
+	info_json "$T/argon.img"
+	is "$(json 'j["usable"]')" True "info of a mounted drive"
+	drive_unmount "$T/mnt" >/dev/null
+else
+	skip "status --json: as documented" "nothing can be mounted here"
+fi
+
 check_status 2 "list with an operand" sealdrive list x
 check_status 1 "a full disk is noticed" bash -c 'sealdrive info "$1" >/dev/full' - "$T/a.img"
 done_testing
