@@ -30,7 +30,8 @@ static void diffuse(gcry_md_hd_t md, int algo, uint8_t *block, size_t len)
 }
 
 /* block = diffuse(block xor stripe) for each of the first stripes - 1 stripes */
-static int fold(const uint8_t *material, size_t len, uint32_t stripes, const char *hash, uint8_t *block)
+static int fold(
+	const uint8_t *material, size_t len, uint32_t stripes, const char *hash, uint8_t *block)
 {
 	int algo = hash_algo(hash);
 	gcry_md_hd_t md;
@@ -47,7 +48,8 @@ static int fold(const uint8_t *material, size_t len, uint32_t stripes, const cha
 	return 0;
 }
 
-int af_split(const struct secret *key, uint32_t stripes, const char *hash, struct secret **ret_material)
+int af_split(
+	const struct secret *key, uint32_t stripes, const char *hash, struct secret **ret_material)
 {
 	size_t len = secret_len(key);
 	CLEANUP_SECRET struct secret *material = NULL, *block = NULL;

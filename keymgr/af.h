@@ -12,11 +12,11 @@
 
 enum { AF_STRIPES = 4000, AF_SECTOR_BYTES = 512 };
 
-/* Bytes of the split key, in whole sectors. key_bytes and stripes are small enough not to overflow. */
+/* Bytes of the split key, in whole sectors. Both are small enough not to overflow. */
 static inline uint64_t af_bytes(uint32_t key_bytes, uint32_t stripes)
 {
 	return ((uint64_t)key_bytes * stripes + AF_SECTOR_BYTES - 1) / AF_SECTOR_BYTES *
-		AF_SECTOR_BYTES;
+	       AF_SECTOR_BYTES;
 }
 
 /* -EINVAL for an unknown hash, -ENOMEM, -SDE_CRYPTO. */

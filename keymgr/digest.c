@@ -14,7 +14,8 @@ int digest_verify(const struct luks2_digest *digest, const struct secret *key)
 	uint8_t computed[LUKS2_DIGEST_MAX];
 
 	if (digest->digest_len < max_u64(DIGEST_BYTES_MIN, hash_bytes(digest->hash)) ||
-		digest->salt_len != KDF_SALT_BYTES || !hash_algo(digest->hash) || !digest->iterations)
+		digest->salt_len != KDF_SALT_BYTES || !hash_algo(digest->hash) ||
+		!digest->iterations)
 		return -SDE_HEADER_INVALID;
 	int r = kdf_pbkdf2(digest->hash, key, digest->salt, digest->salt_len, digest->iterations,
 		computed, digest->digest_len);
@@ -26,7 +27,8 @@ int digest_verify(const struct luks2_digest *digest, const struct secret *key)
 
 int digest_make(const struct secret *key, uint32_t iter_time_ms, struct luks2_digest *ret_digest)
 {
-	struct luks2_digest digest = {.type = "pbkdf2", .hash = "sha256", .salt_len = KDF_SALT_BYTES};
+	struct luks2_digest digest = {
+		.type = "pbkdf2", .hash = "sha256", .salt_len = KDF_SALT_BYTES};
 	struct luks2_kdf cost = {.type = LUKS2_KDF_PBKDF2, .hash = "sha256"};
 	int r;
 
@@ -38,8 +40,8 @@ int digest_make(const struct secret *key, uint32_t iter_time_ms, struct luks2_di
 	digest.iterations = cost.iterations;
 	digest.digest_len = hash_bytes(digest.hash);
 	gcry_randomize(digest.salt, digest.salt_len, GCRY_STRONG_RANDOM);
-	r = kdf_pbkdf2(digest.hash, key, digest.salt, digest.salt_len, digest.iterations, digest.digest,
-		digest.digest_len);
+	r = kdf_pbkdf2(digest.hash, key, digest.salt, digest.salt_len, digest.iterations,
+		digest.digest, digest.digest_len);
 	if (r)
 		return r;
 	*ret_digest = digest;

@@ -28,7 +28,8 @@ enum {
 	BENCH_ITERATIONS = 16 * 1024,
 };
 
-static int check_limit(uint32_t value, uint32_t min, uint32_t max, const char *what, struct diag *diag)
+static int check_limit(
+	uint32_t value, uint32_t min, uint32_t max, const char *what, struct diag *diag)
 {
 	if (!value || (value >= min && value <= max))
 		return 0;
@@ -71,7 +72,7 @@ static int run_ms(const struct luks2_kdf *kdf, uint32_t key_bytes, uint64_t *ret
 	if (r)
 		return r;
 	uint64_t ms = (uint64_t)(end.tv_sec - start.tv_sec) * 1000 +
-		(uint64_t)((end.tv_nsec - start.tv_nsec + 1000000000L) / 1000000) - 1000;
+		      (uint64_t)((end.tv_nsec - start.tv_nsec + 1000000000L) / 1000000) - 1000;
 
 	*ret_ms = max_u64(ms, 1);
 	return 0;
@@ -105,12 +106,13 @@ static uint32_t default_memory_max(void)
 
 	/* it has to open here as well, and now: to be calibrated and written */
 	half_kib = min_u64(half_kib, free_kib / 2);
-	return (uint32_t)max_u64(min_u64(half_kib, ARGON2_MEMORY_KIB_DEFAULT_MAX), ARGON2_MEMORY_KIB_MIN);
+	return (uint32_t)max_u64(
+		min_u64(half_kib, ARGON2_MEMORY_KIB_DEFAULT_MAX), ARGON2_MEMORY_KIB_MIN);
 }
 
 /* Memory for iter_time_ms at the least time cost, found by growing runs. */
-static int calibrate_memory(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms,
-	uint64_t *ret_ms)
+static int calibrate_memory(
+	struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms, uint64_t *ret_ms)
 {
 	uint64_t max = default_memory_max(), memory = min_u64(BENCH_MEMORY_KIB, max), ms;
 
@@ -145,17 +147,17 @@ static int calibrate_argon2(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t 
 		return 0;
 	if (!time_given)
 		kdf->time = ARGON2_TIME_MIN;
-	r = memory_given ? run_ms(kdf, key_bytes, &ms) :
-			   calibrate_memory(kdf, key_bytes, iter_time_ms, &ms);
+	r = memory_given ? run_ms(kdf, key_bytes, &ms)
+			 : calibrate_memory(kdf, key_bytes, iter_time_ms, &ms);
 	if (r || time_given)
 		return r;
-	kdf->time = (uint32_t)min_u64(max_u64((uint64_t)kdf->time * iter_time_ms / ms, ARGON2_TIME_MIN),
-		INT32_MAX);
+	kdf->time = (uint32_t)min_u64(
+		max_u64((uint64_t)kdf->time * iter_time_ms / ms, ARGON2_TIME_MIN), INT32_MAX);
 	return 0;
 }
 
 int kdf_calibrate(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms)
 {
-	return kdf->type == LUKS2_KDF_PBKDF2 ? calibrate_pbkdf2(kdf, key_bytes, iter_time_ms) :
-					       calibrate_argon2(kdf, key_bytes, iter_time_ms);
+	return kdf->type == LUKS2_KDF_PBKDF2 ? calibrate_pbkdf2(kdf, key_bytes, iter_time_ms)
+					     : calibrate_argon2(kdf, key_bytes, iter_time_ms);
 }

@@ -86,8 +86,8 @@ static int check_memory(const struct luks2_kdf *kdf, struct diag *diag)
 		(unsigned long long)(need >> 20), (unsigned long long)(have >> 20));
 }
 
-static int argon2_run(const struct luks2_kdf *kdf, const struct secret *passphrase, struct secret *key,
-	uint32_t threads)
+static int argon2_run(const struct luks2_kdf *kdf, const struct secret *passphrase,
+	struct secret *key, uint32_t threads)
 {
 	argon2_context context = {
 		.out = secret_data(key),

@@ -26,8 +26,8 @@ int kdf_pbkdf2(const char *hash, const struct secret *passphrase, const uint8_t 
  */
 int kdf_check_costs(const struct luks2_kdf *kdf, struct diag *diag) MUST_CHECK;
 /*
- * Sets costs that are 0 so that one derivation of key_bytes takes about iter_time_ms here, and still
- * opens on a machine with 4 GiB. Takes a second or so. -SDE_CRYPTO, -SDE_KDF_MEMORY, -ENOMEM.
+ * Sets costs that are 0 so that one derivation of key_bytes takes about iter_time_ms here, and
+ * still opens on a machine with 4 GiB. Takes a second or so. -SDE_CRYPTO, -SDE_KDF_MEMORY, -ENOMEM.
  */
 int kdf_calibrate(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms) MUST_CHECK;
 

@@ -54,8 +54,8 @@ static int borrowed_write(struct blkdev *dev, void *buf, size_t len, uint64_t of
 {
 	struct blkdev *lower = container_of(dev, struct borrowed, dev)->lower;
 
-	return flags & BLKDEV_MAY_CLOBBER ? blkdev_write_clobber(lower, buf, len, off) :
-					    blkdev_write(lower, buf, len, off);
+	return flags & BLKDEV_MAY_CLOBBER ? blkdev_write_clobber(lower, buf, len, off)
+					  : blkdev_write(lower, buf, len, off);
 }
 
 static int borrowed_flush(struct blkdev *dev)
@@ -76,8 +76,8 @@ static const struct blkdev_ops borrowed_ops = {
 };
 
 /* The keyslot's area as a device of its own, decrypted under key. */
-static int area_open(const struct luks2_keyslot *slot, struct blkdev *lower, const struct secret *key,
-	struct blkdev **ret_area, struct diag *diag)
+static int area_open(const struct luks2_keyslot *slot, struct blkdev *lower,
+	const struct secret *key, struct blkdev **ret_area, struct diag *diag)
 {
 	struct cryptdev_params params = {
 		.cipher = slot->area_cipher,
@@ -116,8 +116,8 @@ int keyslot_derive(const struct luks2_keyslot *slot, const struct secret *passph
 	return r;
 }
 
-int keyslot_read(const struct luks2_keyslot *slot, struct blkdev *dev, const struct secret *area_key,
-	struct secret **ret_key, struct diag *diag)
+int keyslot_read(const struct luks2_keyslot *slot, struct blkdev *dev,
+	const struct secret *area_key, struct secret **ret_key, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *material = NULL;
 	CLEANUP_BLKDEV struct blkdev *area = NULL;
@@ -127,11 +127,12 @@ int keyslot_read(const struct luks2_keyslot *slot, struct blkdev *dev, const str
 		r = secret_new(af_bytes(slot->key_bytes, slot->af_stripes), &material);
 	if (!r)
 		r = blkdev_read(area, secret_data(material), secret_len(material), 0);
-	return r ? r : af_merge(material, slot->key_bytes, slot->af_stripes, slot->af_hash, ret_key);
+	return r ? r
+		 : af_merge(material, slot->key_bytes, slot->af_stripes, slot->af_hash, ret_key);
 }
 
-int keyslot_write(const struct luks2_keyslot *slot, struct blkdev *dev, const struct secret *area_key,
-	const struct secret *key, struct diag *diag)
+int keyslot_write(const struct luks2_keyslot *slot, struct blkdev *dev,
+	const struct secret *area_key, const struct secret *key, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *material = NULL;
 	CLEANUP_BLKDEV struct blkdev *area = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Keyslots of type "luks2": a key, split and encrypted under a passphrase. Format section 4.2, 4.3. */
+/* Keyslots of type "luks2": a key, split and encrypted under a passphrase. Sections 4.2, 4.3. */
 #ifndef KEYMGR_KEYSLOT_H
 #define KEYMGR_KEYSLOT_H
 
@@ -21,10 +21,10 @@ int keyslot_derive(const struct luks2_keyslot *slot, const struct secret *passph
  * The key that a checked keyslot holds under area_key. There always is one: only the digest tells
  * whether it is right. -SDE_CRYPTO, I/O errors.
  */
-int keyslot_read(const struct luks2_keyslot *slot, struct blkdev *dev, const struct secret *area_key,
-	struct secret **ret_key, struct diag *diag) MUST_CHECK;
+int keyslot_read(const struct luks2_keyslot *slot, struct blkdev *dev,
+	const struct secret *area_key, struct secret **ret_key, struct diag *diag) MUST_CHECK;
 /* Writes key into the keyslot's area; does not flush. */
-int keyslot_write(const struct luks2_keyslot *slot, struct blkdev *dev, const struct secret *area_key,
-	const struct secret *key, struct diag *diag) MUST_CHECK;
+int keyslot_write(const struct luks2_keyslot *slot, struct blkdev *dev,
+	const struct secret *area_key, const struct secret *key, struct diag *diag) MUST_CHECK;
 
 #endif

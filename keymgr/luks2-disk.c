@@ -34,7 +34,7 @@ static const uint8_t magics[2][6] = {
 bool luks2_disk_size_valid(uint64_t hdr_bytes)
 {
 	return is_power_of_2(hdr_bytes) && hdr_bytes >= LUKS2_HDR_BYTES_MIN &&
-		hdr_bytes <= LUKS2_HDR_BYTES_MAX;
+	       hdr_bytes <= LUKS2_HDR_BYTES_MAX;
 }
 
 void luks2_copy_clear(struct luks2_copy *copy)
@@ -43,8 +43,8 @@ void luks2_copy_clear(struct luks2_copy *copy)
 	*copy = (struct luks2_copy){0};
 }
 
-static int checksum(const char *alg, const struct luks2_bin *bin, const char *json, size_t json_bytes,
-	uint8_t csum[HASH_BYTES_MAX])
+static int checksum(const char *alg, const struct luks2_bin *bin, const char *json,
+	size_t json_bytes, uint8_t csum[HASH_BYTES_MAX])
 {
 	int algo = hash_algo(alg);
 	struct luks2_bin zeroed = *bin;

@@ -37,16 +37,20 @@ struct plan {
 	uint64_t hdr_bytes, keyslots_bytes, data_offset;
 };
 
-static int plan_cipher(const struct luks2_format_params *params, struct plan *plan, struct diag *diag)
+static int plan_cipher(
+	const struct luks2_format_params *params, struct plan *plan, struct diag *diag)
 {
 	plan->cipher = params->cipher ? params->cipher : "aes-xts-plain64";
-	plan->key_bytes = params->key_bytes ? params->key_bytes : strstr(plan->cipher, "-xts-") ? 64 : 32;
+	plan->key_bytes = params->key_bytes		  ? params->key_bytes
+			  : strstr(plan->cipher, "-xts-") ? 64
+							  : 32;
 	if (strlen(plan->cipher) >= sizeof(((struct luks2_segment *)0)->cipher))
 		return diag_set(diag, -SDE_CIPHER, _("its name is too long"));
 	return cryptdev_check_cipher(plan->cipher, plan->key_bytes, diag);
 }
 
-static int plan_areas(const struct luks2_format_params *params, struct plan *plan, struct diag *diag)
+static int plan_areas(
+	const struct luks2_format_params *params, struct plan *plan, struct diag *diag)
 {
 	uint64_t end;
 
@@ -56,29 +60,36 @@ static int plan_areas(const struct luks2_format_params *params, struct plan *pla
 			_("the header size must be a power of two from 16 KiB to 4 MiB"));
 	end = params->data_offset && !params->detached ? params->data_offset : default_areas_bytes;
 	if (!params->keyslots_bytes && end < 2 * plan->hdr_bytes)
-		return diag_set(diag, -SDE_USAGE, _("the data offset leaves no room for the header"));
-	plan->keyslots_bytes = params->keyslots_bytes ? params->keyslots_bytes :
-		min_u64(round_down_u64(end - 2 * plan->hdr_bytes, KEYSLOT_ALIGN), keyslots_bytes_max);
+		return diag_set(
+			diag, -SDE_USAGE, _("the data offset leaves no room for the header"));
+	plan->keyslots_bytes =
+		params->keyslots_bytes
+			? params->keyslots_bytes
+			: min_u64(round_down_u64(end - 2 * plan->hdr_bytes, KEYSLOT_ALIGN),
+				  keyslots_bytes_max);
 	if (plan->keyslots_bytes > keyslots_bytes_max || plan->keyslots_bytes % KEYSLOT_ALIGN ||
 		plan->keyslots_bytes < keyslot_area_bytes(plan->key_bytes))
-		return diag_set(diag, -SDE_USAGE, _("the key slots area must be a multiple of 4096 bytes, "
-			"at most 128 MiB, and hold at least one key slot"));
+		return diag_set(diag, -SDE_USAGE,
+			_("the key slots area must be a multiple of 4096 bytes, "
+			  "at most 128 MiB, and hold at least one key slot"));
 	end = 2 * plan->hdr_bytes + plan->keyslots_bytes;
 	plan->data_offset = params->data_offset;
 	if (!plan->data_offset && !params->detached)
 		plan->data_offset = max_u64(default_areas_bytes, round_up_u64(end, MIB));
 	if (plan->data_offset && plan->data_offset < end)
-		return diag_set(diag, -SDE_USAGE, _("the data offset leaves no room for the key slots"));
+		return diag_set(
+			diag, -SDE_USAGE, _("the data offset leaves no room for the key slots"));
 	return 0;
 }
 
-static int plan_data(const struct luks2_format_params *params, uint64_t data_bytes, struct plan *plan,
-	struct diag *diag)
+static int plan_data(const struct luks2_format_params *params, uint64_t data_bytes,
+	struct plan *plan, struct diag *diag)
 {
 	uint64_t room = data_bytes > plan->data_offset ? data_bytes - plan->data_offset : 0;
 
 	plan->sector_bytes = params->sector_bytes ? params->sector_bytes : room % 4096 ? 512 : 4096;
-	if (!is_power_of_2(plan->sector_bytes) || plan->sector_bytes < 512 || plan->sector_bytes > 4096)
+	if (!is_power_of_2(plan->sector_bytes) || plan->sector_bytes < 512 ||
+		plan->sector_bytes > 4096)
 		return diag_set(diag, -SDE_USAGE,
 			_("the sector size must be 512, 1024, 2048 or 4096 bytes"));
 	if (plan->data_offset % plan->sector_bytes)
@@ -106,12 +117,13 @@ static int check_label(const char *label, struct diag *diag)
 	if (r)
 		return r;
 	if (strcmp(label, clean))
-		return diag_set(diag, -SDE_USAGE, _("the label holds characters that cannot be shown"));
+		return diag_set(
+			diag, -SDE_USAGE, _("the label holds characters that cannot be shown"));
 	return 0;
 }
 
-static int plan_make(const struct luks2_format_params *params, uint64_t data_bytes, struct plan *ret_plan,
-	struct diag *diag)
+static int plan_make(const struct luks2_format_params *params, uint64_t data_bytes,
+	struct plan *ret_plan, struct diag *diag)
 {
 	struct plan plan = {0};
 	uuid_t uuid;
@@ -134,7 +146,8 @@ static int plan_make(const struct luks2_format_params *params, uint64_t data_byt
 	return r;
 }
 
-int luks2_format_check(const struct luks2_format_params *params, uint64_t data_bytes, struct diag *diag)
+int luks2_format_check(
+	const struct luks2_format_params *params, uint64_t data_bytes, struct diag *diag)
 {
 	struct plan plan;
 	int r = crypto_init();
@@ -168,7 +181,7 @@ static bool costs_given(const struct luks2_format_params *params)
 	const struct luks2_kdf *kdf = &params->kdf;
 
 	return !params->kdf_default &&
-		(kdf->type == LUKS2_KDF_PBKDF2 ? kdf->iterations : kdf->time && kdf->memory_kib);
+	       (kdf->type == LUKS2_KDF_PBKDF2 ? kdf->iterations : kdf->time && kdf->memory_kib);
 }
 
 static int keyslot_plan(const struct luks2_format_params *params, const struct plan *plan,
@@ -217,7 +230,8 @@ static int model_make(const struct luks2_format_params *params, const struct pla
 	int r = keyslot_plan(params, plan, &hdr->keyslots[0]);
 
 	if (!r)
-		r = digest_make(key, costs_given(params) ? 0 : DIGEST_ITER_TIME_MS, &hdr->digests[0]);
+		r = digest_make(
+			key, costs_given(params) ? 0 : DIGEST_ITER_TIME_MS, &hdr->digests[0]);
 	if (r)
 		return r;
 	identity_fill(params, hdr);
@@ -296,7 +310,8 @@ static int wipe_areas(struct blkdev *dev, const struct plan *plan)
 
 static int write_headers(struct blkdev *dev, const struct luks2 *hdr)
 {
-	CLEANUP_LUKS2_COPY struct luks2_copy copy = {.hdr_bytes = hdr->hdr_bytes, .seqid = hdr->seqid};
+	CLEANUP_LUKS2_COPY struct luks2_copy copy = {
+		.hdr_bytes = hdr->hdr_bytes, .seqid = hdr->seqid};
 	int r = luks2_json_print(hdr->json, luks2_copy_json_bytes(&copy), &copy.json);
 
 	if (r)

@@ -19,12 +19,9 @@ static bool depth_inside(const json_t *json, int left)
 		return true;
 	if (!left)
 		return false;
-	json_object_foreach((json_t *)(uintptr_t)json, key, item)
-		if (!depth_inside(item, left - 1))
-			return false;
-	json_array_foreach(json, i, item)
-		if (!depth_inside(item, left - 1))
-			return false;
+	json_object_foreach((json_t *)(uintptr_t)json, key,
+		item) if (!depth_inside(item, left - 1)) return false;
+	json_array_foreach(json, i, item) if (!depth_inside(item, left - 1)) return false;
 	return true;
 }
 
@@ -36,9 +33,11 @@ int luks2_json_parse(const char *area, size_t area_bytes, json_t **ret_doc, stru
 	if (len == area_bytes)
 		return diag_set(diag, -SDE_HEADER_INVALID, _("the JSON text has no end"));
 	if (!bytes_all_zero(area + len, area_bytes - len))
-		return diag_set(diag, -SDE_HEADER_INVALID, _("there are bytes after the JSON text"));
+		return diag_set(
+			diag, -SDE_HEADER_INVALID, _("there are bytes after the JSON text"));
 	if (area[0] != '{')
-		return diag_set(diag, -SDE_HEADER_INVALID, _("the JSON text does not start with {"));
+		return diag_set(
+			diag, -SDE_HEADER_INVALID, _("the JSON text does not start with {"));
 	CLEANUP_JSON json_t *doc = json_loadb(area, len, JSON_REJECT_DUPLICATES, &error);
 
 	if (!doc && json_error_code(&error) == json_error_out_of_memory)

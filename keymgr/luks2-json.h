@@ -3,8 +3,8 @@
  * The JSON edge of the header: text <-> document <-> typed model. Nothing else of keymgr but the
  * validation knows JSON.
  *
- * The text is RFC 8259 and nothing more: duplicate members, NUL escapes, invalid UTF-8, deep nesting
- * and bytes after the document are refused.
+ * The text is RFC 8259 and nothing more: duplicate members, NUL escapes, invalid UTF-8, deep
+ * nesting and bytes after the document are refused.
  */
 #ifndef KEYMGR_LUKS2_JSON_H
 #define KEYMGR_LUKS2_JSON_H
@@ -20,8 +20,8 @@ static inline void cleanup_json(json_t **json)
 #define CLEANUP_JSON CLEANUP(cleanup_json)
 
 /* The document in a JSON area of area_bytes. -SDE_HEADER_INVALID, -ENOMEM. */
-int luks2_json_parse(const char *area, size_t area_bytes, json_t **ret_doc, struct diag *diag)
-	MUST_CHECK;
+int luks2_json_parse(
+	const char *area, size_t area_bytes, json_t **ret_doc, struct diag *diag) MUST_CHECK;
 /* A new, zero-padded JSON area. -ENOSPC when the text does not fit. The caller frees. */
 int luks2_json_print(const json_t *doc, size_t area_bytes, char **ret_area) MUST_CHECK;
 

@@ -49,7 +49,8 @@ static uint64_t take_u64(const json_t *object, const char *name)
 	return luks2_json_u64(json_object_get(object, name), &value) ? value : 0;
 }
 
-static bool take_base64(const json_t *object, const char *name, uint8_t *to, size_t room, uint32_t *ret_len)
+static bool take_base64(
+	const json_t *object, const char *name, uint8_t *to, size_t room, uint32_t *ret_len)
 {
 	const char *text = json_string_value(json_object_get(object, name));
 	size_t len;
@@ -84,7 +85,8 @@ static uint32_t take_ids(const json_t *object, const char *name, int max)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(object, name), i, item) {
+	json_array_foreach(json_object_get(object, name), i, item)
+	{
 		int id = id_of(json_string_value(item), max);
 
 		if (id >= 0)
@@ -102,9 +104,9 @@ static bool kdf_from_json(const json_t *json, struct luks2_kdf *kdf)
 		return false;
 	if (kdf->type == LUKS2_KDF_PBKDF2)
 		return take_string(json, "hash", kdf->hash, sizeof(kdf->hash)) &&
-			take_u32(json, "iterations", &kdf->iterations);
+		       take_u32(json, "iterations", &kdf->iterations);
 	return take_u32(json, "time", &kdf->time) && take_u32(json, "memory", &kdf->memory_kib) &&
-		take_u32(json, "cpus", &kdf->cpus);
+	       take_u32(json, "cpus", &kdf->cpus);
 }
 
 /* Values that nobody has given a meaning count as "ignore". */
@@ -112,8 +114,8 @@ static enum luks2_priority priority_from_json(const json_t *json)
 {
 	if (!json || json_is_string(json) || json_integer_value(json) == LUKS2_PRIORITY_NORMAL)
 		return LUKS2_PRIORITY_NORMAL;
-	return json_integer_value(json) == LUKS2_PRIORITY_HIGH ? LUKS2_PRIORITY_HIGH :
-								 LUKS2_PRIORITY_IGNORE;
+	return json_integer_value(json) == LUKS2_PRIORITY_HIGH ? LUKS2_PRIORITY_HIGH
+							       : LUKS2_PRIORITY_IGNORE;
 }
 
 static void keyslot_from_json(const json_t *json, struct luks2_keyslot *slot)
@@ -158,7 +160,8 @@ static void digest_from_json(const json_t *json, struct luks2_digest *digest)
 		!take_u32(json, "iterations", &digest->iterations) ||
 		!take_base64(json, "salt", digest->salt, sizeof(digest->salt), &digest->salt_len))
 		return;
-	(void)take_base64(json, "digest", digest->digest, sizeof(digest->digest), &digest->digest_len);
+	(void)take_base64(
+		json, "digest", digest->digest, sizeof(digest->digest), &digest->digest_len);
 }
 
 static int strings_from_json(const json_t *array, char ***ret_strings)
@@ -170,7 +173,8 @@ static int strings_from_json(const json_t *array, char ***ret_strings)
 	if (!strings)
 		return -ENOMEM;
 	*ret_strings = strings;
-	json_array_foreach(array, i, item) {
+	json_array_foreach(array, i, item)
+	{
 		strings[i] = strdup(json_string_value(item));
 		if (!strings[i])
 			return -ENOMEM;
@@ -185,7 +189,8 @@ static int config_from_json(const json_t *config, struct luks2 *hdr)
 
 	hdr->keyslots_size = take_u64(config, "keyslots_size");
 	if (!r)
-		r = strings_from_json(json_object_get(requirements, "mandatory"), &hdr->requirements);
+		r = strings_from_json(
+			json_object_get(requirements, "mandatory"), &hdr->requirements);
 	for (char **name = r ? NULL : hdr->requirements; name && *name; name++)
 		if (strcmp(*name, "offline-reencrypt") && strncmp(*name, "online-reencrypt", 16))
 			hdr->has_unknown_requirement = true;
@@ -213,31 +218,35 @@ int luks2_json_to_model(json_t *doc, struct luks2 *hdr)
 	if (r)
 		return r;
 	hdr->json = json_incref(doc);
-	json_object_foreach(json_object_get(doc, "digests"), name, json)
-		if ((id = id_of(name, LUKS2_DIGESTS_MAX)) >= 0) {
-			hdr->digests[hdr->digest_count].id = id;
-			digest_from_json(json, &hdr->digests[hdr->digest_count++]);
-		}
-	json_object_foreach(json_object_get(doc, "segments"), name, json)
-		if ((id = id_of(name, LUKS2_SEGMENTS_MAX)) >= 0) {
-			hdr->segments[hdr->segment_count].id = id;
-			hdr->segments[hdr->segment_count].digest = digest_naming(hdr, id, false);
-			segment_from_json(json, &hdr->segments[hdr->segment_count++]);
-		}
-	json_object_foreach(json_object_get(doc, "keyslots"), name, json)
-		if ((id = id_of(name, LUKS2_KEYSLOTS_MAX)) >= 0) {
-			hdr->keyslots[hdr->keyslot_count].id = id;
-			hdr->keyslots[hdr->keyslot_count].digest = digest_naming(hdr, id, true);
-			keyslot_from_json(json, &hdr->keyslots[hdr->keyslot_count++]);
-		}
-	json_object_foreach(json_object_get(doc, "tokens"), name, json)
-		if ((id = id_of(name, LUKS2_TOKENS_MAX)) >= 0) {
-			struct luks2_token *token = &hdr->tokens[hdr->token_count++];
+	json_object_foreach(json_object_get(doc, "digests"), name,
+		json) if ((id = id_of(name, LUKS2_DIGESTS_MAX)) >= 0)
+	{
+		hdr->digests[hdr->digest_count].id = id;
+		digest_from_json(json, &hdr->digests[hdr->digest_count++]);
+	}
+	json_object_foreach(json_object_get(doc, "segments"), name,
+		json) if ((id = id_of(name, LUKS2_SEGMENTS_MAX)) >= 0)
+	{
+		hdr->segments[hdr->segment_count].id = id;
+		hdr->segments[hdr->segment_count].digest = digest_naming(hdr, id, false);
+		segment_from_json(json, &hdr->segments[hdr->segment_count++]);
+	}
+	json_object_foreach(json_object_get(doc, "keyslots"), name,
+		json) if ((id = id_of(name, LUKS2_KEYSLOTS_MAX)) >= 0)
+	{
+		hdr->keyslots[hdr->keyslot_count].id = id;
+		hdr->keyslots[hdr->keyslot_count].digest = digest_naming(hdr, id, true);
+		keyslot_from_json(json, &hdr->keyslots[hdr->keyslot_count++]);
+	}
+	json_object_foreach(json_object_get(doc, "tokens"), name,
+		json) if ((id = id_of(name, LUKS2_TOKENS_MAX)) >= 0)
+	{
+		struct luks2_token *token = &hdr->tokens[hdr->token_count++];
 
-			token->id = id;
-			token->keyslots = take_ids(json, "keyslots", LUKS2_KEYSLOTS_MAX);
-			take_type(json, token->type, sizeof(token->type));
-		}
+		token->id = id;
+		token->keyslots = take_ids(json, "keyslots", LUKS2_KEYSLOTS_MAX);
+		take_type(json, token->type, sizeof(token->type));
+	}
 	return 0;
 }
 
@@ -285,11 +294,11 @@ static json_t *kdf_to_json(const struct luks2_kdf *kdf)
 static json_t *keyslot_to_json(const struct luks2_keyslot *slot)
 {
 	return json_pack("{s:s, s:I, s:{s:s, s:I, s:s}, s:{s:s, s:o, s:o, s:s, s:I}, s:o}", "type",
-		slot->type, "key_size", (json_int_t)slot->key_bytes, "af", "type", "luks1", "stripes",
-		(json_int_t)slot->af_stripes, "hash", slot->af_hash, "area", "type", "raw", "offset",
-		json_u64(slot->area_offset), "size", json_u64(slot->area_size), "encryption",
-		slot->area_cipher, "key_size", (json_int_t)slot->area_key_bytes, "kdf",
-		kdf_to_json(&slot->kdf));
+		slot->type, "key_size", (json_int_t)slot->key_bytes, "af", "type", "luks1",
+		"stripes", (json_int_t)slot->af_stripes, "hash", slot->af_hash, "area", "type",
+		"raw", "offset", json_u64(slot->area_offset), "size", json_u64(slot->area_size),
+		"encryption", slot->area_cipher, "key_size", (json_int_t)slot->area_key_bytes,
+		"kdf", kdf_to_json(&slot->kdf));
 }
 
 static json_t *segment_to_json(const struct luks2_segment *segment)
@@ -322,9 +331,10 @@ int luks2_json_from_model(const struct luks2 *hdr, json_t **ret_doc)
 {
 	json_t *keyslots = json_object(), *segments = json_object(), *digests = json_object();
 	bool whole = true;
-	CLEANUP_JSON json_t *doc = json_pack("{s:o, s:{}, s:o, s:o, s:{s:o, s:o}}", "keyslots", keyslots,
-		"tokens", "segments", segments, "digests", digests, "config", "json_size",
-		json_u64(hdr->hdr_bytes - LUKS2_BIN_BYTES), "keyslots_size", json_u64(hdr->keyslots_size));
+	CLEANUP_JSON json_t *doc = json_pack("{s:o, s:{}, s:o, s:o, s:{s:o, s:o}}", "keyslots",
+		keyslots, "tokens", "segments", segments, "digests", digests, "config", "json_size",
+		json_u64(hdr->hdr_bytes - LUKS2_BIN_BYTES), "keyslots_size",
+		json_u64(hdr->keyslots_size));
 
 	if (!doc)
 		return -ENOMEM;

@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/i18n.h"
+#include "base/text.h"
 #include "kernel-shim/cryptdev.h"
 #include "kernel-shim/signature.h"
 #include "keymgr/digest.h"
@@ -42,8 +43,8 @@ static void found_judge(struct found *found)
 
 	if (found->err)
 		return;
-	found->err = luks2_json_parse(found->copy.json, luks2_copy_json_bytes(&found->copy), &doc,
-		&found->diag);
+	found->err = luks2_json_parse(
+		found->copy.json, luks2_copy_json_bytes(&found->copy), &doc, &found->diag);
 	if (!found->err)
 		found->err = luks2_json_validate(doc, found->copy.hdr_bytes, &found->diag);
 	if (!found->err)
@@ -63,8 +64,8 @@ static int read_copies(struct blkdev *dev, struct found *first, struct found *se
 	if (fatal(first->err) || first->err == -SDE_LUKS1 || first->err == -SDE_HEADER_INVALID)
 		return first->err;
 	found_judge(first);
-	second->err = first->copy.json ? luks2_disk_read(dev, first->copy.hdr_bytes, &second->copy) :
-					 luks2_disk_scan(dev, &second->copy);
+	second->err = first->copy.json ? luks2_disk_read(dev, first->copy.hdr_bytes, &second->copy)
+				       : luks2_disk_scan(dev, &second->copy);
 	found_judge(second);
 	return fatal(first->err) ? first->err : fatal(second->err) ? second->err : 0;
 }
@@ -75,9 +76,9 @@ static int worst_error(const struct found *first, const struct found *second, st
 	static const int order[] = {-SDE_HEADER_INVALID, -EIO, -SDE_HEADER_DAMAGED};
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-		const struct found *found = first->err == order[i] ? first :
-			second->err == order[i]			   ? second :
-								     NULL;
+		const struct found *found = first->err == order[i]    ? first
+					    : second->err == order[i] ? second
+								      : NULL;
 
 		if (found && found->diag.detail[0])
 			return diag_set(diag, found->err, "%s", found->diag.detail);
@@ -153,9 +154,9 @@ int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struc
 		return r;
 	if (!first.doc && !second.doc)
 		return worst_error(&first, &second, diag);
-	struct found *good = !first.doc || (second.doc && second.copy.seqid > first.copy.seqid) ?
-		&second :
-		&first;
+	struct found *good = !first.doc || (second.doc && second.copy.seqid > first.copy.seqid)
+				     ? &second
+				     : &first;
 
 	r = model_from(good, &hdr);
 	if (r)
@@ -163,7 +164,8 @@ int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struc
 	hdr->copies[0] = state_of(&first, good);
 	hdr->copies[1] = state_of(&second, good);
 	if (2 * hdr->hdr_bytes + hdr->keyslots_size > dev->size_bytes)
-		return diag_set(diag, -SDE_HEADER_INVALID, _("the drive ends before the key slots do"));
+		return diag_set(
+			diag, -SDE_HEADER_INVALID, _("the drive ends before the key slots do"));
 	if (hdr->copies[0] != LUKS2_COPY_OK || hdr->copies[1] != LUKS2_COPY_OK)
 		r = check_foreign(dev, diag);
 	if (!r && flags & LUKS2_REPAIR)
@@ -220,7 +222,8 @@ static int check_segment(const struct luks2 *hdr, uint64_t data_bytes, struct di
 	const struct luks2_segment *segment = luks2_data_segment(hdr);
 
 	if (json_object_size(json_object_get(hdr->json, "segments")) != 1 || !segment)
-		return diag_set(diag, -SDE_HEADER_INVALID, _("there is not exactly one data segment"));
+		return diag_set(
+			diag, -SDE_HEADER_INVALID, _("there is not exactly one data segment"));
 	if (strcmp(segment->type, "crypt"))
 		return diag_set(diag, -SDE_CIPHER, _("the data segment is not encrypted"));
 	if (segment->integrity)
@@ -238,28 +241,46 @@ static int check_segment(const struct luks2 *hdr, uint64_t data_bytes, struct di
 	return 0;
 }
 
-int luks2_check_usable(const struct luks2 *hdr, uint64_t data_bytes, struct diag *diag)
+/* What a cipher is good for depends on its key's length, which the keyslots know. */
+static int check_ciphers(const struct luks2 *hdr, struct diag *diag)
 {
-	if (hdr->requirements[0])
-		return diag_set(diag, -SDE_REQUIREMENT, "%.64s", hdr->requirements[0]);
-	int r = check_segment(hdr, data_bytes, diag), serving = 0;
-
-	if (r)
-		return r;
 	const struct luks2_segment *segment = luks2_data_segment(hdr);
+	struct diag why = {0};
+	int refused = 0;
 
 	for (int i = 0; i < hdr->keyslot_count; i++) {
 		const struct luks2_keyslot *slot = &hdr->keyslots[i];
 
-		/* what a cipher is good for depends on its key's length, which keyslots know */
 		if (slot->digest < 0 || slot->digest != segment->digest)
 			continue;
-		r = cryptdev_check_cipher(segment->cipher, slot->key_bytes, diag);
-		if (r)
-			return r;
-		serving += slot->usable;
+		int r = cryptdev_check_cipher(segment->cipher, slot->key_bytes, &why);
+
+		if (!r && slot->usable)
+			return 0;
+		refused = refused ? refused : r;
 	}
-	return serving ? 0 : -SDE_NO_KEYSLOT;
+	return refused ? diag_set(diag, refused, "%s", why.detail) : -SDE_NO_KEYSLOT;
+}
+
+static int check_requirements(const struct luks2 *hdr, struct diag *diag)
+{
+	const char *name = hdr->requirements[0];
+	CLEANUP_FREE char *shown = NULL;
+
+	if (!name)
+		return 0;
+	int r = text_sanitize(name, strnlen(name, 64), &shown);
+
+	return r ? r : diag_set(diag, -SDE_REQUIREMENT, "%s", shown);
+}
+
+int luks2_check_usable(const struct luks2 *hdr, uint64_t data_bytes, struct diag *diag)
+{
+	int r = check_requirements(hdr, diag);
+
+	if (!r)
+		r = check_segment(hdr, data_bytes, diag);
+	return r ? r : check_ciphers(hdr, diag);
 }
 
 static bool halves_equal(const struct luks2_segment *segment, const struct secret *key)
@@ -278,8 +299,9 @@ static const struct luks2_digest *digest_by_id(const struct luks2 *hdr, int id)
 	return NULL;
 }
 
-static int try_keyslot(const struct luks2 *hdr, struct blkdev *dev, const struct luks2_keyslot *slot,
-	const struct secret *passphrase, struct secret **ret_key, struct diag *diag)
+static int try_keyslot(const struct luks2 *hdr, struct blkdev *dev,
+	const struct luks2_keyslot *slot, const struct secret *passphrase, struct secret **ret_key,
+	struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *area_key = NULL, *key = NULL;
 	int r = keyslot_derive(slot, passphrase, &area_key, diag);
@@ -328,8 +350,8 @@ static int unlock_one(const struct luks2 *hdr, struct blkdev *dev, const struct 
 	return -SDE_NO_KEYSLOT;
 }
 
-int luks2_unlock(const struct luks2 *hdr, struct blkdev *dev, const struct secret *passphrase, int slot,
-	struct secret **ret_volume_key, int *ret_slot, struct diag *diag)
+int luks2_unlock(const struct luks2 *hdr, struct blkdev *dev, const struct secret *passphrase,
+	int slot, struct secret **ret_volume_key, int *ret_slot, struct diag *diag)
 {
 	int r = crypto_init(), worst = -SDE_NO_KEYSLOT, found = slot;
 	CLEANUP_SECRET struct secret *key = NULL;
@@ -339,10 +361,11 @@ int luks2_unlock(const struct luks2 *hdr, struct blkdev *dev, const struct secre
 		return r;
 	if (slot >= 0)
 		worst = unlock_one(hdr, dev, passphrase, slot, &key, &tries);
-	else if (!try_priority(hdr, dev, LUKS2_PRIORITY_HIGH, passphrase, &key, &found, &worst, &tries) &&
-		worst != -SDE_WEAK_KEY)
-		(void)try_priority(hdr, dev, LUKS2_PRIORITY_NORMAL, passphrase, &key, &found, &worst,
-			&tries);
+	else if (!try_priority(
+			 hdr, dev, LUKS2_PRIORITY_HIGH, passphrase, &key, &found, &worst, &tries) &&
+		 worst != -SDE_WEAK_KEY)
+		(void)try_priority(
+			hdr, dev, LUKS2_PRIORITY_NORMAL, passphrase, &key, &found, &worst, &tries);
 	if (!key)
 		return tries.detail[0] ? diag_set(diag, worst, "%s", tries.detail) : worst;
 	*ret_volume_key = take_ptr(key);

@@ -39,7 +39,11 @@ struct luks2_kdf {
 	uint32_t salt_len;
 };
 
-enum luks2_priority { LUKS2_PRIORITY_IGNORE = 0, LUKS2_PRIORITY_NORMAL = 1, LUKS2_PRIORITY_HIGH = 2 };
+enum luks2_priority {
+	LUKS2_PRIORITY_IGNORE = 0,
+	LUKS2_PRIORITY_NORMAL = 1,
+	LUKS2_PRIORITY_HIGH = 2,
+};
 
 struct luks2_keyslot {
 	int id;
@@ -117,7 +121,8 @@ enum luks2_load_flags {
  * Label, subsystem and UUID are as found: sanitize before showing. The size of the data device is
  * checked by luks2_check_usable().
  */
-int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struct diag *diag) MUST_CHECK;
+int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr,
+	struct diag *diag) MUST_CHECK;
 void luks2_free(struct luks2 *hdr);
 
 static inline void cleanup_luks2(struct luks2 **hdr)

@@ -19,7 +19,8 @@ static bool read_number(const char *path, const char *key, uint64_t *ret_value)
 	while (file && fgets(line, sizeof(line), file)) {
 		unsigned long long value;
 
-		if (strncmp(line, key, strlen(key)) || sscanf(line + strlen(key), " %llu", &value) != 1)
+		if (strncmp(line, key, strlen(key)) ||
+			sscanf(line + strlen(key), " %llu", &value) != 1)
 			continue;
 		*ret_value = value;
 		return true;
@@ -40,12 +41,13 @@ struct group_files {
 	const char *root, *limit, *usage, *cache_key;
 };
 
-static const struct group_files group_v2 = {"/sys/fs/cgroup", "memory.max", "memory.current",
-	"inactive_file"};
+static const struct group_files group_v2 = {
+	"/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"};
 static const struct group_files group_v1 = {"/sys/fs/cgroup/memory", "memory.limit_in_bytes",
 	"memory.usage_in_bytes", "total_inactive_file"};
 
-/* What one group leaves: its limit, less what cannot be dropped at once when `free` is asked for. */
+/* What one group leaves: its limit, less what cannot be dropped at once when `free` is asked for.
+ */
 static uint64_t group_leaves(const struct group_files *files, const char *group, bool free)
 {
 	uint64_t limit, usage = 0, cache = 0;
@@ -73,9 +75,9 @@ static uint64_t groups_leave(bool free)
 	char line[4200];
 
 	while (file && fgets(line, sizeof(line), file)) {
-		const struct group_files *files = !strncmp(line, "0::/", 4) ? &group_v2 :
-			strstr(line, ":memory:")			    ? &group_v1 :
-									      NULL;
+		const struct group_files *files = !strncmp(line, "0::/", 4)  ? &group_v2
+						  : strstr(line, ":memory:") ? &group_v1
+									     : NULL;
 		char *group = strchr(line, '/');
 
 		if (!files || !group)

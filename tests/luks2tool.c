@@ -19,7 +19,8 @@
 
 static int fail(int err, const struct diag *diag)
 {
-	fprintf(stderr, "%d: %s%s%s\n", err, error_text(err), diag->detail[0] ? ": " : "", diag->detail);
+	fprintf(stderr, "%d: %s%s%s\n", err, error_text(err), diag->detail[0] ? ": " : "",
+		diag->detail);
 	return error_exit_status(err);
 }
 
@@ -43,8 +44,8 @@ static int cmd_key(const struct secret *passphrase, const char *image, const cha
 	if (!r)
 		r = luks2_load(dev, 0, &hdr, &diag);
 	if (!r)
-		r = luks2_check_usable(hdr, data_bytes ? strtoull(data_bytes, NULL, 0) : dev->size_bytes,
-			&diag);
+		r = luks2_check_usable(
+			hdr, data_bytes ? strtoull(data_bytes, NULL, 0) : dev->size_bytes, &diag);
 	if (!r)
 		r = luks2_unlock(hdr, dev, passphrase, -1, &key, &slot, &diag);
 	if (r)
@@ -67,8 +68,8 @@ static int cmd_info(const char *image, unsigned flags)
 		r = luks2_load(dev, flags, &hdr, &diag);
 	if (r)
 		return fail(r, &diag);
-	printf("label=%s subsystem=%s uuid=%s seqid=%llu copies=%s,%s\n", hdr->label, hdr->subsystem,
-		hdr->uuid, (unsigned long long)hdr->seqid, states[hdr->copies[0]],
+	printf("label=%s subsystem=%s uuid=%s seqid=%llu copies=%s,%s\n", hdr->label,
+		hdr->subsystem, hdr->uuid, (unsigned long long)hdr->seqid, states[hdr->copies[0]],
 		states[hdr->copies[1]]);
 	return 0;
 }
@@ -114,14 +115,16 @@ static bool take_text(const char *arg, const char *name, const char **to)
 /* The cheapest keyslot there is, unless the arguments say otherwise. */
 static int parse_params(char **args, struct luks2_format_params *params, uint64_t *data_bytes)
 {
-	uint64_t key = 0, sector = 0, time = 0, memory = 0, cpus = 0, iterations = 1000, iter_time = 0;
+	uint64_t key = 0, sector = 0, time = 0, memory = 0, cpus = 0, iterations = 1000,
+		 iter_time = 0;
 	const char *kdf = "pbkdf2", *hash = "sha256";
 	uint64_t detached = 0, kdf_default = 0;
 
 	*params = (struct luks2_format_params){0};
 	for (; *args; args++)
 		if (!take_number(*args, "key", &key) && !take_number(*args, "sector", &sector) &&
-			!take_number(*args, "time", &time) && !take_number(*args, "memory", &memory) &&
+			!take_number(*args, "time", &time) &&
+			!take_number(*args, "memory", &memory) &&
 			!take_number(*args, "cpus", &cpus) &&
 			!take_number(*args, "iterations", &iterations) &&
 			!take_number(*args, "iter-time", &iter_time) &&
@@ -134,17 +137,17 @@ static int parse_params(char **args, struct luks2_format_params *params, uint64_
 			!take_text(*args, "cipher", &params->cipher) &&
 			!take_text(*args, "label", &params->label) &&
 			!take_text(*args, "subsystem", &params->subsystem) &&
-			!take_text(*args, "uuid", &params->uuid) && !take_text(*args, "kdf", &kdf) &&
-			!take_text(*args, "hash", &hash))
+			!take_text(*args, "uuid", &params->uuid) &&
+			!take_text(*args, "kdf", &kdf) && !take_text(*args, "hash", &hash))
 			return -SDE_USAGE;
 	params->key_bytes = (uint32_t)key;
 	params->sector_bytes = (uint32_t)sector;
 	params->iter_time_ms = (uint32_t)iter_time;
 	params->detached = detached;
 	params->kdf_default = kdf_default;
-	params->kdf.type = !strcmp(kdf, "argon2id") ? LUKS2_KDF_ARGON2ID :
-		!strcmp(kdf, "argon2i")		    ? LUKS2_KDF_ARGON2I :
-						      LUKS2_KDF_PBKDF2;
+	params->kdf.type = !strcmp(kdf, "argon2id")  ? LUKS2_KDF_ARGON2ID
+			   : !strcmp(kdf, "argon2i") ? LUKS2_KDF_ARGON2I
+						     : LUKS2_KDF_PBKDF2;
 	params->kdf.iterations = (uint32_t)iterations;
 	params->kdf.time = (uint32_t)time;
 	params->kdf.memory_kib = (uint32_t)memory;
@@ -166,8 +169,8 @@ static int cmd_format(const struct secret *passphrase, const char *image, char *
 	if (!r)
 		r = filedev_open(image, 0, 0, &dev, &diag);
 	if (!r)
-		r = luks2_format(dev, data_bytes ? data_bytes : dev->size_bytes, &params, passphrase,
-			&hdr, &key, &diag);
+		r = luks2_format(dev, data_bytes ? data_bytes : dev->size_bytes, &params,
+			passphrase, &hdr, &key, &diag);
 	return r ? fail(r, &diag) : 0;
 }
 

@@ -47,7 +47,8 @@ static void test_base64_vectors(void)
 {
 	/* RFC 4648, section 10 */
 	static const char *const vectors[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="},
-		{"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+		{"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+		{"foobar", "Zm9vYmFy"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
 		uint8_t out[16] = {0};
@@ -82,8 +83,9 @@ static void test_base64_all_bytes(void)
 
 static void test_base64_strict(void)
 {
-	static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg===", "Z===", "====", "=", "Zh==", "Zm9=",
-		"Zm8 ", "Zm 8", "Zm8=\n", "Zm-_", "Zg==Zg==", "Zm8=Zm8=", "\xc3\xa9==", "Zm8*"};
+	static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg===", "Z===", "====", "=",
+		"Zh==", "Zm9=", "Zm8 ", "Zm 8", "Zm8=\n", "Zm-_",
+		"Zg==Zg==", "Zm8=Zm8=", "\xc3\xa9==", "Zm8*"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		uint8_t out[16];
@@ -105,9 +107,10 @@ static void test_pbkdf2_vectors(void)
 	} vectors[] = {
 		{"sha1", "password", "salt", 4, 1, 20, "0c60c80f961f0e71f3a9b524af6012062fe037a6"},
 		{"sha1", "password", "salt", 4, 2, 20, "ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957"},
-		{"sha1", "password", "salt", 4, 4096, 20, "4b007901b765489abead49d926f721d065a429c1"},
-		{"sha1", "passwordPASSWORDpassword", "saltSALTsaltSALTsaltSALTsaltSALTsalt", 36, 4096, 25,
-			"3d2eec4fe41c849b80c8d83662c0e44a8b291a964cf2f07038"},
+		{"sha1", "password", "salt", 4, 4096, 20,
+			"4b007901b765489abead49d926f721d065a429c1"},
+		{"sha1", "passwordPASSWORDpassword", "saltSALTsaltSALTsaltSALTsaltSALTsalt", 36,
+			4096, 25, "3d2eec4fe41c849b80c8d83662c0e44a8b291a964cf2f07038"},
 		{"sha256", "passwd", "salt", 4, 1, 64,
 			"55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"
 			"49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783"},
@@ -120,8 +123,10 @@ static void test_pbkdf2_vectors(void)
 		CLEANUP_SECRET struct secret *passphrase = secret_text(vectors[i].passphrase);
 		uint8_t out[64];
 
-		CU_ASSERT_EQUAL(kdf_pbkdf2(vectors[i].hash, passphrase, (const uint8_t *)vectors[i].salt,
-			vectors[i].salt_len, vectors[i].iterations, out, vectors[i].len), 0);
+		CU_ASSERT_EQUAL(
+			kdf_pbkdf2(vectors[i].hash, passphrase, (const uint8_t *)vectors[i].salt,
+				vectors[i].salt_len, vectors[i].iterations, out, vectors[i].len),
+			0);
 		assert_hex(out, vectors[i].len, vectors[i].key);
 	}
 }
@@ -161,8 +166,10 @@ static void test_argon2_vectors(void)
 	for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
 		CLEANUP_SECRET struct secret *passphrase = secret_text(vectors[i].passphrase);
 		CLEANUP_SECRET struct secret *key = NULL;
-		struct luks2_kdf kdf = {.type = vectors[i].type, .time = vectors[i].time,
-			.memory_kib = vectors[i].memory_kib, .cpus = vectors[i].cpus};
+		struct luks2_kdf kdf = {.type = vectors[i].type,
+			.time = vectors[i].time,
+			.memory_kib = vectors[i].memory_kib,
+			.cpus = vectors[i].cpus};
 
 		kdf.salt_len = (uint32_t)strlen(vectors[i].salt);
 		memcpy(kdf.salt, vectors[i].salt, kdf.salt_len);
@@ -175,8 +182,12 @@ static void test_argon2_vectors(void)
 static void test_argon2_refuses(void)
 {
 	CLEANUP_SECRET struct secret *passphrase = secret_text("x"), *key = NULL;
-	struct luks2_kdf good = {.type = LUKS2_KDF_ARGON2ID, .time = 1, .memory_kib = 64, .cpus = 1,
-		.salt_len = 32}, kdf = good;
+	struct luks2_kdf good = {.type = LUKS2_KDF_ARGON2ID,
+				 .time = 1,
+				 .memory_kib = 64,
+				 .cpus = 1,
+				 .salt_len = 32},
+			 kdf = good;
 	struct diag diag = {0};
 
 	CU_ASSERT_EQUAL_FATAL(secret_new(32, &key), 0);
@@ -215,7 +226,8 @@ static void test_af_merge_vectors(void)
 		uint32_t key_bytes, stripes;
 		const char *key;
 	} vectors[] = {
-		{"sha1", 32, 4000, "dd9c54a87151a1ac09ebfd38ef05460cd8dea92278b9c8d9b385ac7786835937"},
+		{"sha1", 32, 4000,
+			"dd9c54a87151a1ac09ebfd38ef05460cd8dea92278b9c8d9b385ac7786835937"},
 		{"ripemd160", 32, 4000,
 			"775f35a5c25e8c9a8eb5c842ec1b52a995794f0f4bf6f5ff78fdb391b07cafc1"},
 		{"sha256", 24, 5, "383c84bbb262abf39585e1cffff87a1e62ca0b59448cb035"},
@@ -240,16 +252,17 @@ static void test_af_merge_vectors(void)
 		for (size_t at = 0; at < len; at++)
 			((uint8_t *)secret_data(material))[at] = (uint8_t)(at * 7 + 3);
 		CU_ASSERT_EQUAL_FATAL(af_merge(material, vectors[i].key_bytes, vectors[i].stripes,
-			vectors[i].hash, &key), 0);
+					      vectors[i].hash, &key),
+			0);
 		assert_hex(secret_data(key), secret_len(key), vectors[i].key);
 	}
 }
 
 static void test_af_round_trip(void)
 {
-	static const char *const hashes[] = {"sha1", "sha224", "sha256", "sha384", "sha512", "ripemd160",
-		"whirlpool", "sha3-224", "sha3-256", "sha3-384", "sha3-512", "blake2b-512", "blake2s-256",
-		"stribog256", "stribog512", "sm3"};
+	static const char *const hashes[] = {"sha1", "sha224", "sha256", "sha384", "sha512",
+		"ripemd160", "whirlpool", "sha3-224", "sha3-256", "sha3-384", "sha3-512",
+		"blake2b-512", "blake2s-256", "stribog256", "stribog512", "sm3"};
 	static const size_t lens[] = {16, 20, 32, 33, 64, 65, 100};
 	static const uint8_t bytes[100] = {1, 2, 3, [50] = 9, [99] = 7};
 
@@ -306,14 +319,16 @@ static void test_hash_names(void)
 
 static void test_digest(void)
 {
-	CLEANUP_SECRET struct secret *key = secret_text("a volume key of any length"), *other = secret_text("no");
+	CLEANUP_SECRET struct secret *key = secret_text("a volume key of any length"),
+				     *other = secret_text("no");
 	struct luks2_digest digest, bad;
 
 	CU_ASSERT_EQUAL_FATAL(digest_make(key, 20, &digest), 0);
 	CU_ASSERT(digest.iterations >= 1000);
 	CU_ASSERT_EQUAL(digest_verify(&digest, key), 0);
 	CU_ASSERT_EQUAL(digest_verify(&digest, other), -SDE_PASSPHRASE);
-	for (unsigned len = 0; len < 32; len++) { /* a short digest proves little, an empty one nothing */
+	for (unsigned len = 0; len < 32;
+		len++) { /* a short digest proves little, an empty one nothing */
 		bad = digest;
 		bad.digest_len = len;
 		CU_ASSERT_EQUAL(digest_verify(&bad, key), -SDE_HEADER_INVALID);
@@ -365,7 +380,8 @@ static void test_calibration(void)
 	CU_ASSERT(kdf.time >= 4 && kdf.cpus >= 1 && kdf.cpus <= 4);
 	CU_ASSERT(kdf.memory_kib >= 32 && kdf.memory_kib <= 1024 * 1024);
 	CU_ASSERT_EQUAL(kdf_check_costs(&kdf, NULL), 0);
-	kdf = (struct luks2_kdf){.type = LUKS2_KDF_ARGON2ID, .memory_kib = 32, .time = 5, .cpus = 1};
+	kdf = (struct luks2_kdf){
+		.type = LUKS2_KDF_ARGON2ID, .memory_kib = 32, .time = 5, .cpus = 1};
 	CU_ASSERT_EQUAL(kdf_calibrate(&kdf, 64, 50), 0);
 	CU_ASSERT(kdf.memory_kib == 32 && kdf.time == 5 && kdf.cpus == 1); /* given costs stay */
 	kdf = (struct luks2_kdf){.type = LUKS2_KDF_ARGON2ID, .memory_kib = 32, .cpus = 1};
@@ -385,9 +401,10 @@ int main(void)
 	if (crypto_init())
 		return 99;
 	leaks_know_secure_memory();
-	return UNIT_RUN(UNIT(test_base64_vectors), UNIT(test_base64_all_bytes), UNIT(test_base64_strict),
-		UNIT(test_hash_names), UNIT(test_pbkdf2_vectors), UNIT(test_pbkdf2_refuses),
-		UNIT(test_argon2_vectors), UNIT(test_argon2_refuses), UNIT(test_memory),
-		UNIT(test_af_merge_vectors), UNIT(test_af_round_trip), UNIT(test_af_every_stripe_counts),
-		UNIT(test_af_refuses), UNIT(test_digest), UNIT(test_cost_limits), UNIT(test_calibration));
+	return UNIT_RUN(UNIT(test_base64_vectors), UNIT(test_base64_all_bytes),
+		UNIT(test_base64_strict), UNIT(test_hash_names), UNIT(test_pbkdf2_vectors),
+		UNIT(test_pbkdf2_refuses), UNIT(test_argon2_vectors), UNIT(test_argon2_refuses),
+		UNIT(test_memory), UNIT(test_af_merge_vectors), UNIT(test_af_round_trip),
+		UNIT(test_af_every_stripe_counts), UNIT(test_af_refuses), UNIT(test_digest),
+		UNIT(test_cost_limits), UNIT(test_calibration));
 }

@@ -101,7 +101,8 @@ static void test_format_and_open(void)
 	CU_ASSERT_EQUAL(read->copies[0], LUKS2_COPY_OK);
 	CU_ASSERT_EQUAL(read->copies[1], LUKS2_COPY_OK);
 	/* the two copies differ in their salts: bytes 104 to 168 */
-	CU_ASSERT(memcmp((char *)memdev_data(dev) + 104, (char *)memdev_data(dev) + HDR_BYTES + 104, 64));
+	CU_ASSERT(memcmp(
+		(char *)memdev_data(dev) + 104, (char *)memdev_data(dev) + HDR_BYTES + 104, 64));
 }
 
 static void test_format_keys_differ(void)
@@ -123,7 +124,8 @@ static int format_result(uint64_t size, void (*change)(struct luks2_format_param
 	change(&params);
 	check = luks2_format_check(&params, size, NULL);
 	r = format(dev, &params, "x", NULL, NULL);
-	CU_ASSERT(check == r || (!check && r == -SDE_TOO_SMALL)); /* a header file may be too small */
+	CU_ASSERT(
+		check == r || (!check && r == -SDE_TOO_SMALL)); /* a header file may be too small */
 	CU_ASSERT(!r || bytes_all_zero(memdev_data(dev), size)); /* refused: not one byte */
 	return r;
 }
@@ -210,7 +212,8 @@ static void replay(struct blkdev *recorded, const struct blkdev *before,
 	CLEANUP_BLKDEV struct blkdev *dev = memory(before->size_bytes);
 
 	CU_ASSERT(count > 2);
-	memcpy(memdev_data(dev), memdev_data((struct blkdev *)(uintptr_t)before), before->size_bytes);
+	memcpy(memdev_data(dev), memdev_data((struct blkdev *)(uintptr_t)before),
+		before->size_bytes);
 	for (size_t i = 0; i < count; i++) {
 		judge(dev, i, count);
 		for (uint64_t cut = 512; cut < records[i].len; cut *= 4) {
@@ -281,7 +284,8 @@ static void judge_repair(struct blkdev *dev, size_t done, size_t count)
 	CU_ASSERT_EQUAL(opens(dev, "x", NULL), 0);
 }
 
-static void check_repair(uint64_t damage_at, size_t damage_len, enum luks2_copy_state state, int copy)
+static void check_repair(
+	uint64_t damage_at, size_t damage_len, enum luks2_copy_state state, int copy)
 {
 	CLEANUP_BLKDEV struct blkdev *lower = memory(SMALL_BYTES), *before = memory(SMALL_BYTES);
 	CLEANUP_BLKDEV struct blkdev *fault = NULL;
@@ -450,7 +454,7 @@ static void test_foreign_signature(void)
 
 	CU_ASSERT_EQUAL_FATAL(format(dev, &small, "x", NULL, NULL), 0);
 	memset(data, 0, 4096);
-	data[1024] = 1; /* version of the swap header */
+	data[1024] = 1;	   /* version of the swap header */
 	data[1028] = 0xff; /* its last page */
 	memcpy(data + 4086, swap, 10);
 	CU_ASSERT_EQUAL(luks2_load(dev, LUKS2_REPAIR, &hdr, &diag), -SDE_HEADER_AMBIGUOUS);
@@ -464,7 +468,8 @@ static void test_foreign_signature(void)
 static void test_weak_key(void)
 {
 	CLEANUP_BLKDEV struct blkdev *dev = memory(SMALL_BYTES);
-	CLEANUP_SECRET struct secret *passphrase = passphrase_of("x"), *area_key = NULL, *key = NULL;
+	CLEANUP_SECRET struct secret *passphrase = passphrase_of("x"), *area_key = NULL,
+				     *key = NULL;
 	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
 	CLEANUP_LUKS2_COPY struct luks2_copy copy = {0};
 	CLEANUP_JSON json_t *doc = NULL;
@@ -492,7 +497,8 @@ static void test_luks1_and_others(void)
 
 	CU_ASSERT_EQUAL(opens(dev, "x", NULL), -SDE_NOT_LUKS);
 	CU_ASSERT_EQUAL_FATAL(format(dev, &small, "x", NULL, NULL), 0);
-	memcpy(memdev_data(dev), luks1, sizeof(luks1)); /* a LUKS2 secondary behind it counts nothing */
+	memcpy(memdev_data(dev), luks1,
+		sizeof(luks1)); /* a LUKS2 secondary behind it counts nothing */
 	CU_ASSERT_EQUAL(opens(dev, "x", NULL), -SDE_LUKS1);
 	memset(memdev_data(dev), 0x77, SMALL_BYTES);
 	CU_ASSERT_EQUAL(opens(dev, "x", NULL), -SDE_NOT_LUKS);
@@ -527,7 +533,8 @@ static void test_unknown_members_kept(void)
 	CU_ASSERT_EQUAL(read->token_count, 1);
 	CU_ASSERT(read->tokens[0].id == 3 && read->tokens[0].keyslots == 1);
 	CU_ASSERT_STRING_EQUAL(read->tokens[0].type, "future");
-	CU_ASSERT(!memcmp((uint8_t *)memdev_data(dev) + 4096, copy.json, luks2_copy_json_bytes(&copy)));
+	CU_ASSERT(!memcmp(
+		(uint8_t *)memdev_data(dev) + 4096, copy.json, luks2_copy_json_bytes(&copy)));
 }
 
 /* --- where keys are in memory --------------------------------------------------------------- */
@@ -598,8 +605,8 @@ static void check_memory_of(enum luks2_kdf_type type)
 		unit_skip("valgrind keeps registers in memory");
 		return;
 	}
-	params.kdf = (struct luks2_kdf){.type = type, .iterations = 1000, .time = 4, .memory_kib = 32,
-		.cpus = 2};
+	params.kdf = (struct luks2_kdf){
+		.type = type, .iterations = 1000, .time = 4, .memory_kib = 32, .cpus = 2};
 	if (type == LUKS2_KDF_PBKDF2)
 		strcpy(params.kdf.hash, "sha512"); /* one block holds the whole area key */
 	CU_ASSERT_EQUAL_FATAL(format(dev, &params, "a passphrase of some length", NULL, &key), 0);
@@ -638,11 +645,13 @@ int main(void)
 	if (crypto_init())
 		return 99;
 	leaks_know_secure_memory();
-	return UNIT_RUN(UNIT(test_format_and_open), UNIT(test_format_keys_differ), UNIT(test_format_checks),
-		UNIT(test_format_power_failure), UNIT(test_format_power_failure_over_old),
-		UNIT(test_format_power_failure_over_large), UNIT(test_repair), UNIT(test_repair_old_copy),
-		UNIT(test_format_device_errors), UNIT(test_load_device_errors),
-		UNIT(test_repair_device_error), UNIT(test_old_headers_stay_gone),
-		UNIT(test_foreign_signature), UNIT(test_weak_key), UNIT(test_luks1_and_others),
-		UNIT(test_unknown_members_kept), UNIT(test_memory_pbkdf2), UNIT(test_memory_argon2id));
+	return UNIT_RUN(UNIT(test_format_and_open), UNIT(test_format_keys_differ),
+		UNIT(test_format_checks), UNIT(test_format_power_failure),
+		UNIT(test_format_power_failure_over_old),
+		UNIT(test_format_power_failure_over_large), UNIT(test_repair),
+		UNIT(test_repair_old_copy), UNIT(test_format_device_errors),
+		UNIT(test_load_device_errors), UNIT(test_repair_device_error),
+		UNIT(test_old_headers_stay_gone), UNIT(test_foreign_signature), UNIT(test_weak_key),
+		UNIT(test_luks1_and_others), UNIT(test_unknown_members_kept),
+		UNIT(test_memory_pbkdf2), UNIT(test_memory_argon2id));
 }
