@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/cleanup.h"
 
@@ -146,9 +146,10 @@ int mountinfo_each(uid_t user, mountinfo_fn fn, void *ctx)
 
 bool mountinfo_is_dead(const struct mountinfo *info)
 {
-	struct stat st;
+	struct statfs fs;
 
-	return stat(info->mount_point, &st) < 0 && errno == ENOTCONN;
+	/* not stat(2), which the kernel answers from what it remembers */
+	return statfs(info->mount_point, &fs) < 0 && errno == ENOTCONN;
 }
 
 bool mountinfo_is_ours(const struct mountinfo *info)
