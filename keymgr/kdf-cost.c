@@ -23,6 +23,8 @@ enum {
 	ARGON2_CPUS_MAX = 4,
 	/* a drive made here opens on a machine with 4 GiB */
 	ARGON2_MEMORY_KIB_DEFAULT_MAX = 1024 * 1024,
+	/* a busy machine measures too little: RFC 9106's second choice is the least we choose */
+	ARGON2_MEMORY_KIB_DEFAULT_MIN = 64 * 1024,
 	BENCH_MS = 200, /* shorter runs say too little */
 	BENCH_MEMORY_KIB = 64 * 1024,
 	BENCH_ITERATIONS = 16 * 1024,
@@ -128,7 +130,7 @@ static int calibrate_memory(
 	}
 	uint64_t wanted = memory * iter_time_ms / ms;
 
-	wanted = max_u64(min_u64(wanted, max), ARGON2_MEMORY_KIB_MIN);
+	wanted = min_u64(max_u64(wanted, ARGON2_MEMORY_KIB_DEFAULT_MIN), max);
 	*ret_ms = max_u64(ms * wanted / memory, 1);
 	kdf->memory_kib = (uint32_t)wanted;
 	return 0;
