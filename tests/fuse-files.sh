@@ -19,7 +19,7 @@ run_cases() { # WHERE DIR CASES
 
 if have_loop; then
 	truncate -s 200M "$T/kernel.img"
-	mke2fs -q -t ext4 "$T/kernel.img"
+	mke2fs -q -t ext4 -b 4096 "$T/kernel.img"
 	loop_mount "$T/kernel.img" "$T/kernel" nodev
 	mkdir "$T/kernel/work"
 	run_cases "the kernel" "$T/kernel/work" "$cases $after"
