@@ -29,7 +29,12 @@
 #include "ext4/commit.h"
 #include "ext4/super.h"
 
-enum { DEFAULT_COMMIT_MS = 5000 };
+enum {
+	DEFAULT_COMMIT_MS = 5000,
+	/* FUSE does not pass sync(2) on: what is quiet for so long is committed early, so that little
+	 * is missing when somebody syncs and pulls the drive. */
+	QUIET_MS = 500,
+};
 
 struct callback {
 	struct list link;
@@ -43,6 +48,7 @@ struct txn_manager {
 	pthread_cond_t tick;	/* the interval thread: sooner, or stop */
 	uint64_t running_id, committed_id;
 	unsigned open_handles;
+	uint64_t handles_begun;
 	bool closing, committing, kicked, stop;
 	struct list callbacks; /* of the running transaction */
 	pthread_t thread;
@@ -74,6 +80,7 @@ int handle_begin(struct e4_fs *fs, unsigned credits, struct handle *ret_handle)
 	while (m->closing)
 		pthread_cond_wait(&m->changed, &m->lock);
 	m->open_handles++;
+	m->handles_begun++;
 	*ret_handle = (struct handle){.fs = fs, .txn_id = m->running_id, .credits_left = credits, .active = true};
 	pthread_mutex_unlock(&m->lock);
 	return 0;
@@ -248,21 +255,32 @@ static struct timespec deadline(unsigned ms)
 	return t;
 }
 
+/* Waits for a tick; true when a commit is due: asked for, nothing happened since, or time is up. */
+static bool wait_due(struct txn_manager *m, unsigned interval_ms, unsigned *waited_ms)
+{
+	unsigned tick_ms = interval_ms < QUIET_MS ? interval_ms : QUIET_MS;
+	struct timespec until = deadline(tick_ms);
+	uint64_t begun = m->handles_begun;
+
+	while (!m->stop && !m->kicked &&
+		pthread_cond_timedwait(&m->tick, &m->lock, &until) != ETIMEDOUT)
+		;
+	*waited_ms += tick_ms;
+	return m->kicked || begun == m->handles_begun || *waited_ms >= interval_ms;
+}
+
 static void *interval_thread(void *arg)
 {
 	struct e4_fs *fs = arg;
 	struct txn_manager *m = fs->txns;
-	unsigned ms = fs->options.commit_ms ? fs->options.commit_ms : DEFAULT_COMMIT_MS;
+	unsigned interval_ms = fs->options.commit_ms ? fs->options.commit_ms : DEFAULT_COMMIT_MS;
+	unsigned waited_ms = 0;
 
 	pthread_mutex_lock(&m->lock);
 	while (!m->stop) {
-		struct timespec until = deadline(ms);
-
-		while (!m->stop && !m->kicked &&
-			pthread_cond_timedwait(&m->tick, &m->lock, &until) != ETIMEDOUT)
-			;
-		if (m->stop)
-			break;
+		if (!wait_due(m, interval_ms, &waited_ms) || m->stop)
+			continue;
+		waited_ms = 0;
 		m->kicked = false;
 		/* Errors are sticky in fs->error; whoever waits for data gets them there. */
 		if (!m->committing && atomic_load(&fs->error) == 0 && cache_dirty_count(fs) > 0)
