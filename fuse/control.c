@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/i18n.h"
 #include "fuse/control-msg.h"
 
 enum {
@@ -211,10 +212,16 @@ static bool events_handle(struct control *control)
 
 static void finish(struct control *control)
 {
+	struct diag diag = {0};
+	int err = control->finish_err;
+
 	if (control->unmounting)
 		unmount_join(control);
 	unlink(control->addr.sun_path);
-	tell_waiters(control, control->finish_err, NULL);
+	if (err < 0)
+		err = diag_set(&diag, err,
+			_("it is unmounted, but not everything could be written to it"));
+	tell_waiters(control, err, &diag);
 }
 
 static void *control_main(void *ctx)
