@@ -63,7 +63,7 @@ static int new_inode(struct handle *h, struct e4_inode *dir, const struct e4_cre
 		return r;
 	r = inode_new(h, ino, &inherited, parent_flags, ret_inode);
 	if (r < 0) {
-		int undo = ialloc_free(h, ino, is_dir);
+		int undo = dir_half_done(h, ialloc_free(h, ino, is_dir));
 
 		return undo < 0 ? undo : r;
 	}
@@ -84,11 +84,12 @@ static int create_under(struct handle *h, struct e4_inode *dir, const char *name
 	r = fill_new(h, dir, inode, what);
 	if (r == 0)
 		r = dir_insert(h, dir, name, name_len, inode->ino, namei_mode_type(what->mode));
-	if (r == 0)
-		r = set_first_link(h, inode);
+	if (r < 0)
+		return r;
+	r = set_first_link(h, inode);
 	if (r == 0)
 		r = namei_touch_dir(h, dir, S_ISDIR(what->mode) ? 1 : 0);
-	return r;
+	return dir_half_done(h, r);
 }
 
 static unsigned create_credits(struct e4_inode *dir, uint32_t mode)
@@ -164,6 +165,8 @@ static int take_link(struct handle *h, struct e4_inode *inode)
 		inode->nlink++;
 		inode->ctime = inode_now();
 		r = inode_store(h, inode, false);
+		if (r < 0)
+			inode->nlink--;
 	}
 	pthread_rwlock_unlock(&inode->lock);
 	return r;
@@ -178,11 +181,11 @@ static int link_under(struct handle *h, struct e4_inode *inode, struct e4_inode 
 		return r;
 	r = dir_insert(h, dir, name, name_len, inode->ino, namei_mode_type(inode->type));
 	if (r < 0) {
-		int undo = namei_drop_link(h, inode);
+		int undo = dir_half_done(h, namei_drop_link(h, inode));
 
 		return undo < 0 ? undo : r;
 	}
-	return namei_touch_dir(h, dir, 0);
+	return dir_half_done(h, namei_touch_dir(h, dir, 0));
 }
 
 static int link_locked(

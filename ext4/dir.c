@@ -58,6 +58,11 @@ int dir_block_get(struct e4_inode *dir, uint32_t lblk, struct buf **ret_buf)
 	return r;
 }
 
+int dir_half_done(struct handle *h, int r)
+{
+	return r < 0 ? fs_io_error(h->fs, r, "names half changed") : r;
+}
+
 /* Without large_dir the upper half of a directory's size is not stored. */
 static bool may_grow(const struct e4_inode *dir)
 {
@@ -75,10 +80,10 @@ int dir_append(struct handle *h, struct e4_inode *dir, uint32_t *ret_lblk, struc
 	if (may_grow(dir))
 		r = extent_block_append(h, dir, &dirblock_type, &lblk, &buf);
 	if (r == 0)
-		r = inode_store(h, dir, true);
+		r = dir_half_done(h, inode_store(h, dir, true));
 	pthread_rwlock_unlock(&dir->lock);
 	if (r == 0)
-		r = buf_modify(h, buf);
+		r = dir_half_done(h, buf_modify(h, buf));
 	if (r < 0)
 		return r;
 	*ret_lblk = lblk;

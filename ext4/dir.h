@@ -29,6 +29,12 @@ unsigned dir_init_credits(struct e4_inode *dir);
 int dir_init(struct handle *h, struct e4_inode *dir, uint32_t parent_ino) MUST_CHECK;
 int dir_is_empty(struct e4_inode *dir, bool *ret_empty) MUST_CHECK;
 
+/*
+ * For every step behind the first change that cannot be taken back: if it failed (r < 0), nothing
+ * that was changed since the last commit reaches the drive any more. Returns r.
+ */
+int dir_half_done(struct handle *h, int r) MUST_CHECK;
+
 /* ---- between the files that implement directories ---- */
 
 /* Whether lookups go through an htree. */

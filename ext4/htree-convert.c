@@ -69,5 +69,5 @@ int htree_convert(struct handle *h, struct e4_inode *dir)
 
 	index[0].block = le32_make(lblk);
 	index[0].countlimit.count = le16_make(1);
-	return dir_set_indexed(h, dir, true);
+	return dir_half_done(h, dir_set_indexed(h, dir, true));
 }

@@ -14,9 +14,9 @@ static int remove_name(struct e4_inode *dir, const char *name, size_t name_len,
 		return r;
 	r = dir_remove(&h, dir, name, name_len);
 	if (r == 0)
-		r = namei_drop_link(&h, child);
+		r = dir_half_done(&h, namei_drop_link(&h, child));
 	if (r == 0)
-		r = namei_touch_dir(&h, dir, subdirs);
+		r = dir_half_done(&h, namei_touch_dir(&h, dir, subdirs));
 	handle_end(&h);
 	return r;
 }

@@ -257,25 +257,20 @@ static int end_replace(struct handle *h, struct rename_end *end, struct e4_inode
 		h, end->dir, end->name, end->name_len, by->ino, namei_mode_type(by->type));
 }
 
-static int move_name(struct handle *h, struct rename_end *from, struct rename_end *to)
+/* to stands for from's inode; the only step that may find no space. */
+static int take_name(struct handle *h, struct rename_end *to, struct e4_inode *inode)
 {
-	int r;
-
 	if (to->inode)
-		r = end_replace(h, to, from->inode);
-	else
-		r = dir_insert(h, to->dir, to->name, to->name_len, from->inode->ino,
-			namei_mode_type(from->inode->type));
-	if (r == 0)
-		r = dir_remove(h, from->dir, from->name, from->name_len);
-	return r;
+		return end_replace(h, to, inode);
+	return dir_insert(
+		h, to->dir, to->name, to->name_len, inode->ino, namei_mode_type(inode->type));
 }
 
-static int exchange_names(struct handle *h, struct rename_end *from, struct rename_end *to)
+static int give_name(struct handle *h, struct rename_end *from, struct e4_inode *exchanged)
 {
-	int r = end_replace(h, to, from->inode);
-
-	return r < 0 ? r : end_replace(h, from, to->inode);
+	if (exchanged)
+		return end_replace(h, from, exchanged);
+	return dir_remove(h, from->dir, from->name, from->name_len);
 }
 
 /* What has come under another parent. */
@@ -307,8 +302,11 @@ static int rename_under(struct handle *h, struct rename *rename)
 {
 	struct rename_end *from = &rename->from, *to = &rename->to;
 	bool across = rename_is_across(rename);
-	int r = rename->exchange ? exchange_names(h, from, to) : move_name(h, from, to);
+	int r = take_name(h, to, from->inode);
 
+	if (r < 0)
+		return r;
+	r = give_name(h, from, rename->exchange ? to->inode : NULL);
 	if (r == 0)
 		r = moved(h, from->inode, to->dir, across);
 	if (r == 0 && rename->exchange)
@@ -317,7 +315,7 @@ static int rename_under(struct handle *h, struct rename *rename)
 		r = namei_drop_link(h, to->inode);
 	if (r == 0)
 		r = touch_parents(h, rename);
-	return r;
+	return dir_half_done(h, r);
 }
 
 static int rename_checked(struct rename *rename)
