@@ -32,7 +32,8 @@ struct control;
 
 struct control_ops {
 	int (*status)(void *ctx, struct drive_status *ret_status);
-	/* Unmounts; force: also when it is in use. Called in a thread of its own, one at a time. */
+	/* Unmounts; force: also when it is in use. Called in a thread of its own, one at a time. 0: the
+	 * service is ending, control_finish() will follow. */
 	int (*unmount)(void *ctx, bool force, struct diag *diag);
 	void *ctx;
 };

@@ -29,6 +29,7 @@
 
 enum {
 	GRACE_MS = 5000, /* for programs that still use a drive when a signal ends its service */
+	LAST_MOUNT_MS = 3000, /* the kernel's good-bye takes no time */
 };
 
 struct daemon {
@@ -219,6 +220,11 @@ static int unmount_by_force(struct daemon *daemon, struct diag *diag)
 	return err;
 }
 
+static int still_used(struct diag *diag)
+{
+	return diag_set(diag, -EBUSY, _("its folder is unmounted, but a program still uses it there"));
+}
+
 static int daemon_unmount(void *ctx, bool force, struct diag *diag)
 {
 	struct daemon *daemon = ctx;
@@ -229,10 +235,19 @@ static int daemon_unmount(void *ctx, bool force, struct diag *diag)
 			return 0; /* somebody else was faster */
 		if (force)
 			front_stop(daemon->front);
-		return force ? 0 : diag_set(diag, -EBUSY, _("it was detached, but is still in use"));
+		return force ? 0 : still_used(diag);
 	}
 	err = mountpoint_unmount(daemon->mount_point, false, diag);
-	return err < 0 && force ? unmount_by_force(daemon, diag) : err;
+	if (err < 0)
+		return force ? unmount_by_force(daemon, diag) : err;
+	/* The kernel has written everything and let go of us, unless somebody has a copy of the
+	 * mount (another mount namespace). */
+	if (front_wait_ended(daemon->front, LAST_MOUNT_MS))
+		return 0;
+	if (!force)
+		return still_used(diag);
+	front_stop(daemon->front);
+	return 0;
 }
 
 /* ---- mounting, serving, closing ---- */

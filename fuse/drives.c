@@ -12,7 +12,10 @@
 #include "fuse/mountpoint.h"
 #include "kernel-shim/filedev.h"
 
-enum { SILENT_TRIES = 20 };
+enum {
+	SILENT_TRIES = 20, /* a second */
+	TRIES_MAX = 12000, /* ten minutes */
+};
 
 void mounted_drive_clear(struct mounted_drive *drive)
 {
@@ -163,6 +166,12 @@ int drives_find(const char *name, struct mounted_drive *ret_drive)
 	struct mountinfo info;
 	int err = mountpoint_resolve(name, &path);
 
+	if (err == -ENOENT && mountinfo_find_source(name, &info) == 0) {
+		/* a drive that was pulled out, so that its device node is gone */
+		err = find_by_mount(&info, ret_drive);
+		mountinfo_clear(&info);
+		return err;
+	}
 	if (err < 0)
 		return err;
 	err = mountinfo_find(path, &info);
@@ -188,22 +197,23 @@ static int unmount_dead(const struct mounted_drive *drive, struct diag *diag)
 }
 
 /* The server lets go of the target when everything is written. */
-static void wait_closed(const char *target, void (*waiting)(void))
+static int wait_closed(const char *target, void (*waiting)(void))
 {
 	const struct timespec pause = {.tv_nsec = 50 * 1000000L};
 	struct blkdev *dev;
 
-	for (int i = 0;; i++) {
+	for (int i = 0; i < TRIES_MAX; i++) {
 		int err = filedev_open(target, FILEDEV_READ_ONLY, 0, &dev, NULL);
 
 		if (err == 0)
 			blkdev_close(dev);
 		if (err != -SDE_BUSY)
-			return;
+			return 0; /* nobody holds it, or it is gone */
 		if (i == SILENT_TRIES && waiting)
 			waiting();
 		nanosleep(&pause, NULL);
 	}
+	return -SDE_DAEMON;
 }
 
 static int unmount_unasked(const struct mounted_drive *drive, void (*waiting)(void),
@@ -211,9 +221,7 @@ static int unmount_unasked(const struct mounted_drive *drive, void (*waiting)(vo
 {
 	int err = mountpoint_unmount(drive->status.mount_point, false, diag);
 
-	if (err == 0)
-		wait_closed(drive->status.target, waiting);
-	return err;
+	return err < 0 ? err : wait_closed(drive->status.target, waiting);
 }
 
 int drives_unmount(const struct mounted_drive *drive, void (*waiting)(void), struct diag *diag)

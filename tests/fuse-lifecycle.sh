@@ -132,6 +132,37 @@ for signal in TERM INT HUP; do
 	is "$(cat "$T/mnt/signal")" "$signal" "... with everything written"
 done
 
+# A copy of the mount in another namespace keeps the drive open, and nobody says otherwise.
+if is_root && unshare -m true 2>/dev/null; then
+	unshare -m --propagation private sleep 60 &
+	user=$!
+	sleep 0.3
+	check_status 6 "a mount that has a copy elsewhere" drive_unmount "$T/mnt"
+	check_status 1 "... is gone here" is_mounted "$T/mnt"
+	check_status 6 "... but the drive is not closed" sealdrive unmount "$T/a.img"
+	pid=$(the_daemon)
+	kill $user
+	wait $user 2>/dev/null
+	check "... until the copy is gone" wait_gone "$pid" 10
+	check "perfect" judge "$T/a.img"
+	must "mount" drive_mount "$T/a.img" "$T/mnt"
+else
+	skip "a mount that has a copy elsewhere" "needs root and mount namespaces"
+fi
+
+# A target whose name is gone (a device that was pulled out, a container that was removed).
+mv "$T/a.img" "$T/moved.img"
+check "unmount by a name that is gone" sealdrive unmount "$T/a.img"
+mv "$T/moved.img" "$T/a.img"
+odd="$T/odd, name\\ with#all.img"
+cp "$T/a.img" "$odd"
+check "a strange name" drive_mount "$odd" "$T/mnt"
+is "$(status_of target)" "$odd" "... is shown as it is"
+check_status 6 "... and found" drive_mount "$odd" "$T/mnt2"
+check "... also without its socket" env XDG_RUNTIME_DIR=/nonexistent sealdrive unmount "$odd"
+rm -f "$odd"
+must "mount" drive_mount "$T/a.img" "$T/mnt"
+
 # ---- killed
 pid=$(the_daemon)
 kill -KILL "$pid"
