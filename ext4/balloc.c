@@ -9,8 +9,13 @@
  *    when it belongs to metadata, whatever a damaged bitmap says.
  * 3. Bitmap, descriptor and its checksums change together, under the group's lock.
  *
- * Search: first exactly at the goal; then the group's first run that is long enough; a shorter run
- * is only taken when no group nearby has a long one. longest_free_hint skips groups without I/O.
+ * Search: first exactly at the goal; then the group's next run that is long enough; a shorter run
+ * is only taken when no group nearby, nor some further away, has a long one. longest_free_hint and
+ * the descriptors' counts skip groups without I/O.
+ *
+ * Files that are written at the same time would take turns on the drive. So a large run that does
+ * not continue anything leaves room behind itself: the next search without a goal begins WINDOW
+ * blocks further on, and what is left over is found when the group's end has been reached.
  */
 #include "ext4/balloc.h"
 
@@ -18,6 +23,8 @@
 
 enum {
 	NEARBY_GROUPS = 64, /* searched for a long run before a short one is taken */
+	LARGE = 256,	    /* blocks: the file may well go on */
+	WINDOW = 2048,
 	RETRIES_MAX = 2,
 };
 
@@ -80,21 +87,27 @@ static struct run scan(const struct search *s, const uint8_t *bits, const uint8_
 	return best;
 }
 
+/* The run that begins at the goal: right behind the file's last block even a short one is best. */
+static struct run choose_goal(const struct search *s, const struct group *group, const uint8_t *bits)
+{
+	uint32_t end = group_blocks(s->fs, group->index), from = s->goal_bit, stop;
+
+	if (from >= end)
+		return (struct run){0};
+	stop = next_bit(bits, group->pending_blocks, from, min_u64(end, (uint64_t)from + s->wanted), false);
+	return (struct run){from, stop - from};
+}
+
 /* Picks a run in the group; count 0: none that is worth it in this pass. */
 static struct run choose(const struct search *s, struct group *group, const uint8_t *bits, bool first)
 {
 	uint32_t end = group_blocks(s->fs, group->index), longest = 0;
-	uint32_t from = first && s->goal_bit < end ? s->goal_bit : min_u64(group->cursor, end);
+	uint32_t from = min_u64(group->cursor, end);
 	struct run run, other;
 
-	if (first && s->goal_bit < end) {
-		uint32_t stop = next_bit(bits, group->pending_blocks, from,
-			min_u64(end, (uint64_t)from + s->wanted), false);
-
-		/* right behind the file's last block even a short run is the best one */
-		if (stop > from)
-			return (struct run){from, stop - from};
-	}
+	/* A short request behind the goal stays near it. */
+	if (first && s->goal_bit < end && s->wanted < LARGE)
+		from = s->goal_bit;
 	run = scan(s, bits, group->pending_blocks, from, end, &longest);
 	if (run.count < s->wanted) {
 		/* A run that spans `from` is seen whole only from the left. */
@@ -137,8 +150,17 @@ static int take(struct handle *h, struct group *group, struct group_desc *desc, 
 		*desc = before;
 		return r;
 	}
-	group->cursor = run->start + run->count;
 	return 0;
+}
+
+static void cursor_advance(struct group *group, const struct run *run, bool follows)
+{
+	uint32_t end = run->start + run->count;
+
+	if (!follows && run->count >= LARGE)
+		group->cursor = max_u64(run->start + WINDOW, end);
+	else if (!follows || (group->cursor >= run->start && group->cursor < end))
+		group->cursor = end;
 }
 
 /* 1: found and taken, 0: nothing here, < 0 failure */
@@ -148,23 +170,28 @@ static int try_group(struct handle *h, const struct search *s, uint32_t index, b
 	struct group_desc desc;
 	struct group *group;
 	struct run run;
+	bool follows;
 	int r = group_get(h->fs, index, &group);
 
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&group->lock);
 	r = group->longest_free_hint < s->least ? 1 : group_desc_load(h->fs, index, &desc);
-	if (r == 1 || (r == 0 && desc.free_blocks <= group->pending_block_count)) {
+	if (r == 1 || (r == 0 && desc.free_blocks < (uint64_t)group->pending_block_count + s->least)) {
 		pthread_mutex_unlock(&group->lock);
 		return 0;
 	}
 	if (r == 0)
 		r = group_block_bitmap(h->fs, group, &desc, &bitmap);
 	if (r == 0) {
-		run = choose(s, group, bitmap->data, first);
+		run = first ? choose_goal(s, group, bitmap->data) : (struct run){0};
+		follows = run.count > 0;
+		if (!follows)
+			run = choose(s, group, bitmap->data, first);
 		if (run.count)
 			r = take(h, group, &desc, bitmap, &run);
 		if (r == 0 && run.count) {
+			cursor_advance(group, &run, follows);
 			*ret_run = run;
 			r = 1;
 		}
@@ -188,31 +215,53 @@ static uint32_t reserve(struct e4_fs *fs, uint32_t wanted, bool use_reserve)
 	return take;
 }
 
+/* Tries count groups from start on; results as try_group(). */
+static int search_groups(struct handle *h, const struct search *s, uint32_t start, uint32_t count,
+	bool goal, uint32_t *ret_index, struct run *ret_run)
+{
+	struct e4_fs *fs = h->fs;
+
+	for (uint32_t i = 0; i < min_u64(count, fs->group_count); i++) {
+		uint32_t index = ((uint64_t)start + i) % fs->group_count;
+		int r = try_group(h, s, index, goal && i == 0, ret_run);
+
+		if (r > 0)
+			*ret_index = index;
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
 static int search_all(struct handle *h, struct search *s, uint32_t start, uint64_t *ret_block,
 	uint32_t *ret_count)
 {
 	struct e4_fs *fs = h->fs;
+	uint32_t far = atomic_load(&fs->far_block_group) % fs->group_count;
+	uint32_t useful = max_u64(1, s->wanted / 2), index = 0;
+	bool small = fs->group_count <= NEARBY_GROUPS;
 	struct run run = {0};
+	int r;
 
-	/* first only runs of useful length close by, then anything anywhere */
-	for (int pass = 0; pass < 2; pass++) {
-		uint32_t groups = pass == 0 ? min_u64(NEARBY_GROUPS, fs->group_count) : fs->group_count;
-
-		s->least = pass == 0 ? max_u64(1, s->wanted / 2) : 1;
-		for (uint32_t i = 0; i < groups; i++) {
-			uint32_t index = ((uint64_t)start + i) % fs->group_count;
-			int r = try_group(h, s, index, i == 0, &run);
-
-			if (r < 0)
-				return r;
-			if (r == 0)
-				continue;
-			*ret_block = group_first_block(fs, index) + run.start;
-			*ret_count = run.count;
-			return 0;
-		}
+	/* Runs of useful length: close by, then elsewhere. */
+	s->least = useful;
+	r = search_groups(h, s, start, NEARBY_GROUPS, true, &index, &run);
+	if (r == 0 && !small)
+		r = search_groups(h, s, far, NEARBY_GROUPS, false, &index, &run);
+	/* Then anything. */
+	s->least = 1;
+	if (r == 0 && useful > 1)
+		r = search_groups(h, s, start, NEARBY_GROUPS, false, &index, &run);
+	if (r == 0 && !small) {
+		r = search_groups(h, s, far, fs->group_count, false, &index, &run);
+		if (r > 0)
+			atomic_store(&fs->far_block_group, index);
 	}
-	return -ENOSPC;
+	if (r <= 0)
+		return r < 0 ? r : -ENOSPC;
+	*ret_block = group_first_block(fs, index) + run.start;
+	*ret_count = run.count;
+	return 0;
 }
 
 int balloc_alloc(struct handle *h, const struct balloc_request *request, uint64_t *ret_block,

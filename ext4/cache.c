@@ -13,7 +13,10 @@
  *	           cache_collect of the next commit         +---- VALID|WRITING|DIRTY
  *
  * Invariants:
- * 1. The lock is never held over device I/O; who finds a LOADING buffer waits for `loaded`.
+ * 1. The lock is never held over device I/O; who finds a LOADING buffer of the role he wants waits
+ *    for `loaded`. A verify function may ask for other blocks, but only of types without a verify
+ *    function, and nobody waits for a block in another role: so waiting has no cycles, whatever a
+ *    drive says about which block is what.
  * 2. Only a VALID buffer without references, not DIRTY and not WRITING, is on the LRU list, and
  *    only those are dropped. A GONE buffer (forgotten) is out of the hash and freed on its last put.
  * 3. One block has at most one buffer in the hash.
@@ -181,7 +184,7 @@ static void drop_locked(struct cache *cache, struct buf *buf)
 		buf_free(buf);
 }
 
-static struct buf *buf_new(struct e4_fs *fs, uint64_t block, unsigned state)
+static struct buf *buf_new(struct e4_fs *fs, uint64_t block, const struct buf_type *type, unsigned state)
 {
 	struct buf *buf = calloc(1, sizeof(*buf));
 
@@ -194,6 +197,7 @@ static struct buf *buf_new(struct e4_fs *fs, uint64_t block, unsigned state)
 	}
 	buf->cache = fs->cache;
 	buf->block = block;
+	buf->type = type;
 	buf->refs = 1;
 	buf->state = state;
 	list_init(&buf->lru);
@@ -221,6 +225,70 @@ static bool same_role(const struct buf *buf, const struct buf_type *type, uint32
 	return buf->type == type && buf->owner_ino == ino && buf->owner_generation == generation;
 }
 
+/*
+ * The buffer of this role with a reference, or NULL when there is none. A buffer of another role
+ * that nobody uses is dropped: left over from an owner we never saw let go of it. One in use is
+ * -EUCLEAN.
+ */
+static int find_role(struct cache *cache, uint64_t block, const struct buf_type *type, uint32_t ino,
+	uint32_t generation, struct buf **ret_buf)
+{
+	struct buf *buf;
+
+	while ((buf = hash_find(cache, block))) {
+		if (!same_role(buf, type, ino, generation)) {
+			if (buf->refs > 0 || buf->state & (BUF_DIRTY | BUF_WRITING))
+				return -EUCLEAN;
+			drop_locked(cache, buf);
+			continue;
+		}
+		if (!(buf->state & BUF_LOADING)) {
+			ref_locked(buf);
+			break;
+		}
+		pthread_cond_wait(&cache->loaded, &cache->lock);
+	}
+	*ret_buf = buf;
+	return 0;
+}
+
+static int two_owners(struct e4_fs *fs, uint64_t block, const struct buf_type *type)
+{
+	return fs_damaged(fs, "block %llu has two owners, one as %s", (unsigned long long)block,
+		type->name);
+}
+
+/* As buf_get(); a new buffer has the state `state` and no content yet. */
+static int find_or_make(struct e4_fs *fs, uint64_t block, const struct buf_type *type, uint32_t ino,
+	uint32_t generation, unsigned state, struct buf **ret_buf, bool *ret_made)
+{
+	struct cache *cache = fs->cache;
+	struct buf *buf;
+	int r;
+
+	if (block >= fs->blocks_count)
+		return fs_damaged(fs, "%s at block %llu is outside the volume", type->name,
+			(unsigned long long)block);
+	pthread_mutex_lock(&cache->lock);
+	r = find_role(cache, block, type, ino, generation, &buf);
+	*ret_made = r == 0 && !buf;
+	if (*ret_made) {
+		buf = buf_new(fs, block, type, state);
+		if (buf) {
+			buf->owner_ino = ino;
+			buf->owner_generation = generation;
+			hash_insert(cache, buf);
+			lru_trim(cache);
+		} else {
+			r = -ENOMEM;
+		}
+	}
+	pthread_mutex_unlock(&cache->lock);
+	if (r == 0)
+		*ret_buf = buf;
+	return r == -EUCLEAN ? two_owners(fs, block, type) : r;
+}
+
 /* Reads and verifies; the buffer is LOADING, in the hash, and ours alone. */
 static int load(struct e4_fs *fs, struct buf *buf)
 {
@@ -234,8 +302,6 @@ static int load(struct e4_fs *fs, struct buf *buf)
 	if (r < 0) {
 		hash_remove(cache, buf);
 		put_locked(cache, buf);
-	} else {
-		lru_trim(cache);
 	}
 	pthread_cond_broadcast(&cache->loaded);
 	pthread_mutex_unlock(&cache->lock);
@@ -245,77 +311,28 @@ static int load(struct e4_fs *fs, struct buf *buf)
 int buf_get(struct e4_fs *fs, uint64_t block, const struct buf_type *type, uint32_t owner_ino,
 	uint32_t owner_generation, struct buf **ret_buf)
 {
-	struct cache *cache = fs->cache;
-	struct buf *buf;
-	int r;
+	struct buf *buf = NULL;
+	bool made = false;
+	int r = find_or_make(fs, block, type, owner_ino, owner_generation, BUF_LOADING, &buf, &made);
 
-	if (block >= fs->blocks_count)
-		return fs_damaged(fs, "%s at block %llu is outside the volume", type->name,
-			(unsigned long long)block);
-	pthread_mutex_lock(&cache->lock);
-	buf = find_settled(cache, block);
-	if (buf && !same_role(buf, type, owner_ino, owner_generation)) {
-		bool busy = buf->refs > 1 || buf->state & (BUF_DIRTY | BUF_WRITING);
-
-		/* Clean and unused: left over from an owner we never saw let go of it, or read ahead. */
-		if (!busy)
-			drop_locked(cache, buf);
-		put_locked(cache, buf);
-		buf = NULL;
-		if (busy) {
-			pthread_mutex_unlock(&cache->lock);
-			return fs_damaged(fs, "block %llu has two owners, one as %s",
-				(unsigned long long)block, type->name);
-		}
-	}
-	if (buf) {
-		pthread_mutex_unlock(&cache->lock);
+	if (r == 0 && made)
+		r = load(fs, buf);
+	if (r == 0)
 		*ret_buf = buf;
-		return 0;
-	}
-	buf = buf_new(fs, block, BUF_LOADING);
-	if (!buf) {
-		pthread_mutex_unlock(&cache->lock);
-		return -ENOMEM;
-	}
-	buf->type = type;
-	buf->owner_ino = owner_ino;
-	buf->owner_generation = owner_generation;
-	hash_insert(cache, buf);
-	pthread_mutex_unlock(&cache->lock);
-	r = load(fs, buf);
-	if (r < 0)
-		return r;
-	*ret_buf = buf;
-	return 0;
+	return r;
 }
 
 int buf_get_zeroed(struct e4_fs *fs, uint64_t block, const struct buf_type *type, uint32_t owner_ino,
 	uint32_t owner_generation, struct buf **ret_buf)
 {
-	struct cache *cache = fs->cache;
-	struct buf *buf;
+	struct buf *buf = NULL;
+	bool made = false;
+	int r = find_or_make(fs, block, type, owner_ino, owner_generation, BUF_VALID, &buf, &made);
 
-	if (block >= fs->blocks_count)
-		return fs_damaged(fs, "%s at block %llu is outside the volume", type->name,
-			(unsigned long long)block);
-	pthread_mutex_lock(&cache->lock);
-	buf = find_settled(cache, block);
-	if (buf) {
+	if (r < 0)
+		return r;
+	if (!made)
 		memset(buf->data, 0, fs->block_bytes);
-	} else {
-		buf = buf_new(fs, block, BUF_VALID);
-		if (!buf) {
-			pthread_mutex_unlock(&cache->lock);
-			return -ENOMEM;
-		}
-		hash_insert(cache, buf);
-		lru_trim(cache);
-	}
-	buf->type = type;
-	buf->owner_ino = owner_ino;
-	buf->owner_generation = owner_generation;
-	pthread_mutex_unlock(&cache->lock);
 	*ret_buf = buf;
 	return 0;
 }
@@ -354,11 +371,10 @@ static uint32_t readahead_claim(struct e4_fs *fs, uint64_t block, uint32_t count
 
 	pthread_mutex_lock(&cache->lock);
 	while (n < count && !hash_find(cache, block + n)) {
-		struct buf *buf = buf_new(fs, block + n, BUF_LOADING);
+		struct buf *buf = buf_new(fs, block + n, type, BUF_LOADING);
 
 		if (!buf)
 			break;
-		buf->type = type;
 		hash_insert(cache, buf);
 		bufs[n++] = buf;
 	}
@@ -407,17 +423,20 @@ void buf_readahead(struct e4_fs *fs, uint64_t block, uint32_t count, const struc
 
 /* ---- transactions ---------------------------------------------------------------------- */
 
-void cache_mark_dirty(struct e4_fs *fs, struct buf *buf)
+bool cache_mark_dirty(struct e4_fs *fs, struct buf *buf)
 {
 	struct cache *cache = fs->cache;
+	bool fresh;
 
 	pthread_mutex_lock(&cache->lock);
-	if (!(buf->state & (BUF_DIRTY | BUF_GONE))) {
+	fresh = !(buf->state & (BUF_DIRTY | BUF_GONE));
+	if (fresh) {
 		buf->state |= BUF_DIRTY;
 		list_add_tail(&cache->dirty, &buf->dirty);
 		cache->dirty_count++;
 	}
 	pthread_mutex_unlock(&cache->lock);
+	return fresh;
 }
 
 void cache_forget(struct e4_fs *fs, uint64_t block)

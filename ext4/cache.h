@@ -20,7 +20,8 @@ struct buf;
  * What role a block plays. verify: called once after each read from the device, before anybody
  * sees the buffer; 0 or -EUCLEAN (it calls fs_damaged()). seal: puts the checksum into `data`, the copy
  * of the block that is about to be written (NULL: the modifier has done it in buf->data).
- * A cached block asked for under another type is damage (two owners).
+ * A block in use that is asked for in another role is damage (two owners). verify may ask for
+ * blocks of types that have no verify function.
  */
 struct buf_type {
 	const char *name; /* for messages: "extent block" */
@@ -51,8 +52,8 @@ void cache_free(struct cache *cache); /* no referenced or dirty buffers may be l
 /* Reads the block unless cached. -EUCLEAN (out of range, verify failed, other type), I/O error. */
 int buf_get(struct e4_fs *fs, uint64_t block, const struct buf_type *type, uint32_t owner_ino,
 	uint32_t owner_generation, struct buf **ret_buf) MUST_CHECK;
-/* The block without reading it, zero-filled: for blocks just allocated. Replaces what is cached.
- * The caller must call buf_modify() before anybody else can reach the block. */
+/* The block without reading it, zero-filled: for blocks just allocated. Replaces what is cached,
+ * unless that is in use in another role: -EUCLEAN. The caller must call buf_modify() before anybody else can reach the block. */
 int buf_get_zeroed(struct e4_fs *fs, uint64_t block, const struct buf_type *type,
 	uint32_t owner_ino, uint32_t owner_generation, struct buf **ret_buf) MUST_CHECK;
 /* If the block is in the cache, else NULL; never reads. */
@@ -74,8 +75,8 @@ struct commit_list {
 	struct commit_block *blocks; /* sorted by block number */
 	size_t count;
 };
-/* Marks buf as changed by the running transaction. */
-void cache_mark_dirty(struct e4_fs *fs, struct buf *buf);
+/* Marks buf as changed by the running transaction; whether it was not before. */
+bool cache_mark_dirty(struct e4_fs *fs, struct buf *buf);
 /* Forgets a buffer, dirty or not. */
 void cache_forget(struct e4_fs *fs, uint64_t block);
 /* Copies and seals all dirty buffers, which are clean afterwards but not dropped before

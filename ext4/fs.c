@@ -4,7 +4,7 @@
  *
  * States: mounted read-write -> (damage found, or a metadata write failed) -> failed: read-only for
  * good, fs->error keeps the first reason, the drive keeps "not cleanly unmounted", and nothing is
- * written any more. A volume mounted read-only never changes a byte of the device.
+ * written any more, but for "errors were found" in the super block at unmount. A volume mounted read-only never changes a byte of the device.
  */
 #include "ext4/fs.h"
 
@@ -125,8 +125,10 @@ static int start_parts(struct e4_fs *fs, struct diag *diag)
 	r = r < 0 ? r : inodes_start(fs);
 	r = r < 0 ? r : txn_start(fs);
 	r = r < 0 ? r : check_root(fs, diag);
-	if (r == 0 && !e4_is_read_only(fs))
+	if (r == 0 && !e4_is_read_only(fs)) {
 		r = super_mark_mounted(fs);
+		fs->was_writable = r == 0;
+	}
 	return r;
 }
 
@@ -157,6 +159,9 @@ int e4_unmount(struct e4_fs *fs)
 	int r = e4_is_read_only(fs) ? atomic_load(&fs->error) : super_mark_clean(fs);
 	int stopped = txn_stop(fs);
 
+	/* What fails here changes nothing: the drive says that it must be checked in any case. */
+	if (fs->was_writable && atomic_load(&fs->error) == -EUCLEAN)
+		(void)!super_mark_errors(fs);
 	fs_free(fs);
 	return r < 0 ? r : stopped;
 }

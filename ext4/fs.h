@@ -39,6 +39,7 @@ struct e4_fs {
 	struct e4_mount_options options;
 	atomic_bool read_only;
 	char *read_only_reason;
+	bool was_writable; /* mounted so: the super block may be written */
 	_Atomic int error; /* sticky: first metadata write failure; 0 = fine */
 
 	/* Geometry, constant after mount (checked by super.c, so no user of it needs to). */
@@ -69,6 +70,10 @@ struct e4_fs {
 	_Atomic uint64_t free_blocks;
 	_Atomic uint32_t free_inodes;
 	uint64_t reserved_blocks; /* root's reserve */
+
+	/* Hints of the allocators: groups where a search succeeded that had to go far, so that on a
+	 * drive nearly full not every search passes all full groups; a counter that spreads folders. */
+	_Atomic uint32_t far_block_group, far_inode_group, folder_turn;
 };
 
 static inline bool fs_has_compat(const struct e4_fs *fs, uint32_t feature)
@@ -97,8 +102,8 @@ static inline uint64_t fs_blocks_to_bytes(const struct e4_fs *fs, uint64_t block
 }
 
 /*
- * Damage found in metadata while running: remembers it in the super block (EXT2_ERROR_FS), makes
- * the volume read-only, tells options.on_error once. Returns -EUCLEAN so callers can return it.
+ * Damage found in metadata while running: makes the volume read-only, is remembered in the super
+ * block (EXT2_ERROR_FS) at unmount, tells options.on_error once. Returns -EUCLEAN so callers can return it.
  * what: short English text for logs, e.g. "extent tree of inode 12: bad depth".
  */
 int fs_damaged(struct e4_fs *fs, const char *what, ...) PRINTF(2, 3);

@@ -212,19 +212,16 @@ static uint16_t desc_csum(const struct e4_fs *fs, uint32_t index, const uint8_t 
 	return crc;
 }
 
-static int desc_raw(struct e4_fs *fs, uint32_t index, struct buf **ret_buf, struct ext4_group_desc **ret_raw)
+static int desc_buf(struct e4_fs *fs, uint32_t index, struct buf **ret_buf)
 {
-	struct buf *buf;
-	int r;
-
 	if (index >= fs->group_count)
 		return fs_damaged(fs, "block group %u does not exist", index);
-	r = buf_get(fs, desc_block(fs, index), &desc_type, 0, 0, &buf);
-	if (r < 0)
-		return r;
-	*ret_buf = buf;
-	*ret_raw = (void *)(buf->data + index % fs->descs_per_block * fs->desc_bytes);
-	return 0;
+	return buf_get(fs, desc_block(fs, index), &desc_type, 0, 0, ret_buf);
+}
+
+static struct ext4_group_desc *desc_in(const struct e4_fs *fs, struct buf *buf, uint32_t index)
+{
+	return (void *)(buf->data + index % fs->descs_per_block * fs->desc_bytes);
 }
 
 static bool desc_is_64(const struct e4_fs *fs)
@@ -277,10 +274,11 @@ int group_desc_load(struct e4_fs *fs, uint32_t index, struct group_desc *ret_des
 	CLEANUP_BUF struct buf *buf = NULL;
 	struct ext4_group_desc *raw;
 	struct group_desc d;
-	int r = desc_raw(fs, index, &buf, &raw);
+	int r = desc_buf(fs, index, &buf);
 
 	if (r < 0)
 		return r;
+	raw = desc_in(fs, buf, index);
 	if (group_has_desc_csum(fs) &&
 		le16toh(raw->bg_checksum) != desc_csum(fs, index, (const uint8_t *)raw))
 		return fs_damaged(fs, "group %u: wrong descriptor checksum", index);
@@ -304,10 +302,11 @@ int group_desc_store(struct handle *h, uint32_t index, const struct group_desc *
 	struct e4_fs *fs = h->fs;
 	CLEANUP_BUF struct buf *buf = NULL;
 	struct ext4_group_desc *raw;
-	int r = desc_raw(fs, index, &buf, &raw);
+	int r = desc_buf(fs, index, &buf);
 
 	if (r < 0)
 		return r;
+	raw = desc_in(fs, buf, index);
 	r = buf_modify(h, buf);
 	if (r < 0)
 		return r;
@@ -532,6 +531,7 @@ static bool overlaps(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count)
 /* Metadata that lies in group index belongs to the groups of its flex group (or to itself). */
 static int check_in_group(struct e4_fs *fs, uint32_t index, uint64_t block, uint64_t count)
 {
+	CLEANUP_BUF struct buf *buf = NULL;
 	uint32_t flex = 1, first = index;
 
 	if (overlaps(block, count, group_first_block(fs, index), base_meta_blocks(fs, index)))
@@ -541,13 +541,17 @@ static int check_in_group(struct e4_fs *fs, uint32_t index, uint64_t block, uint
 		first = index - index % flex;
 	}
 	for (uint32_t g = first; g < first + min_u64(flex, fs->group_count - first); g++) {
-		CLEANUP_BUF struct buf *buf = NULL;
 		struct ext4_group_desc *raw;
 		struct group_desc d;
-		int r = desc_raw(fs, g, &buf, &raw);
+		int r;
 
-		if (r < 0)
-			return r;
+		if (!buf || buf->block != desc_block(fs, g)) {
+			buf_put(take_ptr(buf));
+			r = desc_buf(fs, g, &buf);
+			if (r < 0)
+				return r;
+		}
+		raw = desc_in(fs, buf, g);
 		desc_locations(fs, raw, &d);
 		if (overlaps(block, count, d.block_bitmap, 1) || overlaps(block, count, d.inode_bitmap, 1) ||
 			overlaps(block, count, d.inode_table, fs->inode_blocks_per_group))

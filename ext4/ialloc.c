@@ -2,8 +2,9 @@
 /*
  * Inode allocator.
  *
- * Directories of the root folder spread over the groups, so that trees grow apart; everything else
- * stays in or behind its parent's group.
+ * Directories of the root folder spread over groups with more free space than most, so that trees
+ * grow apart; other directories stay with their parent while its group has some room, and files
+ * stay in or behind their folder's group.
  *
  * Invariant: of a table that mkfs has not written (no EXT2_BG_INODE_ZEROED), every block that holds
  * a used inode has been written whole, as zeroes first, by the allocation that used it first. So a
@@ -12,6 +13,11 @@
 #include "ext4/ialloc.h"
 
 #include <errno.h>
+
+enum {
+	NEARBY_GROUPS = 64,
+	READAHEAD_BYTES = 64 * 1024, /* of the inode table, aligned */
+};
 
 static const struct buf_type table_type = {.name = "inode table"};
 
@@ -63,7 +69,8 @@ static int init_block_bitmap(struct handle *h, struct group *group, struct group
 
 static bool find_free(const struct e4_fs *fs, const struct group *group, const uint8_t *bits, uint32_t *ret_bit)
 {
-	uint32_t bit = group->index == 0 ? fs->first_ino - 1 : 0;
+	uint64_t before = (uint64_t)group->index * fs->inodes_per_group;
+	uint32_t bit = before < fs->first_ino - 1 ? fs->first_ino - 1 - before : 0;
 
 	for (; bit < fs->inodes_per_group; bit++) {
 		if (bit % 8 == 0 && bits[bit / 8] == 0xff) {
@@ -105,8 +112,14 @@ static int take_locked(struct handle *h, struct group *group, struct group_desc 
 	return r;
 }
 
+/* What a group must have left. */
+struct need {
+	uint32_t inodes; /* at least 1 */
+	uint32_t blocks;
+};
+
 /* 1: taken, 0: the group does not suit, < 0 failure */
-static int try_group(struct handle *h, uint32_t index, bool directory, uint32_t least_free, uint32_t *ret_ino)
+static int try_group(struct handle *h, uint32_t index, bool directory, const struct need *need, uint32_t *ret_ino)
 {
 	struct e4_fs *fs = h->fs;
 	CLEANUP_BUF struct buf *bitmap = NULL;
@@ -119,8 +132,8 @@ static int try_group(struct handle *h, uint32_t index, bool directory, uint32_t 
 		return r;
 	pthread_mutex_lock(&group->lock);
 	r = group_desc_load(fs, index, &desc);
-	if (r == 0 && desc.free_inodes > group->pending_inode_count && desc.free_inodes >= least_free &&
-		(least_free <= 1 || desc.free_blocks)) {
+	if (r == 0 && desc.free_inodes >= (uint64_t)group->pending_inode_count + need->inodes &&
+		desc.free_blocks >= need->blocks) {
 		r = group_inode_bitmap(fs, group, &desc, &bitmap);
 		if (r == 0 && find_free(fs, group, bitmap->data, &bit)) {
 			r = take_locked(h, group, &desc, bitmap, bit, directory);
@@ -134,42 +147,59 @@ static int try_group(struct handle *h, uint32_t index, bool directory, uint32_t 
 	return r;
 }
 
-/* The group where the search begins. */
-static uint32_t choose_group(const struct e4_fs *fs, uint32_t parent_ino, bool directory)
+/* Where the search begins, and what a group should have. */
+static uint32_t choose_group(struct e4_fs *fs, uint32_t parent_ino, bool directory, struct need *ret_need)
 {
-	static _Atomic uint32_t turn;
 	uint32_t parent = (parent_ino - 1) / fs->inodes_per_group % fs->group_count;
+	uint32_t inodes = atomic_load(&fs->free_inodes) / fs->group_count;
+	uint64_t blocks = atomic_load(&fs->free_blocks) / fs->group_count;
+	bool top = directory && parent_ino == E4_ROOT_INO;
 
-	/* multiplication by an odd constant walks over the groups without clustering */
-	if (directory && parent_ino == E4_ROOT_INO && fs->group_count > 1)
-		return atomic_fetch_add(&turn, 1) * 2654435761u % fs->group_count;
-	return parent;
+	*ret_need = (struct need){.inodes = 1, .blocks = 1};
+	if (directory) {
+		ret_need->inodes = max_u64(1, top ? inodes : inodes / 4);
+		ret_need->blocks = top ? blocks : blocks / 4;
+	}
+	if (!top)
+		return parent;
+	/* Multiplication by an odd constant walks over the groups without clustering. */
+	return atomic_fetch_add(&fs->folder_turn, 1) * 2654435761u % fs->group_count;
+}
+
+/* Tries count groups from start on; results as try_group(). */
+static int search_groups(struct handle *h, uint32_t start, uint32_t count, bool directory,
+	const struct need *need, uint32_t *ret_ino)
+{
+	struct e4_fs *fs = h->fs;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < min_u64(count, fs->group_count); i++)
+		r = try_group(h, ((uint64_t)start + i) % fs->group_count, directory, need, ret_ino);
+	return r;
 }
 
 int ialloc_alloc(struct handle *h, uint32_t parent_ino, bool directory, uint32_t *ret_ino)
 {
 	struct e4_fs *fs = h->fs;
-	uint32_t start = choose_group(fs, parent_ino, directory);
+	struct need need, any = {.inodes = 1};
+	uint32_t start = choose_group(fs, parent_ino, directory, &need);
+	int r;
 
 	if (atomic_load(&fs->free_inodes) == 0)
 		return -ENOSPC;
-	/* first a group with room for what will follow, then any */
-	for (int pass = 0; pass < 2; pass++) {
-		uint32_t least = pass == 0 ? (directory ? fs->inodes_per_group / 4 : 1) + 1 : 1;
-		uint32_t groups = pass == 0 ? min_u64(fs->group_count, 64) : fs->group_count;
-
-		for (uint32_t i = 0; i < groups; i++) {
-			int r = try_group(h, ((uint64_t)start + i) % fs->group_count, directory, least, ret_ino);
-
-			if (r < 0)
-				return r;
-			if (r > 0) {
-				atomic_fetch_sub(&fs->free_inodes, 1);
-				return 0;
-			}
-		}
+	r = search_groups(h, start, NEARBY_GROUPS, directory, &need, ret_ino);
+	if (r == 0)
+		r = search_groups(h, start, NEARBY_GROUPS, directory, &any, ret_ino);
+	if (r == 0 && fs->group_count > NEARBY_GROUPS) {
+		r = search_groups(h, atomic_load(&fs->far_inode_group) % fs->group_count,
+			fs->group_count, directory, &any, ret_ino);
+		if (r > 0)
+			atomic_store(&fs->far_inode_group, (*ret_ino - 1) / fs->inodes_per_group);
 	}
-	return -ENOSPC;
+	if (r <= 0)
+		return r < 0 ? r : -ENOSPC;
+	atomic_fetch_sub(&fs->free_inodes, 1);
+	return 0;
 }
 
 static int check_number(struct e4_fs *fs, uint32_t ino)
@@ -253,6 +283,19 @@ int ialloc_in_use(struct e4_fs *fs, uint32_t ino, bool *ret_used)
 	return r;
 }
 
+/* The used part of the table from a block on that is about to be read. */
+static void read_table_ahead(struct e4_fs *fs, const struct group_desc *desc, uint32_t at)
+{
+	uint32_t used = div_round_up_u64(fs->inodes_per_group - desc->itable_unused, fs->inodes_per_block);
+	uint32_t window = READAHEAD_BYTES >> fs->block_bits;
+	struct buf *cached = buf_peek(fs, desc->inode_table + at);
+
+	if (!cached && at < used)
+		buf_readahead(fs, desc->inode_table + at, min_u64(window - at % window, used - at),
+			&table_type);
+	buf_put(cached);
+}
+
 int ialloc_table_block(struct e4_fs *fs, uint32_t ino, struct buf **ret_buf, uint32_t *ret_offset)
 {
 	uint32_t index, bit;
@@ -272,6 +315,7 @@ int ialloc_table_block(struct e4_fs *fs, uint32_t ino, struct buf **ret_buf, uin
 	pthread_mutex_unlock(&group->lock);
 	if (r < 0)
 		return r;
+	read_table_ahead(fs, &desc, bit / fs->inodes_per_block);
 	r = buf_get(fs, desc.inode_table + bit / fs->inodes_per_block, &table_type, 0, 0, ret_buf);
 	if (r < 0)
 		return r;

@@ -212,8 +212,11 @@ static int check_groups(struct e4_fs *fs, struct diag *diag)
 		"s_inodes_count");
 	fs->group_count = groups;
 	fs->inodes_count = le32toh(s->s_inodes_count);
-	SUPER_MUST(fs->first_ino >= EXT2_GOOD_OLD_FIRST_INO && fs->first_ino < fs->inodes_per_group,
+	SUPER_MUST(fs->first_ino >= EXT2_GOOD_OLD_FIRST_INO && fs->first_ino <= fs->inodes_count,
 		"s_first_ino");
+	SUPER_MUST(!fs_has_incompat(fs, EXT2_FEATURE_INCOMPAT_META_BG) ||
+			   le32toh(s->s_first_meta_bg) <= div_round_up_u64(groups, fs->descs_per_block),
+		"s_first_meta_bg");
 	SUPER_MUST(fs_has_incompat(fs, EXT2_FEATURE_INCOMPAT_META_BG) ||
 			   fs->first_data_block + 1 + div_round_up_u64(groups, fs->descs_per_block) <
 				   fs->blocks_count, "s_blocks_count");
@@ -236,6 +239,7 @@ static int check_counts(struct e4_fs *fs, struct diag *diag)
 	SUPER_MUST(reserved <= fs->blocks_count, "s_r_blocks_count");
 	atomic_store(&fs->free_blocks, free_blocks);
 	atomic_store(&fs->free_inodes, free_inodes);
+	atomic_store(&fs->folder_turn, le16toh(s->s_mnt_count));
 	fs->reserved_blocks = reserved;
 	if (bytes > fs->dev->size_bytes)
 		return diag_set(diag, -SDE_FS_SIZE,

@@ -19,13 +19,16 @@ static size_t offset_in_block(const struct e4_fs *fs)
 	return fs->block_bytes == SUPER_OFFSET ? 0 : SUPER_OFFSET;
 }
 
-static void super_seal(struct e4_fs *fs, struct buf *buf, void *data)
+static void super_csum(const struct e4_fs *fs, struct ext2_super_block *super)
 {
-	struct ext2_super_block *super = (void *)((uint8_t *)data + offset_in_block(fs));
-
 	if (fs_has_csum(fs))
 		super->s_checksum = htole32(
 			fs_crc32c(~0u, super, offsetof(struct ext2_super_block, s_checksum)));
+}
+
+static void super_seal(struct e4_fs *fs, struct buf *buf, void *data)
+{
+	super_csum(fs, (void *)((uint8_t *)data + offset_in_block(fs)));
 }
 
 static const struct buf_type super_type = {.name = "super block", .seal = super_seal};
@@ -92,8 +95,42 @@ int super_mark_clean(struct e4_fs *fs)
 	return r < 0 ? r : set_state(fs, true);
 }
 
+/* The counters on the drive stay as they are: those in memory belong to what was never written. */
+int super_mark_errors(struct e4_fs *fs)
+{
+	struct ext2_super_block super;
+	uint32_t now = (uint32_t)time(NULL);
+	int r = blkdev_read(fs->dev, &super, sizeof(super), SUPER_OFFSET);
+
+	if (r < 0)
+		return r;
+	if (super.s_magic != fs->super.s_magic || memcmp(super.s_uuid, fs->super.s_uuid, sizeof(super.s_uuid)) != 0)
+		return -EUCLEAN;
+	super.s_state = htole16((le16toh(super.s_state) | EXT2_ERROR_FS) & ~EXT2_VALID_FS);
+	super.s_error_count = htole32(le32toh(super.s_error_count) + 1);
+	super.s_last_error_time = htole32(now);
+	if (!super.s_first_error_time)
+		super.s_first_error_time = super.s_last_error_time;
+	super_csum(fs, &super);
+	r = blkdev_write(fs->dev, &super, sizeof(super), SUPER_OFFSET);
+	return r < 0 ? r : blkdev_flush(fs->dev);
+}
+
+/* A volume of revision 0 has no features until it becomes one of revision 1. */
+static void super_raise_revision(struct e4_fs *fs)
+{
+	pthread_mutex_lock(&fs->super_lock);
+	if (le32toh(fs->super.s_rev_level) == EXT2_GOOD_OLD_REV) {
+		fs->super.s_rev_level = htole32(EXT2_DYNAMIC_REV);
+		fs->super.s_first_ino = htole32(EXT2_GOOD_OLD_FIRST_INO);
+		fs->super.s_inode_size = htole16(EXT2_GOOD_OLD_INODE_SIZE);
+	}
+	pthread_mutex_unlock(&fs->super_lock);
+}
+
 int super_add_ro_compat(struct handle *h, uint32_t feature)
 {
+	super_raise_revision(h->fs);
 	atomic_fetch_or(&h->fs->feature_ro_compat, feature);
 	return super_store(h);
 }

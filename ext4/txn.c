@@ -47,6 +47,7 @@ struct txn_manager {
 	pthread_cond_t changed; /* any state below */
 	pthread_cond_t tick;	/* the interval thread: sooner, or stop */
 	uint64_t running_id, committed_id;
+	_Atomic uint64_t overdrawn;
 	unsigned open_handles;
 	uint64_t handles_begun;
 	bool closing, committing, kicked, stop;
@@ -63,6 +64,11 @@ uint64_t txn_running_id(struct e4_fs *fs)
 	id = m->running_id;
 	pthread_mutex_unlock(&m->lock);
 	return id;
+}
+
+uint64_t txn_overdrawn(struct e4_fs *fs)
+{
+	return atomic_load(&fs->txns->overdrawn);
 }
 
 /* ---- handles --------------------------------------------------------------------------- */
@@ -111,7 +117,12 @@ int buf_modify(struct handle *h, struct buf *buf)
 	assert(h->active);
 	if (err < 0)
 		return err;
-	cache_mark_dirty(h->fs, buf);
+	if (!cache_mark_dirty(h->fs, buf))
+		return 0;
+	if (h->credits_left > 0)
+		h->credits_left--;
+	else
+		atomic_fetch_add(&h->fs->txns->overdrawn, 1);
 	return 0;
 }
 
@@ -159,6 +170,8 @@ static int collect(struct e4_fs *fs, uint64_t id, struct commit_list *ret_list)
 		r = super_store(&h);
 	if (r == 0)
 		r = cache_collect(fs, ret_list);
+	if (r < 0 && r != -ENOMEM)
+		fs_io_error(fs, r, "commit");
 	return r;
 }
 

@@ -27,7 +27,8 @@ struct handle {
 	bool active;
 };
 
-/* credits: upper bound of different blocks the operation changes. Waits while a commit closes the
+/* credits: upper bound of different blocks the operation changes; a block that an open transaction
+ * already holds costs none. Waits while a commit closes the
  * transaction. -EROFS or the sticky error when nothing may change. */
 int handle_begin(struct e4_fs *fs, unsigned credits, struct handle *ret_handle) MUST_CHECK;
 void handle_end(struct handle *h);
@@ -43,6 +44,8 @@ void buf_forget(struct handle *h, uint64_t block, uint64_t count);
  */
 int txn_on_commit(struct handle *h, void (*fn)(void *ctx, int err), void *ctx) MUST_CHECK;
 
+/* How many blocks were changed beyond the credits of their handles: 0 unless a caller counts wrong. */
+uint64_t txn_overdrawn(struct e4_fs *fs);
 uint64_t txn_running_id(struct e4_fs *fs);
 /* Returns when transaction id (and all before) is on the medium; commits it if need be. Callers
  * share one commit. Data written before the call is flushed too. Not under a handle. */
