@@ -1163,12 +1163,12 @@ static void test_read_errors(void)
 
 		uint64_t before = faultdev_calls(fault, FAULT_READ);
 
-		faultdev_fail_once(fault, FAULT_READ, nth, -EIO);
+		faultdev_fail_from(fault, FAULT_READ, nth, -EIO);
 
 		int r = some_operations(&volume);
 		bool reached = faultdev_calls(fault, FAULT_READ) - before >= nth;
 
-		faultdev_fail_once(fault, FAULT_READ, 0, 0);
+		faultdev_fail_from(fault, FAULT_READ, 0, 0);
 		CU_ASSERT_EQUAL(r, reached ? -EIO : 0);
 		failures += r < 0;
 		e4_iput(volume.root);
