@@ -3,11 +3,12 @@
  * Block allocator.
  *
  * Invariants:
- * 1. fs->free_blocks is lowered before a search and corrected afterwards, so allocations in flight
- *    together never promise more than there is.
+ * 1. fs->free_blocks follows the bitmaps within each handle, so it is exact when a commit stores it.
+ *    The bitmaps decide; the counter only says early that nothing is left, and keeps root's reserve.
  * 2. A bit is given out only when it is clear in the bitmap and not pending (group.h), and never
  *    when it belongs to metadata, whatever a damaged bitmap says.
- * 3. Bitmap, descriptor and its checksums change together, under the group's lock.
+ * 3. Bitmap, descriptor and its checksums change together, under the group's lock: all that can
+ *    fail has been done before the first byte changes, unless the volume itself has failed.
  *
  * Search: first exactly at the goal; then the group's next run that is long enough; a shorter run
  * is only taken when no group nearby, nor some further away, has a long one. longest_free_hint and
@@ -127,15 +128,19 @@ static int take(struct handle *h, struct group *group, struct group_desc *desc, 
 	const struct run *run)
 {
 	struct e4_fs *fs = h->fs;
+	CLEANUP_BUF struct buf *pin = NULL;
 	uint64_t block = group_first_block(fs, group->index) + run->start;
-	struct group_desc before = *desc;
 	int r;
 
 	if (desc->free_blocks < run->count)
 		return fs_damaged(fs, "group %u: free block count too low", group->index);
-	if (group_check_data_blocks(fs, block, run->count) < 0)
+	r = group_check_data_blocks(fs, block, run->count);
+	if (r == -EUCLEAN)
 		return fs_damaged(fs, "group %u: block bitmap shows metadata as free", group->index);
-	r = buf_modify(h, bitmap);
+	if (r == 0)
+		r = group_desc_pin(fs, group->index, &pin);
+	if (r == 0)
+		r = buf_modify(h, bitmap);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < run->count; i++)
@@ -143,14 +148,7 @@ static int take(struct handle *h, struct group *group, struct group_desc *desc, 
 	desc->free_blocks -= run->count;
 	desc->flags &= ~EXT2_BG_BLOCK_UNINIT;
 	group_block_bitmap_seal(fs, bitmap, desc);
-	r = group_desc_store(h, group->index, desc);
-	if (r < 0) {
-		for (uint32_t i = 0; i < run->count; i++)
-			bitmap_clear(bitmap->data, run->start + i);
-		*desc = before;
-		return r;
-	}
-	return 0;
+	return group_desc_store(h, group->index, desc);
 }
 
 static void cursor_advance(struct group *group, const struct run *run, bool follows)
@@ -200,19 +198,22 @@ static int try_group(struct handle *h, const struct search *s, uint32_t index, b
 	return r;
 }
 
-/* Lowers free_blocks by up to wanted, keeping the reserve unless it may be used. 0: none left. */
-static uint32_t reserve(struct e4_fs *fs, uint32_t wanted, bool use_reserve)
+/* How many of the wanted blocks may be taken, keeping the reserve unless it may be used. */
+static uint32_t allowed(struct e4_fs *fs, uint32_t wanted, bool use_reserve)
 {
 	uint64_t kept = use_reserve ? 0 : fs->reserved_blocks;
 	uint64_t now = atomic_load(&fs->free_blocks);
-	uint64_t take;
 
-	do {
-		if (now <= kept)
-			return 0;
-		take = min_u64(wanted, now - kept);
-	} while (!atomic_compare_exchange_weak(&fs->free_blocks, &now, now - take));
-	return take;
+	return now <= kept ? 0 : min_u64(wanted, now - kept);
+}
+
+/* A super block that counts too few must not make the counter wrap. */
+static void count_taken(struct e4_fs *fs, uint32_t count)
+{
+	uint64_t now = atomic_load(&fs->free_blocks);
+
+	while (!atomic_compare_exchange_weak(&fs->free_blocks, &now, now - min_u64(now, count)))
+		;
 }
 
 /* Tries count groups from start on; results as try_group(). */
@@ -278,14 +279,14 @@ int balloc_alloc(struct handle *h, const struct balloc_request *request, uint64_
 	} else if (request->ino) {
 		start = (request->ino - 1) / fs->inodes_per_group % fs->group_count;
 	}
-	s.wanted = reserve(fs, min_u64(max_u64(request->wanted, 1), fs->blocks_per_group),
+	s.wanted = allowed(fs, min_u64(max_u64(request->wanted, 1), fs->blocks_per_group),
 		request->use_reserve || request->metadata);
 	if (s.wanted == 0)
 		return -ENOSPC;
 	r = search_all(h, &s, start, ret_block, &count);
-	atomic_fetch_add(&fs->free_blocks, s.wanted - count);
 	if (r < 0)
 		return r;
+	count_taken(fs, count);
 	*ret_count = count;
 	return 0;
 }
@@ -295,19 +296,24 @@ int balloc_alloc(struct handle *h, const struct balloc_request *request, uint64_
 static int free_locked(struct handle *h, struct group *group, uint32_t start, uint32_t count)
 {
 	struct e4_fs *fs = h->fs;
-	CLEANUP_BUF struct buf *bitmap = NULL;
+	CLEANUP_BUF struct buf *bitmap = NULL, *pin = NULL;
 	struct group_desc desc;
 	int r = group_desc_load(fs, group->index, &desc);
 
-	if (r < 0)
-		return r;
-	r = group_block_bitmap(fs, group, &desc, &bitmap);
+	if (r == 0)
+		r = group_block_bitmap(fs, group, &desc, &bitmap);
+	if (r == 0)
+		r = group_desc_pin(fs, group->index, &pin);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < count; i++)
 		if (!bitmap_test(bitmap->data, start + i))
 			return fs_damaged(fs, "group %u: block %u freed twice", group->index, start + i);
+	if (desc.free_blocks + count > group_blocks(fs, group->index))
+		return fs_damaged(fs, "group %u: free block count too high", group->index);
 	r = buf_modify(h, bitmap);
+	if (r == 0)
+		r = group_pend(h, group, false, start, count);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < count; i++)
@@ -315,51 +321,51 @@ static int free_locked(struct handle *h, struct group *group, uint32_t start, ui
 	desc.free_blocks += count;
 	desc.flags &= ~EXT2_BG_BLOCK_UNINIT;
 	group_block_bitmap_seal(fs, bitmap, &desc);
-	r = desc.free_blocks > group_blocks(fs, group->index) ?
-		fs_damaged(fs, "group %u: free block count too high", group->index) :
-		group_desc_store(h, group->index, &desc);
-	if (r == 0)
-		r = group_pend(h, group, false, start, count);
-	if (r < 0) {
-		/* The blocks stay used; the descriptor goes back too. */
-		for (uint32_t i = 0; i < count; i++)
-			bitmap_set(bitmap->data, start + i);
-		desc.free_blocks -= count;
-		group_block_bitmap_seal(fs, bitmap, &desc);
-		if (group_desc_store(h, group->index, &desc) < 0)
-			return fs_damaged(fs, "group %u: a free could not be undone", group->index);
-	}
+	return group_desc_store(h, group->index, &desc);
+}
+
+/* The part of a run that lies in one group. */
+static int free_part(struct handle *h, uint64_t block, uint32_t *count)
+{
+	struct e4_fs *fs = h->fs;
+	uint32_t index = (block - fs->first_data_block) / fs->blocks_per_group;
+	uint32_t start = (block - fs->first_data_block) % fs->blocks_per_group;
+	struct group *group;
+	int r = group_get(fs, index, &group);
+
+	if (r < 0)
+		return r;
+	*count = min_u64(*count, group_blocks(fs, index) - start);
+	pthread_mutex_lock(&group->lock);
+	r = free_locked(h, group, start, *count);
+	pthread_mutex_unlock(&group->lock);
 	return r;
 }
 
 int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata)
 {
 	struct e4_fs *fs = h->fs;
+	bool partly = false;
+	int r = group_check_data_blocks(fs, block, count);
 
-	if (group_check_data_blocks(fs, block, count) < 0)
+	if (r == -EUCLEAN)
 		return fs_damaged(fs, "blocks %llu+%llu are not a file's", (unsigned long long)block,
 			(unsigned long long)count);
-	while (count) {
-		uint32_t index = (block - fs->first_data_block) / fs->blocks_per_group;
-		uint32_t start = (block - fs->first_data_block) % fs->blocks_per_group;
-		uint32_t here = min_u64(count, group_blocks(fs, index) - start);
-		struct group *group;
-		int r = group_get(fs, index, &group);
+	while (r == 0 && count) {
+		uint32_t here = min_u64(count, UINT32_MAX);
 
+		r = free_part(h, block, &here);
 		if (r < 0)
-			return r;
-		pthread_mutex_lock(&group->lock);
-		r = free_locked(h, group, start, here);
-		pthread_mutex_unlock(&group->lock);
-		if (r < 0)
-			return r;
+			break;
 		if (metadata)
 			buf_forget(h, block, here);
 		atomic_fetch_add(&fs->free_blocks, here);
+		partly = true;
 		block += here;
 		count -= here;
 	}
-	return 0;
+	/* The caller takes it that nothing was freed: such a transaction must never be committed. */
+	return r < 0 && partly ? fs_io_error(fs, r, "blocks half freed") : r;
 }
 
 bool balloc_retry(struct e4_fs *fs, unsigned *tries)

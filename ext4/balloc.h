@@ -20,7 +20,8 @@ int balloc_alloc(struct handle *h, const struct balloc_request *request, uint64_
 	uint32_t *ret_count) MUST_CHECK;
 /* Frees a run (may span groups; then BALLOC_CREDITS per group). metadata: its buffers are
  * forgotten too. Not given out again before the transaction is on the medium. Freeing what is
- * free, or what is no data block, is damage: -EUCLEAN. */
+ * free, or what is no data block, is damage: -EUCLEAN. A failure has changed nothing, or the
+ * volume has failed with it. */
 int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata) MUST_CHECK;
 /*
  * After -ENOSPC and after the handle has ended: whether it is worth trying once more, because

@@ -18,7 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUPS_PER_PAGE = 64 };
+enum {
+	GROUPS_PER_PAGE = 64,
+	/* What a check of one run may cost is bounded, at 1024 descriptors more than the run's own. */
+	FLEX_BITS_CHECKED = 10,
+};
 
 struct group_table {
 	pthread_mutex_t lock; /* pages */
@@ -141,23 +145,39 @@ static bool in_meta_bg(const struct e4_fs *fs, uint32_t index)
 	       index / fs->descs_per_block >= le32toh(fs->super.s_first_meta_bg);
 }
 
+/* The first block behind the super block. With clusters and 1 KiB blocks group 0 begins before it. */
+static uint64_t behind_super(const struct e4_fs *fs)
+{
+	return 1024 / fs->block_bytes + 1;
+}
+
 /* The block that holds the group's descriptor (the first copy). */
 static uint64_t desc_block(const struct e4_fs *fs, uint32_t index)
 {
 	uint32_t first;
 
 	if (!in_meta_bg(fs, index))
-		return fs->first_data_block + 1 + index / fs->descs_per_block;
+		return behind_super(fs) + index / fs->descs_per_block;
 	first = index - index % fs->descs_per_block;
+	if (first == 0)
+		return behind_super(fs);
 	return group_first_block(fs, first) + group_has_super(fs, first);
+}
+
+/* Descriptor blocks that lie in one piece behind the super block, not in meta groups. */
+static uint32_t joined_desc_blocks(const struct e4_fs *fs)
+{
+	uint32_t blocks = div_round_up_u64(fs->group_count, fs->descs_per_block);
+
+	if (fs_has_incompat(fs, EXT2_FEATURE_INCOMPAT_META_BG))
+		blocks = min_u64(blocks, le32toh(fs->super.s_first_meta_bg));
+	return blocks;
 }
 
 /* Blocks at the start of a group taken by its copies of super block and descriptors. */
 static uint32_t base_meta_blocks(const struct e4_fs *fs, uint32_t index)
 {
 	uint32_t blocks = group_has_super(fs, index);
-	uint32_t meta_first = le32toh(fs->super.s_first_meta_bg);
-	uint32_t desc_blocks = div_round_up_u64(fs->group_count, fs->descs_per_block);
 
 	if (in_meta_bg(fs, index)) {
 		uint32_t at = index % fs->descs_per_block;
@@ -166,9 +186,7 @@ static uint32_t base_meta_blocks(const struct e4_fs *fs, uint32_t index)
 	}
 	if (!blocks)
 		return 0;
-	if (fs_has_incompat(fs, EXT2_FEATURE_INCOMPAT_META_BG))
-		desc_blocks = min_u64(desc_blocks, meta_first);
-	return 1 + desc_blocks + le16toh(fs->super.s_reserved_gdt_blocks);
+	return 1 + joined_desc_blocks(fs) + le16toh(fs->super.s_reserved_gdt_blocks);
 }
 
 /* ---- descriptors ----------------------------------------------------------------------- */
@@ -263,10 +281,11 @@ static void desc_decode(const struct e4_fs *fs, const struct ext4_group_desc *ra
 	d->inode_bitmap_csum |= (uint32_t)le16toh(raw->bg_inode_bitmap_csum_hi) << 16;
 }
 
-/* A block that may hold metadata: behind the super block, inside the volume. */
+/* Where a group's metadata may be: behind the super block and the descriptors, inside the volume. */
 static bool location_ok(const struct e4_fs *fs, uint64_t block, uint64_t count)
 {
-	return block > fs->first_data_block && range_inside(block, count, fs->blocks_count);
+	return block >= behind_super(fs) + joined_desc_blocks(fs) &&
+	       range_inside(block, count, fs->blocks_count);
 }
 
 int group_desc_load(struct e4_fs *fs, uint32_t index, struct group_desc *ret_desc)
@@ -295,6 +314,11 @@ int group_desc_load(struct e4_fs *fs, uint32_t index, struct group_desc *ret_des
 		return fs_damaged(fs, "group %u: impossible counts", index);
 	*ret_desc = d;
 	return 0;
+}
+
+int group_desc_pin(struct e4_fs *fs, uint32_t index, struct buf **ret_buf)
+{
+	return desc_buf(fs, index, ret_buf);
 }
 
 int group_desc_store(struct handle *h, uint32_t index, const struct group_desc *d)
@@ -528,31 +552,22 @@ static bool overlaps(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count)
 	return a_count && b_count && a < b + b_count && b < a + a_count;
 }
 
-/* Metadata that lies in group index belongs to the groups of its flex group (or to itself). */
-static int check_in_group(struct e4_fs *fs, uint32_t index, uint64_t block, uint64_t count)
+/* Bitmaps and inode tables of the groups [first, end). */
+static int check_tables(struct e4_fs *fs, uint32_t first, uint32_t end, uint64_t block, uint64_t count)
 {
 	CLEANUP_BUF struct buf *buf = NULL;
-	uint32_t flex = 1, first = index;
 
-	if (overlaps(block, count, group_first_block(fs, index), base_meta_blocks(fs, index)))
-		return -EUCLEAN;
-	if (fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_FLEX_BG)) {
-		flex = 1u << min_u64(fs->super.s_log_groups_per_flex, 10);
-		first = index - index % flex;
-	}
-	for (uint32_t g = first; g < first + min_u64(flex, fs->group_count - first); g++) {
-		struct ext4_group_desc *raw;
+	for (uint32_t g = first; g < end; g++) {
 		struct group_desc d;
 		int r;
 
-		if (!buf || buf->block != desc_block(fs, g)) {
+		if (!buf || g % fs->descs_per_block == 0) {
 			buf_put(take_ptr(buf));
 			r = desc_buf(fs, g, &buf);
 			if (r < 0)
 				return r;
 		}
-		raw = desc_in(fs, buf, g);
-		desc_locations(fs, raw, &d);
+		desc_locations(fs, desc_in(fs, buf, g), &d);
 		if (overlaps(block, count, d.block_bitmap, 1) || overlaps(block, count, d.inode_bitmap, 1) ||
 			overlaps(block, count, d.inode_table, fs->inode_blocks_per_group))
 			return -EUCLEAN;
@@ -562,14 +577,19 @@ static int check_in_group(struct e4_fs *fs, uint32_t index, uint64_t block, uint
 
 int group_check_data_blocks(struct e4_fs *fs, uint64_t block, uint64_t count)
 {
-	if (count == 0 || block <= fs->first_data_block || !range_inside(block, count, fs->blocks_count))
-		return -EUCLEAN;
-	for (uint32_t g = (block - fs->first_data_block) / fs->blocks_per_group;
-		g <= (block + count - 1 - fs->first_data_block) / fs->blocks_per_group; g++) {
-		int r = check_in_group(fs, g, block, count);
+	uint32_t first, last, flex = 1;
 
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	if (count == 0 || !range_inside(block, count, fs->blocks_count) ||
+		block < behind_super(fs) + joined_desc_blocks(fs))
+		return -EUCLEAN;
+	first = (block - fs->first_data_block) / fs->blocks_per_group;
+	last = (block + count - 1 - fs->first_data_block) / fs->blocks_per_group;
+	for (uint32_t g = first; g <= last; g++)
+		if (overlaps(block, count, group_first_block(fs, g), base_meta_blocks(fs, g)))
+			return -EUCLEAN;
+	/* A flex group's first groups hold the tables of all of them. */
+	if (fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_FLEX_BG))
+		flex = 1u << min_u64(fs->super.s_log_groups_per_flex, FLEX_BITS_CHECKED);
+	return check_tables(fs, first - first % flex,
+		min_u64(fs->group_count, (uint64_t)last - last % flex + flex), block, count);
 }

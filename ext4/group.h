@@ -35,6 +35,9 @@ struct group_desc {
 /* group->lock held. Locations are checked to be inside the volume. */
 int group_desc_load(struct e4_fs *fs, uint32_t index, struct group_desc *ret_desc) MUST_CHECK;
 int group_desc_store(struct handle *h, uint32_t index, const struct group_desc *desc) MUST_CHECK;
+/* Keeps the descriptor in memory until buf_put(): meanwhile group_desc_store() fails only when the
+ * volume has failed, and then nothing is ever written any more. */
+int group_desc_pin(struct e4_fs *fs, uint32_t index, struct buf **ret_buf) MUST_CHECK;
 
 /* The bitmap's buffer, built in memory when the group is *_UNINIT, checksum verified.
  * group->lock held. Bits past the group's end are set. */

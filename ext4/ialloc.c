@@ -91,10 +91,13 @@ static int take_locked(struct handle *h, struct group *group, struct group_desc 
 	uint32_t bit, bool directory)
 {
 	struct e4_fs *fs = h->fs;
+	CLEANUP_BUF struct buf *pin = NULL;
 	int r = init_table_block(h, group, desc, bitmap->data, bit);
 
 	if (r == 0)
 		r = init_block_bitmap(h, group, desc);
+	if (r == 0)
+		r = group_desc_pin(fs, group->index, &pin);
 	if (r == 0)
 		r = buf_modify(h, bitmap);
 	if (r < 0)
@@ -106,10 +109,7 @@ static int take_locked(struct handle *h, struct group *group, struct group_desc 
 	if (group_has_desc_csum(fs) && bit >= fs->inodes_per_group - desc->itable_unused)
 		desc->itable_unused = fs->inodes_per_group - bit - 1;
 	group_inode_bitmap_seal(fs, bitmap, desc);
-	r = group_desc_store(h, group->index, desc);
-	if (r < 0)
-		bitmap_clear(bitmap->data, bit);
-	return r;
+	return group_desc_store(h, group->index, desc);
 }
 
 /* What a group must have left. */
@@ -178,6 +178,15 @@ static int search_groups(struct handle *h, uint32_t start, uint32_t count, bool 
 	return r;
 }
 
+/* A super block that counts too few must not make the counter wrap. */
+static void count_taken(struct e4_fs *fs)
+{
+	uint32_t now = atomic_load(&fs->free_inodes);
+
+	while (now && !atomic_compare_exchange_weak(&fs->free_inodes, &now, now - 1))
+		;
+}
+
 int ialloc_alloc(struct handle *h, uint32_t parent_ino, bool directory, uint32_t *ret_ino)
 {
 	struct e4_fs *fs = h->fs;
@@ -198,7 +207,7 @@ int ialloc_alloc(struct handle *h, uint32_t parent_ino, bool directory, uint32_t
 	}
 	if (r <= 0)
 		return r < 0 ? r : -ENOSPC;
-	atomic_fetch_sub(&fs->free_inodes, 1);
+	count_taken(fs);
 	return 0;
 }
 
@@ -210,7 +219,7 @@ static int check_number(struct e4_fs *fs, uint32_t ino)
 static int free_locked(struct handle *h, struct group *group, uint32_t bit, bool directory)
 {
 	struct e4_fs *fs = h->fs;
-	CLEANUP_BUF struct buf *bitmap = NULL;
+	CLEANUP_BUF struct buf *bitmap = NULL, *pin = NULL;
 	struct group_desc desc;
 	int r = group_desc_load(fs, group->index, &desc);
 
@@ -219,6 +228,8 @@ static int free_locked(struct handle *h, struct group *group, uint32_t bit, bool
 	if (desc.flags & EXT2_BG_INODE_UNINIT)
 		return fs_damaged(fs, "group %u: inode freed in an unused table", group->index);
 	r = group_inode_bitmap(fs, group, &desc, &bitmap);
+	if (r == 0)
+		r = group_desc_pin(fs, group->index, &pin);
 	if (r < 0)
 		return r;
 	if (!bitmap_test(bitmap->data, bit) || desc.free_inodes >= fs->inodes_per_group ||
@@ -233,10 +244,7 @@ static int free_locked(struct handle *h, struct group *group, uint32_t bit, bool
 	desc.free_inodes++;
 	desc.used_dirs -= directory;
 	group_inode_bitmap_seal(fs, bitmap, &desc);
-	r = group_desc_store(h, group->index, &desc);
-	if (r < 0)
-		bitmap_set(bitmap->data, bit); /* it stays pending as well: harmless */
-	return r;
+	return group_desc_store(h, group->index, &desc);
 }
 
 int ialloc_free(struct handle *h, uint32_t ino, bool directory)

@@ -89,13 +89,29 @@ int image_save(struct blkdev *dev, const char *path)
 	return 0;
 }
 
-int image_make(uint64_t size_bytes, const char *options, struct blkdev **ret_dev)
+static int fill(const char *path, uint64_t size_bytes)
+{
+	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+	uint8_t chunk[CHUNK];
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return -errno;
+	memset(chunk, 0xa5, sizeof(chunk));
+	for (uint64_t at = 0; at < size_bytes && n > 0; at += (uint64_t)n)
+		n = write(fd, chunk, min_u64(CHUNK, size_bytes - at));
+	return n > 0 ? 0 : -EIO;
+}
+
+static int make(uint64_t size_bytes, const char *options, bool junk, struct blkdev **ret_dev)
 {
 	CLEANUP(image_temp_drop) struct image_temp temp = {""};
 	CLEANUP_BLKDEV struct blkdev *dev = NULL;
 	char command[1024];
 	int r = image_temp_make(&temp);
 
+	if (r == 0 && junk)
+		r = fill(temp.path, size_bytes);
 	if (r < 0)
 		return r;
 	if (truncate(temp.path, (off_t)size_bytes) < 0)
@@ -110,6 +126,19 @@ int image_make(uint64_t size_bytes, const char *options, struct blkdev **ret_dev
 		return r;
 	*ret_dev = take_ptr(dev);
 	return 0;
+}
+
+int image_make(uint64_t size_bytes, const char *options, struct blkdev **ret_dev)
+{
+	return make(size_bytes, options, false, ret_dev);
+}
+
+int image_make_over_junk(uint64_t size_bytes, const char *options, struct blkdev **ret_dev)
+{
+	char all[512];
+
+	snprintf(all, sizeof(all), "%s -E nodiscard,lazy_itable_init=1", options);
+	return make(size_bytes, all, true, ret_dev);
 }
 
 int image_check(struct blkdev *dev)

@@ -7,6 +7,9 @@
 
 /* mke2fs -t ext4 with further options ("-b 1024 -d dir"); a memdev of size_bytes. */
 int image_make(uint64_t size_bytes, const char *options, struct blkdev **ret_dev) MUST_CHECK;
+/* The same over old content: whatever mke2fs does not write is junk (the byte 0xa5), inode tables
+ * among it where the features allow. options must not hold -E. */
+int image_make_over_junk(uint64_t size_bytes, const char *options, struct blkdev **ret_dev) MUST_CHECK;
 /* The device's content as a (sparse) file. */
 int image_save(struct blkdev *dev, const char *path) MUST_CHECK;
 /* Exit status of e2fsck -fn; what it says is printed as comments when it is not 0. */
