@@ -20,8 +20,11 @@
  * 2. Only a VALID buffer without references, not DIRTY and not WRITING, is on the LRU list, and
  *    only those are dropped. A GONE buffer (forgotten) is out of the hash and freed on its last put.
  * 3. One block has at most one buffer in the hash.
- * 4. What is dropped is on the drive: DIRTY and WRITING end only after the block was written. The
+ * 4. What is dropped is on the drive: DIRTY and WRITING end only after the block was written. When
+ *    writing failed, WRITING becomes DIRTY for good, so that readers go on to see one state. The
  *    exception are bitmaps of uninitialised groups, which are built anew whenever they are needed.
+ * 5. pinned_count counts the buffers of invariant 4; operations wait for a commit when they fill the
+ *    cache, so that it does not grow far past its limit.
  */
 #include "ext4/cache.h"
 
@@ -52,7 +55,7 @@ struct cache {
 	size_t hash_mask;
 	struct list lru; /* most recently used first */
 	struct list dirty;
-	size_t count, dirty_count, limit; /* buffers */
+	size_t count, dirty_count, pinned_count, limit; /* buffers */
 };
 
 int cache_new(struct e4_fs *fs, size_t limit_bytes, struct cache **ret_cache)
@@ -170,12 +173,25 @@ static void put_locked(struct cache *cache, struct buf *buf)
 	}
 }
 
+/* Whether it was not dirty before. */
+static bool dirty_locked(struct cache *cache, struct buf *buf)
+{
+	if (buf->state & (BUF_DIRTY | BUF_GONE))
+		return false;
+	cache->pinned_count += !(buf->state & BUF_WRITING);
+	cache->dirty_count++;
+	buf->state |= BUF_DIRTY;
+	list_add_tail(&cache->dirty, &buf->dirty);
+	return true;
+}
+
 /* Takes the buffer out of the cache; it goes away with its last reference. */
 static void drop_locked(struct cache *cache, struct buf *buf)
 {
 	if (buf->state & BUF_DIRTY) {
 		list_remove(&buf->dirty);
 		cache->dirty_count--;
+		cache->pinned_count -= !(buf->state & BUF_WRITING);
 	}
 	buf->state = (buf->state & ~BUF_DIRTY) | BUF_GONE;
 	hash_remove(cache, buf);
@@ -429,12 +445,7 @@ bool cache_mark_dirty(struct e4_fs *fs, struct buf *buf)
 	bool fresh;
 
 	pthread_mutex_lock(&cache->lock);
-	fresh = !(buf->state & (BUF_DIRTY | BUF_GONE));
-	if (fresh) {
-		buf->state |= BUF_DIRTY;
-		list_add_tail(&cache->dirty, &buf->dirty);
-		cache->dirty_count++;
-	}
+	fresh = dirty_locked(cache, buf);
 	pthread_mutex_unlock(&cache->lock);
 	return fresh;
 }
@@ -511,7 +522,7 @@ int cache_collect(struct e4_fs *fs, struct commit_list *ret_list)
 	return 0;
 }
 
-void cache_commit_done(struct e4_fs *fs, struct commit_list *list)
+void cache_commit_done(struct e4_fs *fs, struct commit_list *list, bool written)
 {
 	struct cache *cache = fs->cache;
 
@@ -520,6 +531,9 @@ void cache_commit_done(struct e4_fs *fs, struct commit_list *list)
 		struct buf *buf = list->blocks[i].buf;
 
 		buf->state &= ~BUF_WRITING;
+		cache->pinned_count -= !(buf->state & BUF_DIRTY);
+		if (!written)
+			dirty_locked(cache, buf);
 		if (buf->refs > 0)
 			continue;
 		if (buf->state & BUF_GONE)
@@ -532,27 +546,27 @@ void cache_commit_done(struct e4_fs *fs, struct commit_list *list)
 	list_free_data(list);
 }
 
-static size_t dirty_count(struct cache *cache)
+static size_t locked_count(struct cache *cache, const size_t *count)
 {
 	size_t n;
 
 	pthread_mutex_lock(&cache->lock);
-	n = cache->dirty_count;
+	n = *count;
 	pthread_mutex_unlock(&cache->lock);
 	return n;
 }
 
 size_t cache_dirty_count(struct e4_fs *fs)
 {
-	return dirty_count(fs->cache);
+	return locked_count(fs->cache, &fs->cache->dirty_count);
 }
 
 bool cache_is_pressed(struct e4_fs *fs)
 {
-	return dirty_count(fs->cache) > fs->cache->limit / 2;
+	return cache_dirty_count(fs) > fs->cache->limit / 2;
 }
 
 bool cache_is_full(struct e4_fs *fs)
 {
-	return dirty_count(fs->cache) >= fs->cache->limit;
+	return locked_count(fs->cache, &fs->cache->pinned_count) >= fs->cache->limit;
 }

@@ -82,9 +82,11 @@ void cache_forget(struct e4_fs *fs, uint64_t block);
 /* Copies and seals all dirty buffers, which are clean afterwards but not dropped before
  * cache_commit_done(). No handle is open. -ENOMEM changes nothing. */
 int cache_collect(struct e4_fs *fs, struct commit_list *ret_list) MUST_CHECK;
-void cache_commit_done(struct e4_fs *fs, struct commit_list *list);
+/* written: the list is on the drive. Otherwise its blocks stay in memory until the cache is freed. */
+void cache_commit_done(struct e4_fs *fs, struct commit_list *list, bool written);
 size_t cache_dirty_count(struct e4_fs *fs);
-/* Dirty buffers fill half the cache: a commit is due; all of it: operations must wait for one. */
+/* Dirty buffers fill half the cache: a commit is due; with those being written all of it:
+ * operations must wait for one. */
 bool cache_is_pressed(struct e4_fs *fs);
 bool cache_is_full(struct e4_fs *fs);
 

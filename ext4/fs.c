@@ -4,7 +4,8 @@
  *
  * States: mounted read-write -> (damage found, or a metadata write failed) -> failed: read-only for
  * good, fs->error keeps the first reason, the drive keeps "not cleanly unmounted", and nothing is
- * written any more, but for "errors were found" in the super block at unmount. A volume mounted read-only never changes a byte of the device.
+ * written any more, but for "errors were found" in the super block at unmount. A volume mounted
+ * read-only never changes a byte of the device.
  */
 #include "ext4/fs.h"
 
@@ -173,7 +174,7 @@ int e4_sync(struct e4_fs *fs)
 
 void e4_statfs(struct e4_fs *fs, struct e4_statfs *ret_statfs)
 {
-	uint64_t free_blocks = atomic_load(&fs->free_blocks);
+	uint64_t free_blocks = min_u64(atomic_load(&fs->free_blocks), fs->blocks_count);
 
 	*ret_statfs = (struct e4_statfs){
 		.block_bytes = fs->block_bytes,
@@ -181,7 +182,7 @@ void e4_statfs(struct e4_fs *fs, struct e4_statfs *ret_statfs)
 		.blocks_free = free_blocks,
 		.blocks_avail = free_blocks > fs->reserved_blocks ? free_blocks - fs->reserved_blocks : 0,
 		.inodes = fs->inodes_count,
-		.inodes_free = atomic_load(&fs->free_inodes),
+		.inodes_free = min_u64(atomic_load(&fs->free_inodes), fs->inodes_count),
 		.time_gran_ns = fs->inode_bytes > EXT2_GOOD_OLD_INODE_SIZE ? 1 : 1000000000,
 	};
 	pthread_mutex_lock(&fs->super_lock);

@@ -36,8 +36,11 @@ void inode_evict(struct e4_inode *inode)
 {
 	if (fs_check_writable(inode->fs) < 0)
 		return;
-	if (file_free_all(inode) < 0)
-		return;
-	/* A failure here has been reported where it happened, and made the volume read-only. */
-	(void)!release(inode);
+	int r = file_free_all(inode);
+
+	if (r == 0)
+		r = release(inode);
+	/* An inode without a name must not survive on a volume that says it is clean. */
+	if (r < 0)
+		fs_io_error(inode->fs, r, "removal of a deleted file");
 }

@@ -37,7 +37,7 @@ static const struct buf_type super_type = {.name = "super block", .seal = super_
 int super_store(struct handle *h)
 {
 	struct e4_fs *fs = h->fs;
-	uint64_t blocks = atomic_load(&fs->free_blocks);
+	uint64_t blocks = min_u64(atomic_load(&fs->free_blocks), fs->blocks_count);
 	CLEANUP_BUF struct buf *buf = NULL;
 	int r = buf_get(fs, SUPER_OFFSET >> fs->block_bits, &super_type, 0, 0, &buf);
 
@@ -50,7 +50,7 @@ int super_store(struct handle *h)
 	fs->super.s_free_blocks_count = htole32((uint32_t)blocks);
 	if (fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_64BIT))
 		fs->super.s_free_blocks_hi = htole32(blocks >> 32);
-	fs->super.s_free_inodes_count = htole32(atomic_load(&fs->free_inodes));
+	fs->super.s_free_inodes_count = htole32(min_u64(atomic_load(&fs->free_inodes), fs->inodes_count));
 	fs->super.s_wtime = htole32((uint32_t)time(NULL));
 	fs->super.s_feature_ro_compat = htole32(fs->feature_ro_compat);
 	memcpy(buf->data + offset_in_block(fs), &fs->super, sizeof(fs->super));

@@ -212,7 +212,7 @@ static int commit_running(struct e4_fs *fs)
 		if (r < 0)
 			r = fs_io_error(fs, r, "commit");
 	}
-	cache_commit_done(fs, &list);
+	cache_commit_done(fs, &list, r == 0);
 	run_callbacks(&callbacks, r);
 	pthread_mutex_lock(&m->lock);
 	m->committing = false;
