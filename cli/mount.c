@@ -26,6 +26,7 @@ enum {
 	OPT_READ_ONLY,
 	OPT_OWNER,
 	OPT_ALLOW_OTHER,
+	OPT_DISCARD,
 	OPT_HEADER,
 	OPT_PASSPHRASE_FILE,
 	OPT_KEY_FILE,
@@ -37,6 +38,7 @@ static const struct option long_options[] = {
 	{"read-only", no_argument, NULL, OPT_READ_ONLY},
 	{"owner", required_argument, NULL, OPT_OWNER},
 	{"allow-other", no_argument, NULL, OPT_ALLOW_OTHER},
+	{"discard", no_argument, NULL, OPT_DISCARD},
 	{"header", required_argument, NULL, OPT_HEADER},
 	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
 	{"key-file", required_argument, NULL, OPT_KEY_FILE},
@@ -68,6 +70,9 @@ static int parse_option(int option, struct mount_args *args)
 		return cli_usage(&command_mount, _("--owner is 'me' or 'disk', not '%s'"), optarg);
 	case OPT_ALLOW_OTHER:
 		args->options.allow_other = true;
+		return 0;
+	case OPT_DISCARD:
+		args->options.discard = true;
 		return 0;
 	case OPT_HEADER:
 		args->options.header = optarg;
@@ -207,6 +212,8 @@ const struct command command_mount = {
 		      "                          drive says (default: me, for root: disk)\n"
 		      "  --allow-other           let other users in, too, as far as the files' modes\n"
 		      "                          allow (always so for root)\n"
+		      "  --discard               let fstrim tell the drive which blocks are free; shows\n"
+		      "                          how full it is to whoever examines it\n"
 		      "  --header FILE           the drive's LUKS header is in FILE\n"
 		      "  --passphrase-file FILE  read the passphrase from the first line of FILE;\n"
 		      "                          - is standard input\n"

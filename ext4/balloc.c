@@ -22,11 +22,13 @@
 
 #include <errno.h>
 
+#include "ext4/trim.h"
+
 enum {
 	NEARBY_GROUPS = 64, /* searched for a long run before a short one is taken */
 	LARGE = 256,	    /* blocks: the file may well go on */
 	WINDOW = 2048,
-	RETRIES_MAX = 2,
+	RETRIES_MAX = 3,
 };
 
 /* Where the search goes and what it takes. */
@@ -41,48 +43,21 @@ struct run {
 	uint32_t start, count;
 };
 
-/* 64 bits of "not available" from bit (a multiple of 64). */
-static uint64_t busy_word(const uint8_t *bits, const uint8_t *pending, uint32_t bit)
-{
-	uint64_t word, more = 0;
-
-	memcpy(&word, bits + bit / 8, sizeof(word));
-	if (pending)
-		memcpy(&more, pending + bit / 8, sizeof(more));
-	return le64toh(word | more);
-}
-
-/* First available (want == true) or busy bit in [bit, end), or end. */
-static uint32_t next_bit(const uint8_t *bits, const uint8_t *pending, uint32_t bit, uint32_t end, bool want)
-{
-	while (bit < end) {
-		uint64_t word = busy_word(bits, pending, bit & ~63u);
-
-		if (want)
-			word = ~word;
-		word &= ~0ULL << (bit & 63);
-		if (word)
-			return min_u64((bit & ~63u) + __builtin_ctzll(word), end);
-		bit = (bit & ~63u) + 64;
-	}
-	return end;
-}
-
 /* The first run of at least s->wanted from bit `from` on, else the longest one seen. */
 static struct run scan(const struct search *s, const uint8_t *bits, const uint8_t *pending,
 	uint32_t from, uint32_t end, uint32_t *longest)
 {
 	struct run best = {0};
 
-	for (uint32_t at = next_bit(bits, pending, from, end, true); at < end;) {
-		uint32_t stop = next_bit(bits, pending, at, end, false);
+	for (uint32_t at = bitmap_next(bits, pending, from, end, true); at < end;) {
+		uint32_t stop = bitmap_next(bits, pending, at, end, false);
 
 		*longest = max_u64(*longest, stop - at);
 		if (stop - at > best.count)
 			best = (struct run){at, stop - at};
 		if (best.count >= s->wanted)
 			break;
-		at = next_bit(bits, pending, stop, end, true);
+		at = bitmap_next(bits, pending, stop, end, true);
 	}
 	best.count = min_u64(best.count, s->wanted);
 	return best;
@@ -95,7 +70,7 @@ static struct run choose_goal(const struct search *s, const struct group *group,
 
 	if (from >= end)
 		return (struct run){0};
-	stop = next_bit(bits, group->pending_blocks, from, min_u64(end, (uint64_t)from + s->wanted), false);
+	stop = bitmap_next(bits, group->pending_blocks, from, min_u64(end, (uint64_t)from + s->wanted), false);
 	return (struct run){from, stop - from};
 }
 
@@ -370,8 +345,12 @@ int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata)
 
 bool balloc_retry(struct e4_fs *fs, unsigned *tries)
 {
-	if (*tries >= RETRIES_MAX || !groups_have_pending(fs))
+	if (*tries >= RETRIES_MAX)
 		return false;
 	++*tries;
+	if (*tries == 1 && trim_wait(fs))
+		return true;
+	if (!groups_have_pending(fs))
+		return false;
 	return txn_commit(fs, txn_running_id(fs)) == 0;
 }

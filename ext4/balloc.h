@@ -25,7 +25,8 @@ int balloc_alloc(struct handle *h, const struct balloc_request *request, uint64_
 int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata) MUST_CHECK;
 /*
  * After -ENOSPC and after the handle has ended: whether it is worth trying once more, because
- * blocks or inodes freed shortly before only wait for their commit (which this does then). *tries counts.
+ * blocks or inodes freed shortly before only wait for their commit (which this does then), or free
+ * ones were set aside by e4_trim(). *tries counts.
  */
 bool balloc_retry(struct e4_fs *fs, unsigned *tries);
 

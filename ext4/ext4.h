@@ -63,6 +63,17 @@ struct e4_statfs {
 };
 void e4_statfs(struct e4_fs *fs, struct e4_statfs *ret_statfs);
 
+struct e4_trim {
+	uint64_t off, len; /* bytes of the volume; len may reach past its end */
+	uint64_t min_len;  /* shorter free runs are left alone */
+	/* Asked now and then whether to end early (-EINTR); may be NULL. */
+	bool (*stop)(void *ctx);
+	void *stop_ctx;
+};
+/* Discards free blocks on the device, all that are no longer part of a transaction. -EOPNOTSUPP
+ * when the device cannot or must not, -EINVAL, -EROFS. *ret_bytes: how much. */
+int e4_trim(struct e4_fs *fs, const struct e4_trim *what, uint64_t *ret_bytes) MUST_CHECK;
+
 /* ---- inodes ---------------------------------------------------------------------------- */
 
 /* -ENOENT: no such inode in use; -EUCLEAN: damaged. */

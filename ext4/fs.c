@@ -112,6 +112,7 @@ static void fs_free(struct e4_fs *fs)
 	groups_stop(fs);
 	cache_free(fs->cache);
 	pthread_mutex_destroy(&fs->rename_lock);
+	pthread_mutex_destroy(&fs->trim_lock);
 	pthread_mutex_destroy(&fs->super_lock);
 	free(fs->read_only_reason);
 	free(fs);
@@ -144,6 +145,7 @@ int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct 
 	fs->dev = dev;
 	fs->options = *options;
 	pthread_mutex_init(&fs->rename_lock, NULL);
+	pthread_mutex_init(&fs->trim_lock, NULL);
 	pthread_mutex_init(&fs->super_lock, NULL);
 	r = start_parts(fs, diag);
 	if (r < 0) {

@@ -63,6 +63,9 @@ struct e4_fs {
 	struct inode_table *inodes;
 
 	pthread_mutex_t rename_lock;
+	/* Held while free blocks are set aside to be discarded; only group->lock is taken below it. */
+	pthread_mutex_t trim_lock;
+	atomic_bool trim_used;
 
 	/* The super block; under super_lock. Counters live here and are stored by super_store(). */
 	pthread_mutex_t super_lock;

@@ -490,26 +490,49 @@ struct pend {
 	uint32_t start, count;
 };
 
+static int pend_bits(struct e4_fs *fs, struct group *group, bool inodes, uint32_t start, uint32_t count)
+{
+	uint8_t **bits = inodes ? &group->pending_inodes : &group->pending_blocks;
+
+	if (!*bits)
+		*bits = calloc(1, fs->block_bytes);
+	if (!*bits)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		bitmap_set(*bits, start + i);
+	if (inodes)
+		group->pending_inode_count += count;
+	else
+		group->pending_block_count += count;
+	return 0;
+}
+
+static void unpend_bits(struct group *group, bool inodes, uint32_t start, uint32_t count)
+{
+	uint8_t **bits = inodes ? &group->pending_inodes : &group->pending_blocks;
+	uint32_t *left = inodes ? &group->pending_inode_count : &group->pending_block_count;
+
+	for (uint32_t i = 0; i < count; i++)
+		bitmap_clear(*bits, start + i);
+	*left -= count;
+	if (*left == 0) {
+		free(*bits);
+		*bits = NULL;
+	}
+	if (!inodes)
+		group->longest_free_hint = UINT32_MAX;
+}
+
 /* The transaction is on the medium. When it failed the volume is read-only, and nothing that was
  * freed is given out ever again. */
 static void pend_done(void *ctx, int err)
 {
 	struct pend *p = ctx;
 	struct group *g = p->group;
-	uint8_t **bits = p->inodes ? &g->pending_inodes : &g->pending_blocks;
-	uint32_t *left = p->inodes ? &g->pending_inode_count : &g->pending_block_count;
 
 	pthread_mutex_lock(&g->lock);
-	for (uint32_t i = 0; err == 0 && i < p->count; i++)
-		bitmap_clear(*bits, p->start + i);
 	if (err == 0) {
-		*left -= p->count;
-		if (*left == 0) {
-			free(*bits);
-			*bits = NULL;
-		}
-		if (!p->inodes)
-			g->longest_free_hint = UINT32_MAX;
+		unpend_bits(g, p->inodes, p->start, p->count);
 		atomic_fetch_sub(&p->fs->groups->pending, p->count);
 	}
 	pthread_mutex_unlock(&g->lock);
@@ -518,31 +541,34 @@ static void pend_done(void *ctx, int err)
 
 int group_pend(struct handle *h, struct group *group, bool inodes, uint32_t start, uint32_t count)
 {
-	uint8_t **bits = inodes ? &group->pending_inodes : &group->pending_blocks;
-	struct pend *p;
-	int r;
+	struct pend *p = malloc(sizeof(*p));
+	int r = -ENOMEM;
 
-	if (!*bits)
-		*bits = calloc(1, h->fs->block_bytes);
-	p = malloc(sizeof(*p));
-	if (!*bits || !p) {
-		free(p);
-		return -ENOMEM;
+	if (p) {
+		*p = (struct pend){h->fs, group, inodes, start, count};
+		r = pend_bits(h->fs, group, inodes, start, count);
+		if (r == 0) {
+			r = txn_on_commit(h, pend_done, p);
+			if (r < 0)
+				unpend_bits(group, inodes, start, count);
+		}
 	}
-	*p = (struct pend){h->fs, group, inodes, start, count};
-	r = txn_on_commit(h, pend_done, p);
 	if (r < 0) {
 		free(p);
 		return r;
 	}
-	for (uint32_t i = 0; i < count; i++)
-		bitmap_set(*bits, start + i);
-	if (inodes)
-		group->pending_inode_count += count;
-	else
-		group->pending_block_count += count;
 	atomic_fetch_add(&h->fs->groups->pending, count);
 	return 0;
+}
+
+int group_hold(struct e4_fs *fs, struct group *group, uint32_t start, uint32_t count)
+{
+	return pend_bits(fs, group, false, start, count);
+}
+
+void group_release(struct group *group, uint32_t start, uint32_t count)
+{
+	unpend_bits(group, false, start, count);
 }
 
 /* ---- whose block is it ----------------------------------------------------------------- */

@@ -6,14 +6,15 @@
 #ifndef EXT4_GROUP_H
 #define EXT4_GROUP_H
 
+#include "ext4/bitmap.h"
 #include "ext4/txn.h"
 
 /* A small in-memory record per group that has been used; found by index, made on demand. */
 struct group {
 	uint32_t index;
 	pthread_mutex_t lock; /* descriptor, both bitmaps, all below */
-	/* Bits freed in transactions not yet on the medium: clear in the bitmap, but not to be given
-	 * out. A block's worth of bytes; NULL when none. */
+	/* Bits freed in transactions not yet on the medium, and free blocks that are being discarded:
+	 * clear in the bitmap, but not to be given out. A block's worth of bytes; NULL when none. */
 	uint8_t *pending_blocks, *pending_inodes;
 	uint32_t pending_block_count, pending_inode_count;
 	uint32_t longest_free_hint; /* no free run is longer; UINT32_MAX: unknown */
@@ -51,27 +52,14 @@ void group_inode_bitmap_seal(struct e4_fs *fs, const struct buf *bitmap, struct 
 bool group_has_desc_csum(const struct e4_fs *fs);
 bool group_has_super(const struct e4_fs *fs, uint32_t index);
 
-/* Bits of a bitmap block, little-endian as on the drive. */
-static inline bool bitmap_test(const uint8_t *bits, uint32_t bit)
-{
-	return bits[bit >> 3] & (1u << (bit & 7));
-}
-
-static inline void bitmap_set(uint8_t *bits, uint32_t bit)
-{
-	bits[bit >> 3] |= 1u << (bit & 7);
-}
-
-static inline void bitmap_clear(uint8_t *bits, uint32_t bit)
-{
-	bits[bit >> 3] &= ~(1u << (bit & 7));
-}
-
 /*
  * Remembers that count bits from start must not be given out before the transaction of h is on the
  * medium. group->lock held; -ENOMEM changes nothing.
  */
 int group_pend(struct handle *h, struct group *group, bool inodes, uint32_t start, uint32_t count) MUST_CHECK;
+/* Keeps free blocks from being given out, and lets them go again. group->lock held; -ENOMEM. */
+int group_hold(struct e4_fs *fs, struct group *group, uint32_t start, uint32_t count) MUST_CHECK;
+void group_release(struct group *group, uint32_t start, uint32_t count);
 /* Whether a commit would make blocks or inodes available. */
 bool groups_have_pending(struct e4_fs *fs);
 

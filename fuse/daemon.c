@@ -105,6 +105,7 @@ static int daemon_open_volume(struct daemon *daemon, const struct daemon_options
 		.target = options->target,
 		.header = options->header,
 		.read_only = options->read_only,
+		.discard = options->discard,
 		.on_error = volume_failed,
 		.on_error_ctx = daemon,
 	};

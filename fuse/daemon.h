@@ -17,7 +17,7 @@ struct daemon_options {
 	const char *target;	 /* as the user named it */
 	const char *header;	 /* detached header, or NULL */
 	const char *mount_point; /* canonical (mountpoint_check), or NULL: ~/Sealdrive/LABEL */
-	bool read_only, allow_other;
+	bool read_only, allow_other, discard;
 	enum owner_view view;
 };
 

@@ -76,6 +76,8 @@ void op_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_in
 void op_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t len,
 	struct fuse_file_info *fi);
 void op_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fuse_file_info *fi);
+void op_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, void *arg, struct fuse_file_info *fi,
+	unsigned flags, const void *in, size_t in_bytes, size_t out_bytes);
 void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 

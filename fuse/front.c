@@ -51,7 +51,7 @@ static void op_init(void *ctx, struct fuse_conn_info *conn)
 {
 	const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_WRITEBACK_CACHE |
 		FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
-		FUSE_CAP_ASYNC_DIO | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_CACHE_SYMLINKS;
+		FUSE_CAP_ASYNC_DIO | FUSE_CAP_IOCTL_DIR | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_CACHE_SYMLINKS;
 	struct front *front = ctx;
 	struct e4_statfs fs;
 
@@ -69,7 +69,7 @@ static void op_init(void *ctx, struct fuse_conn_info *conn)
 }
 
 /* What is missing here is answered with ENOSYS by libfuse, once, and then not asked again: access,
- * create, extended attributes, ioctl, copy_file_range; locks stay in the kernel. */
+ * create, extended attributes, copy_file_range; locks stay in the kernel. */
 const struct fuse_lowlevel_ops front_ops = {
 	.init = op_init,
 	.lookup = op_lookup,
@@ -97,6 +97,7 @@ const struct fuse_lowlevel_ops front_ops = {
 	.statfs = op_statfs,
 	.fallocate = op_fallocate,
 	.lseek = op_lseek,
+	.ioctl = op_ioctl,
 };
 
 static int session_args(const struct front_options *options, struct fuse_args *args)

@@ -61,6 +61,11 @@ int owner_change(const struct owner *owner, const struct e4_attr *attr, unsigned
 	return 0;
 }
 
+bool owner_may_administer(const struct owner *owner, uid_t uid)
+{
+	return uid == 0 || uid == owner->my_uid;
+}
+
 const char *owner_view_name(enum owner_view view)
 {
 	return view == OWNER_ME ? "me" : "disk";

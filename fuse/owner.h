@@ -31,6 +31,9 @@ void owner_create(const struct owner *owner, uid_t uid, gid_t gid, const struct 
 /* A chown: takes owners that are shown already out of mask. -EPERM for any other in the view "me". */
 int owner_change(const struct owner *owner, const struct e4_attr *attr, unsigned *mask) MUST_CHECK;
 
+/* Whether uid may do what the kernel's ext4 asks a capability for: root, and who mounted the drive. */
+bool owner_may_administer(const struct owner *owner, uid_t uid);
+
 const char *owner_view_name(enum owner_view view);
 
 #endif

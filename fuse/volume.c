@@ -125,7 +125,8 @@ int volume_unlock(struct volume *volume, const struct secret *passphrase, struct
 		.offset_bytes = segment->offset,
 		.size_bytes = segment->size,
 		.read_only = volume->options.read_only,
-		.allow_discards = luks2_has_flag(volume->hdr, "allow-discards"),
+		.allow_discards = volume->options.discard ||
+			luks2_has_flag(volume->hdr, "allow-discards"),
 	};
 	return cryptdev_open(volume->target, &params, key, &volume->crypt, diag);
 }

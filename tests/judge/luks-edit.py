@@ -52,6 +52,7 @@ fault("unknown token type", "fine",
       'j["tokens"]["3"] = {"type": "x-unknown", "keyslots": ["0"], "data": {"b": "c"}}')
 fault("unused token", "fine", 'j["tokens"]["0"] = {"type": "x", "keyslots": []}')
 fault("unknown config flag", "fine", CONFIG + '["flags"] = ["some-new-flag"]')
+fault("discards are allowed", "fine", CONFIG + '["flags"] = ["allow-discards"]')
 fault("priority of the slot is high", "fine", SLOT + '["priority"] = 2')
 
 # Missing, doubled, of the wrong type.
