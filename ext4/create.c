@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Making names: new inodes and hard links. Order of work as in namei.c. */
+/* Making names: new inodes, with and without a name, and hard links. Order of work as in namei.c. */
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -149,13 +149,52 @@ int e4_create(struct e4_inode *dir, const char *name, size_t name_len, const str
 	return r;
 }
 
+static int tmpfile_locked(struct e4_inode *dir, const struct e4_create *what,
+	struct e4_inode **ret_inode)
+{
+	struct handle h;
+	int r = namei_may_add(dir);
+
+	if (r == -ENOENT)
+		return -EPERM; /* as the kernel's ext4 says here, and only here */
+	if (r == 0)
+		r = handle_begin(dir->fs, IALLOC_CREDITS + 2 * INODE_CREDITS, &h);
+	if (r < 0)
+		return r;
+	r = new_inode(&h, dir, what, ret_inode);
+	handle_end(&h);
+	return r;
+}
+
+int e4_tmpfile(struct e4_inode *dir, const struct e4_create *what, struct e4_inode **ret_inode)
+{
+	unsigned tries = 0;
+	int r = namei_check_dir(dir);
+
+	if (r < 0)
+		return r;
+	if (!S_ISREG(what->mode))
+		return -EINVAL;
+	do {
+		pthread_rwlock_rdlock(&dir->dir_lock);
+		r = tmpfile_locked(dir, what, ret_inode);
+		pthread_rwlock_unlock(&dir->dir_lock);
+	} while (r == -ENOSPC && balloc_retry(dir->fs, &tries));
+	if (r == 0) {
+		pthread_rwlock_wrlock(&(*ret_inode)->lock);
+		(*ret_inode)->linkable = true;
+		pthread_rwlock_unlock(&(*ret_inode)->lock);
+	}
+	return r;
+}
+
 /* Takes the link before the name is written, so that two linkers cannot pass the limit. */
 static int take_link(struct handle *h, struct e4_inode *inode)
 {
 	int r = 0;
 
 	pthread_rwlock_wrlock(&inode->lock);
-	if (inode->nlink == 0)
+	if (inode->nlink == 0 && !inode->linkable)
 		r = -ENOENT;
 	else if (inode->nlink >= NAMEI_LINK_MAX)
 		r = -EMLINK;
@@ -185,6 +224,9 @@ static int link_under(struct handle *h, struct e4_inode *inode, struct e4_inode 
 
 		return undo < 0 ? undo : r;
 	}
+	pthread_rwlock_wrlock(&inode->lock);
+	inode->linkable = false;
+	pthread_rwlock_unlock(&inode->lock);
 	return dir_half_done(h, namei_touch_dir(h, dir, 0));
 }
 

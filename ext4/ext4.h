@@ -93,6 +93,7 @@ struct e4_attr {
 	uint64_t blocks_512;
 	uint32_t rdev; /* makedev() */
 	struct timespec atime, mtime, ctime, crtime;
+	bool has_crtime; /* small inodes have no room for it */
 };
 void e4_getattr(struct e4_inode *inode, struct e4_attr *ret_attr);
 
@@ -140,6 +141,10 @@ struct e4_create {
 /* -EEXIST, -ENOSPC, -EDQUOT, -EMLINK, -ENAMETOOLONG, -ENOENT (dir already removed) ... */
 int e4_create(struct e4_inode *dir, const char *name, size_t name_len,
 	const struct e4_create *what, struct e4_inode **ret_inode) MUST_CHECK;
+/* A regular file without a name, with the group and flags that dir gives to new ones. It goes with
+ * its last reference, unless e4_link() has named it. */
+int e4_tmpfile(struct e4_inode *dir, const struct e4_create *what, struct e4_inode **ret_inode) MUST_CHECK;
+/* -ENOENT for an inode that has lost all its names. */
 int e4_link(struct e4_inode *inode, struct e4_inode *dir, const char *name, size_t name_len) MUST_CHECK;
 /*
  * unlink, rmdir, rename: *ret_gone is the inode whose name went away, or NULL (rename over

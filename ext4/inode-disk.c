@@ -23,6 +23,11 @@ enum {
 				sizeof(((struct ext2_inode_large *)NULL)->field) <=                \
 			(size_t)BASE_BYTES + (inode)->extra_isize)
 
+bool inode_disk_has_crtime(const struct e4_inode *inode)
+{
+	return HAS_FIELD(inode, i_crtime);
+}
+
 /* ---- times: 32-bit seconds, then 2 bits of epoch and 30 bits of nanoseconds ---------------- */
 
 static struct timespec time_decode(uint32_t seconds, uint32_t extra)

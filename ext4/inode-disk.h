@@ -14,6 +14,7 @@ int inode_disk_load(struct e4_inode *inode) MUST_CHECK;
 int inode_disk_clear(struct handle *h, struct e4_inode *inode) MUST_CHECK;
 /* Stores inode with a deletion time. */
 int inode_disk_delete(struct handle *h, struct e4_inode *inode) MUST_CHECK;
+bool inode_disk_has_crtime(const struct e4_inode *inode);
 /* What a time becomes when it has been stored and read again. */
 struct timespec inode_disk_time(const struct e4_inode *inode, struct timespec time);
 

@@ -23,6 +23,7 @@ struct e4_inode {
 				    * or to fill partly written new blocks */
 	pthread_rwlock_t lock;	   /* everything below; the extent tree */
 	bool deleted;		   /* evicted, or a removed directory: no more entries */
+	bool linkable;		   /* made without a name (e4_tmpfile): may get one while nlink is 0 */
 
 	uint16_t mode;
 	uint32_t uid, gid, nlink, flags, generation, rdev;

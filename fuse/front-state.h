@@ -62,6 +62,15 @@ static inline fuse_ino_t node_of_ino(uint32_t ino)
 int front_iget(struct front *front, fuse_ino_t node, struct e4_inode **ret_inode) MUST_CHECK;
 /* strlen(name), or -ENAMETOOLONG: the kernel passes names longer than ext4's. */
 int front_name_len(const char *name) MUST_CHECK;
+/* Who makes something new. */
+struct front_caller {
+	uid_t uid;
+	gid_t gid;
+	mode_t umask;
+};
+/* What something new in dir takes over from its maker and from dir. */
+void front_inherit(const struct front *front, const struct front_caller *caller,
+	struct e4_inode *dir, struct e4_create *what);
 /* FRONT_REQUEST_MAX bytes of the calling thread; NULL when there is no memory. */
 char *front_buffer(void);
 

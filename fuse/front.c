@@ -25,6 +25,7 @@
 
 #include "base/i18n.h"
 #include "fuse/mountinfo.h"
+#include "fuse/rawops.h"
 #include "fuse/seek.h"
 
 /* libfuse says why it fails only in its log; the last line goes into the diag. */
@@ -201,6 +202,10 @@ int front_mount(struct front *front, const char *mount_point, struct diag *diag)
 	front->device_major = info.major;
 	front->device_minor = info.minor;
 	mountinfo_clear(&info);
+	if (rawops_install(front->session) < 0) {
+		fuse_session_unmount(front->session);
+		return fuse_failed(diag);
+	}
 	front->mount_point = take_ptr(copy);
 	raise_readahead(front);
 	return 0;

@@ -76,9 +76,9 @@ static unsigned attr_of_stat(const struct stat *st, int to_set, struct e4_attr *
 		.ctime = st->st_ctim,
 	};
 	if (to_set & FUSE_SET_ATTR_ATIME_NOW)
-		clock_gettime(CLOCK_REALTIME, &attr->atime);
+		clock_gettime(CLOCK_REALTIME_COARSE, &attr->atime);
 	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
-		clock_gettime(CLOCK_REALTIME, &attr->mtime);
+		clock_gettime(CLOCK_REALTIME_COARSE, &attr->mtime);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		if (to_set & fields[i].fuse)
 			mask |= fields[i].e4;

@@ -51,20 +51,28 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		reply_entry(req, inode);
 }
 
+void front_inherit(const struct front *front, const struct front_caller *caller,
+	struct e4_inode *dir, struct e4_create *what)
+{
+	struct e4_attr attr;
+
+	e4_getattr(dir, &attr);
+	owner_create(&front->owner, caller->uid, caller->gid, &attr, what);
+}
+
 static int name_create(fuse_req_t req, fuse_ino_t parent, const char *name, struct e4_create *what,
 	struct e4_inode **ret_inode)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	const struct front_caller caller = {.uid = ctx->uid, .gid = ctx->gid, .umask = ctx->umask};
 	struct front *front = front_of(req);
 	CLEANUP_INODE struct e4_inode *dir = NULL;
-	struct e4_attr attr;
 	size_t len;
 	int err = parent_get(front, parent, name, &dir, &len);
 
 	if (err < 0)
 		return err;
-	e4_getattr(dir, &attr);
-	owner_create(&front->owner, ctx->uid, ctx->gid, &attr, what);
+	front_inherit(front, &caller, dir, what);
 	return e4_create(dir, name, len, what, ret_inode);
 }
 

@@ -3,11 +3,8 @@
 
 #include <errno.h>
 
-/* We are the drive's only owner: what the kernel knows stays true until the kernel changes it. */
-static const double cache_seconds = 86400;
-
 /* The kernel takes 0 and positive errnos below 512. */
-static int errno_of(int err)
+int reply_errno(int err)
 {
 	switch (err) {
 	case -ENODEV: /* the drive is gone for good */
@@ -21,7 +18,7 @@ static int errno_of(int err)
 
 void reply_err(fuse_req_t req, int err)
 {
-	fuse_reply_err(req, errno_of(err));
+	fuse_reply_err(req, reply_errno(err));
 }
 
 static void stat_fill(const struct front *front, const struct e4_attr *stored, struct stat *st)
@@ -51,7 +48,7 @@ void reply_attr(fuse_req_t req, struct e4_inode *inode)
 
 	e4_getattr(inode, &attr);
 	stat_fill(front_of(req), &attr, &st);
-	fuse_reply_attr(req, &st, cache_seconds);
+	fuse_reply_attr(req, &st, REPLY_CACHE_SECONDS);
 }
 
 int entry_fill(struct front *front, struct e4_inode *inode, struct fuse_entry_param *e)
@@ -72,8 +69,8 @@ int entry_fill(struct front *front, struct e4_inode *inode, struct fuse_entry_pa
 	*e = (struct fuse_entry_param){
 		.ino = node_of_ino(ino),
 		.generation = attr.generation,
-		.attr_timeout = cache_seconds,
-		.entry_timeout = cache_seconds,
+		.attr_timeout = REPLY_CACHE_SECONDS,
+		.entry_timeout = REPLY_CACHE_SECONDS,
 	};
 	stat_fill(front, &attr, &e->attr);
 	return 0;
@@ -101,7 +98,7 @@ void reply_entry(fuse_req_t req, struct e4_inode *inode)
 
 void reply_negative(fuse_req_t req)
 {
-	struct fuse_entry_param e = {.entry_timeout = cache_seconds};
+	struct fuse_entry_param e = {.entry_timeout = REPLY_CACHE_SECONDS};
 
 	fuse_reply_entry(req, &e);
 }

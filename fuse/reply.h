@@ -5,7 +5,11 @@
 
 #include "fuse/front-state.h"
 
+/* We are the drive's only owner: what the kernel knows stays true until the kernel changes it. */
+enum { REPLY_CACHE_SECONDS = 86400 };
+
 /* err: 0, or a failure of this project (negative). The one place where failures become errnos. */
+int reply_errno(int err);
 void reply_err(fuse_req_t req, int err);
 
 /* Attributes as they are shown. */

@@ -223,6 +223,47 @@ static void test_unlink_while_open(void)
 	teardown();
 }
 
+/* Without a name from the beginning: gone with its last reference, or named, once. */
+static void test_tmpfile(void)
+{
+	const struct e4_create what = {.mode = S_IFREG | 0600, .uid = 5, .gid = 6};
+	const struct e4_create folder = {.mode = S_IFDIR | 0700};
+	struct e4_inode *file = NULL, *gone = NULL;
+	struct e4_statfs before, after;
+	char data[5000] = "data";
+
+	setup();
+	CU_ASSERT_EQUAL(e4_sync(volume.fs), 0);
+	e4_statfs(volume.fs, &before);
+	CU_ASSERT_EQUAL(e4_tmpfile(a, &folder, &file), -EINVAL);
+	CU_ASSERT_EQUAL_FATAL(e4_tmpfile(a, &what, &file), 0);
+	CU_ASSERT_EQUAL(volume_nlink(file), 0);
+	CU_ASSERT_EQUAL(e4_write(file, data, sizeof(data), 0, 0), (ssize_t)sizeof(data));
+	CU_ASSERT_EQUAL(e4_sync(volume.fs), 0);
+	e4_statfs(volume.fs, &after);
+	CU_ASSERT_EQUAL(after.inodes_free, before.inodes_free - 1);
+	e4_iput(file);
+	CU_ASSERT_EQUAL(e4_sync(volume.fs), 0);
+	e4_statfs(volume.fs, &after);
+	CU_ASSERT_EQUAL(after.inodes_free, before.inodes_free);
+	CU_ASSERT_EQUAL(after.blocks_free, before.blocks_free);
+
+	CU_ASSERT_EQUAL_FATAL(e4_tmpfile(a, &what, &file), 0);
+	CU_ASSERT_EQUAL(e4_link(file, b, "named", 5), 0);
+	CU_ASSERT_EQUAL(volume_nlink(file), 1);
+	CU_ASSERT_EQUAL(volume_ino(b, "named"), e4_ino(file));
+	CU_ASSERT_EQUAL(e4_unlink(b, "named", 5, &gone), 0);
+	e4_iput(gone);
+	CU_ASSERT_EQUAL(e4_link(file, b, "again", 5), -ENOENT);
+	e4_iput(file);
+
+	CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "c", &gone), 0);
+	CU_ASSERT_EQUAL(volume_rmdir(volume.root, "c"), 0);
+	CU_ASSERT_EQUAL(e4_tmpfile(gone, &what, &file), -EPERM);
+	e4_iput(gone);
+	teardown();
+}
+
 static void test_hard_links(void)
 {
 	struct e4_inode *file, *gone = (struct e4_inode *)&volume;
@@ -370,6 +411,12 @@ static bool later(struct timespec x, struct timespec y)
 	return x.tv_sec > y.tv_sec || (x.tv_sec == y.tv_sec && x.tv_nsec > y.tv_nsec);
 }
 
+/* Until the clock of time stamps has moved on; it ticks a hundred times a second at least. */
+static void tick(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+}
+
 static void test_times(void)
 {
 	struct e4_inode *file;
@@ -377,23 +424,27 @@ static void test_times(void)
 
 	setup();
 	e4_getattr(a, &dir[0]);
+	tick();
 	CU_ASSERT_EQUAL(make_file(a, "file"), 0);
 	e4_getattr(a, &dir[1]);
 	CU_ASSERT(later(dir[1].mtime, dir[0].mtime));
 	CU_ASSERT(later(dir[1].ctime, dir[0].ctime));
 	file = get(a, "file");
 	e4_getattr(file, &attr[0]);
+	tick();
 	CU_ASSERT_EQUAL(e4_link(file, b, "link", 4), 0);
 	e4_getattr(file, &attr[1]);
 	CU_ASSERT(later(attr[1].ctime, attr[0].ctime));
 	CU_ASSERT_FALSE(later(attr[1].mtime, attr[0].mtime));
 	e4_getattr(a, &dir[2]);
 	CU_ASSERT_FALSE(later(dir[2].mtime, dir[1].mtime));
+	tick();
 	CU_ASSERT_EQUAL(volume_rename(a, "file", b, "file", 0), 0);
 	e4_getattr(file, &attr[2]);
 	CU_ASSERT(later(attr[2].ctime, attr[1].ctime));
 	e4_getattr(a, &dir[2]);
 	CU_ASSERT(later(dir[2].mtime, dir[1].mtime));
+	tick();
 	CU_ASSERT_EQUAL(volume_unlink(b, "link"), 0);
 	e4_getattr(file, &attr[0]);
 	CU_ASSERT(later(attr[0].ctime, attr[2].ctime));
@@ -742,6 +793,7 @@ int main(void)
 {
 	return UNIT_RUN(UNIT(test_types), UNIT(test_bad_names), UNIT(test_wrong_types),
 		UNIT(test_removed_directory), UNIT(test_unlink_while_open), UNIT(test_hard_links),
+		UNIT(test_tmpfile),
 		UNIT(test_replace), UNIT(test_move_directory), UNIT(test_exchange),
 		UNIT(test_no_loops), UNIT(test_times), UNIT(test_setgid), UNIT(test_link_limits),
 		UNIT(test_immutable), UNIT(test_hostile_parents), UNIT(test_threads_tree),

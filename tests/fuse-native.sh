@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What programs may expect of the kernel's ext4 beyond plain files: on the kernel's first where
+# there is one (so that the expectations are right), then on ours.
+. "$(dirname "$0")/lib.sh"
+need_fuse
+need_command cryptsetup e2fsck dumpe2fs
+
+kernel_since() { # MAJOR MINOR
+	local major minor
+	IFS=. read -r major minor _ < <(uname -r)
+	[ "$major" -gt "$1" ] || { [ "$major" -eq "$1" ] && [ "${minor%%[!0-9]*}" -ge "$2" ]; }
+}
+
+# Where this kernel's FUSE cannot pass on a request, nothing that we do would help.
+beyond_fuse() { # CASE: says why, if so
+	case $1 in
+	*tmpfile*) kernel_since 6 2 || echo "this kernel's FUSE has no O_TMPFILE" ;;
+	*birth*) kernel_since 6 6 || echo "this kernel's FUSE has no time of birth" ;;
+	esac
+}
+
+cases="birth tmpfile tmpfile_removed"
+root_cases="tmpfile_group"
+after="check_birth check_tmpfile"
+
+run_case() { # WHO PROGRAM... CASE DIR
+	local who=$1 case=${*: -2:1} why
+	shift
+	why=$(beyond_fuse "$case")
+	if [ "$who" != "the kernel" ] && [ -n "$why" ]; then
+		skip "$who: ${case//_/ }" "$why"
+	else
+		check "$who: ${case//_/ }" timeout 120 "$@"
+	fi
+}
+
+run_cases() { # WHO DIR CASES
+	local c
+	for c in $3; do
+		run_case "$1" "$PYTHON" "$top_srcdir/tests/fuse-native.py" "$c" "$2"
+	done
+}
+
+if have_loop; then
+	truncate -s 200M "$T/kernel.img"
+	mke2fs -q -t ext4 -b 4096 "$T/kernel.img"
+	loop_mount "$T/kernel.img" "$T/kernel" nodev
+	mkdir "$T/kernel/work"
+	run_cases "the kernel" "$T/kernel/work" "$cases $root_cases $after"
+	umount "$T/kernel"
+else
+	skip "the kernel's ext4 fulfils the expectations" "$NO_LOOP"
+fi
+
+if is_root; then
+	must "format" new_drive "$T/a.img" 256M
+	must "mount" drive_mount "$T/a.img" "$T/mnt" --owner disk
+	mkdir "$T/mnt/work"
+	run_cases "root" "$T/mnt/work" "$cases $root_cases"
+	check "unmount" drive_unmount "$T/mnt"
+	check "perfect" judge "$T/a.img"
+	must "mount again" drive_mount "$T/a.img" "$T/mnt" --owner disk
+	run_cases "after remount" "$T/mnt/work" "$after"
+	check "unmount again" drive_unmount "$T/mnt"
+fi
+
+user_ready
+cp "$top_srcdir/tests/fuse-native.py" "$T/user/"
+chmod 644 "$T/user/fuse-native.py"
+must "format" as_user sealdrive format "$T/user/b.img" --size 256M --passphrase-file "$T/user/pass" \
+	"${FAST_KDF[@]}"
+as_user mkdir "$T/user/mnt"
+must "mount as a user" as_user sealdrive mount "$T/user/b.img" "$T/user/mnt" \
+	--passphrase-file "$T/user/pass"
+for c in $cases $after; do
+	run_case user setpriv --reuid="$USER_ID" --regid="$USER_GROUP" --clear-groups \
+		"$PYTHON" "$T/user/fuse-native.py" "$c" "$T/user/mnt"
+done
+check "unmount" as_user sealdrive unmount "$T/user/mnt"
+check "perfect" judge "$T/user/b.img"
+done_testing
