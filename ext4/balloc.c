@@ -10,6 +10,10 @@
  * 3. Bitmap, descriptor and its checksums change together, under the group's lock: all that can
  *    fail has been done before the first byte changes, unless the volume itself has failed.
  *
+ * 4. A claim is a run that only memory keeps from others (it counts as pending): its owner fills
+ *    it with data, then takes it in the transaction that refers to it, so a crash in between has
+ *    neither lost the run nor shown it to anybody.
+ *
  * Search: first exactly at the goal; then the group's next run that is long enough; a shorter run
  * is only taken when no group nearby, nor some further away, has a long one. longest_free_hint and
  * the descriptors' counts skip groups without I/O.
@@ -34,6 +38,8 @@ enum {
 /* Where the search goes and what it takes. */
 struct search {
 	struct e4_fs *fs;
+	struct handle *h;  /* NULL: the run is only claimed */
+	uint32_t groups;   /* the first so many are searched */
 	uint32_t wanted;
 	uint32_t least;	   /* shorter runs are left alone in this pass */
 	uint32_t goal_bit; /* in the first group */
@@ -126,6 +132,20 @@ static int take(struct handle *h, struct group *group, struct group_desc *desc, 
 	return group_desc_store(h, group->index, desc);
 }
 
+/* Keeps run from all others without changing anything on the drive. group->lock held. */
+static int claim(struct e4_fs *fs, struct group *group, const struct run *run)
+{
+	int r = group_check_data_blocks(fs, group_first_block(fs, group->index) + run->start, run->count);
+
+	if (r == -EUCLEAN)
+		return fs_damaged(fs, "group %u: block bitmap shows metadata as free", group->index);
+	if (r == 0)
+		r = group_hold(fs, group, run->start, run->count);
+	if (r == 0)
+		atomic_fetch_add(&fs->claimed_blocks, run->count);
+	return r;
+}
+
 static void cursor_advance(struct group *group, const struct run *run, bool follows)
 {
 	uint32_t end = run->start + run->count;
@@ -137,32 +157,33 @@ static void cursor_advance(struct group *group, const struct run *run, bool foll
 }
 
 /* 1: found and taken, 0: nothing here, < 0 failure */
-static int try_group(struct handle *h, const struct search *s, uint32_t index, bool first, struct run *ret_run)
+static int try_group(const struct search *s, uint32_t index, bool first, struct run *ret_run)
 {
 	CLEANUP_BUF struct buf *bitmap = NULL;
 	struct group_desc desc;
 	struct group *group;
 	struct run run;
 	bool follows;
-	int r = group_get(h->fs, index, &group);
+	int r = group_get(s->fs, index, &group);
 
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&group->lock);
-	r = group->longest_free_hint < s->least ? 1 : group_desc_load(h->fs, index, &desc);
+	r = group->longest_free_hint < s->least ? 1 : group_desc_load(s->fs, index, &desc);
 	if (r == 1 || (r == 0 && desc.free_blocks < (uint64_t)group->pending_block_count + s->least)) {
 		pthread_mutex_unlock(&group->lock);
 		return 0;
 	}
 	if (r == 0)
-		r = group_block_bitmap(h->fs, group, &desc, &bitmap);
+		r = group_block_bitmap(s->fs, group, &desc, &bitmap);
 	if (r == 0) {
 		run = first ? choose_goal(s, group, bitmap->data) : (struct run){0};
 		follows = run.count > 0;
 		if (!follows)
 			run = choose(s, group, bitmap->data, first);
 		if (run.count)
-			r = take(h, group, &desc, bitmap, &run);
+			r = s->h ? take(s->h, group, &desc, bitmap, &run) :
+				   claim(s->fs, group, &run);
 		if (r == 0 && run.count) {
 			cursor_advance(group, &run, follows);
 			*ret_run = run;
@@ -179,6 +200,7 @@ static uint32_t allowed(struct e4_fs *fs, uint32_t wanted, bool use_reserve)
 	uint64_t kept = use_reserve ? 0 : fs->reserved_blocks;
 	uint64_t now = atomic_load(&fs->free_blocks);
 
+	kept += atomic_load(&fs->claimed_blocks);
 	return now <= kept ? 0 : min_u64(wanted, now - kept);
 }
 
@@ -192,14 +214,12 @@ static void count_taken(struct e4_fs *fs, uint32_t count)
 }
 
 /* Tries count groups from start on; results as try_group(). */
-static int search_groups(struct handle *h, const struct search *s, uint32_t start, uint32_t count,
+static int search_groups(const struct search *s, uint32_t start, uint32_t count,
 	bool goal, uint32_t *ret_index, struct run *ret_run)
 {
-	struct e4_fs *fs = h->fs;
-
-	for (uint32_t i = 0; i < min_u64(count, fs->group_count); i++) {
-		uint32_t index = ((uint64_t)start + i) % fs->group_count;
-		int r = try_group(h, s, index, goal && i == 0, ret_run);
+	for (uint32_t i = 0; i < min_u64(count, s->groups); i++) {
+		uint32_t index = ((uint64_t)start + i) % s->groups;
+		int r = try_group(s, index, goal && i == 0, ret_run);
 
 		if (r > 0)
 			*ret_index = index;
@@ -209,27 +229,27 @@ static int search_groups(struct handle *h, const struct search *s, uint32_t star
 	return 0;
 }
 
-static int search_all(struct handle *h, struct search *s, uint32_t start, uint64_t *ret_block,
+static int search_all(struct search *s, uint32_t start, uint64_t *ret_block,
 	uint32_t *ret_count)
 {
-	struct e4_fs *fs = h->fs;
-	uint32_t far = atomic_load(&fs->far_block_group) % fs->group_count;
+	struct e4_fs *fs = s->fs;
+	uint32_t far = atomic_load(&fs->far_block_group) % s->groups;
 	uint32_t useful = max_u64(1, s->wanted / 2), index = 0;
-	bool small = fs->group_count <= NEARBY_GROUPS;
+	bool small = s->groups <= NEARBY_GROUPS;
 	struct run run = {0};
 	int r;
 
 	/* Runs of useful length: close by, then elsewhere. */
 	s->least = useful;
-	r = search_groups(h, s, start, NEARBY_GROUPS, true, &index, &run);
+	r = search_groups(s, start, NEARBY_GROUPS, true, &index, &run);
 	if (r == 0 && !small)
-		r = search_groups(h, s, far, NEARBY_GROUPS, false, &index, &run);
+		r = search_groups(s, far, NEARBY_GROUPS, false, &index, &run);
 	/* Then anything. */
 	s->least = 1;
 	if (r == 0 && useful > 1)
-		r = search_groups(h, s, start, NEARBY_GROUPS, false, &index, &run);
+		r = search_groups(s, start, NEARBY_GROUPS, false, &index, &run);
 	if (r == 0 && !small) {
-		r = search_groups(h, s, far, fs->group_count, false, &index, &run);
+		r = search_groups(s, far, s->groups, false, &index, &run);
 		if (r > 0)
 			atomic_store(&fs->far_block_group, index);
 	}
@@ -240,29 +260,103 @@ static int search_all(struct handle *h, struct search *s, uint32_t start, uint64
 	return 0;
 }
 
-int balloc_alloc(struct handle *h, const struct balloc_request *request, uint64_t *ret_block,
-	uint32_t *ret_count)
+/* Groups that lie below 2^32 as a whole: block maps have 32 bits for a block. */
+static uint32_t low_groups(const struct e4_fs *fs)
 {
-	struct e4_fs *fs = h->fs;
-	uint32_t start = 0, count = 0;
-	struct search s = {.fs = fs, .goal_bit = UINT32_MAX};
-	int r;
+	uint64_t groups = ((1ull << 32) - fs->first_data_block) / fs->blocks_per_group;
 
+	return (uint32_t)min_u64(fs->group_count, groups);
+}
+
+static int find(struct e4_fs *fs, struct handle *h, const struct balloc_request *request,
+	uint64_t *ret_block, uint32_t *ret_count)
+{
+	uint32_t start = 0;
+	struct search s = {.fs = fs, .h = h, .goal_bit = UINT32_MAX};
+
+	s.groups = request->low ? low_groups(fs) : fs->group_count;
 	if (request->goal > fs->first_data_block && request->goal < fs->blocks_count) {
 		start = (request->goal - fs->first_data_block) / fs->blocks_per_group;
 		s.goal_bit = (request->goal - fs->first_data_block) % fs->blocks_per_group;
 	} else if (request->ino) {
-		start = (request->ino - 1) / fs->inodes_per_group % fs->group_count;
+		start = (request->ino - 1) / fs->inodes_per_group;
 	}
 	s.wanted = allowed(fs, min_u64(max_u64(request->wanted, 1), fs->blocks_per_group),
 		request->use_reserve || request->metadata);
 	if (s.wanted == 0)
 		return -ENOSPC;
-	r = search_all(h, &s, start, ret_block, &count);
+	return search_all(&s, start % s.groups, ret_block, ret_count);
+}
+
+int balloc_alloc(struct handle *h, const struct balloc_request *request, uint64_t *ret_block,
+	uint32_t *ret_count)
+{
+	uint32_t count;
+	int r = find(h->fs, h, request, ret_block, &count);
+
+	if (r < 0)
+		return r;
+	count_taken(h->fs, count);
+	*ret_count = count;
+	return 0;
+}
+
+/* ---- claims ---------------------------------------------------------------------------- */
+
+int balloc_claim(struct e4_fs *fs, const struct balloc_request *request, uint64_t *ret_block,
+	uint32_t *ret_count)
+{
+	return find(fs, NULL, request, ret_block, ret_count);
+}
+
+static struct group *claimed_group(struct e4_fs *fs, uint64_t block, struct run *ret_run, uint32_t count)
+{
+	struct group *group;
+
+	/* The record exists since the claim was made. */
+	if (group_get(fs, (block - fs->first_data_block) / fs->blocks_per_group, &group) < 0)
+		return NULL;
+	*ret_run = (struct run){(block - fs->first_data_block) % fs->blocks_per_group, count};
+	return group;
+}
+
+void balloc_unclaim(struct e4_fs *fs, uint64_t block, uint32_t count)
+{
+	struct run run;
+	struct group *group = claimed_group(fs, block, &run, count);
+
+	if (!group)
+		return;
+	pthread_mutex_lock(&group->lock);
+	group_release(group, run.start, run.count);
+	pthread_mutex_unlock(&group->lock);
+	atomic_fetch_sub(&fs->claimed_blocks, count);
+}
+
+int balloc_take_claim(struct handle *h, uint64_t block, uint32_t count)
+{
+	struct e4_fs *fs = h->fs;
+	CLEANUP_BUF struct buf *bitmap = NULL;
+	struct group_desc desc;
+	struct run run;
+	struct group *group = claimed_group(fs, block, &run, count);
+	int r;
+
+	if (!group)
+		return -EUCLEAN;
+	pthread_mutex_lock(&group->lock);
+	r = group_desc_load(fs, group->index, &desc);
+	if (r == 0)
+		r = group_block_bitmap(fs, group, &desc, &bitmap);
+	if (r == 0)
+		r = take(h, group, &desc, bitmap, &run);
+	if (r == 0)
+		group_release(group, run.start, run.count);
+	pthread_mutex_unlock(&group->lock);
 	if (r < 0)
 		return r;
 	count_taken(fs, count);
-	*ret_count = count;
+	atomic_fetch_sub(&fs->claimed_blocks, count);
 	return 0;
 }
 

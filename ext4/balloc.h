@@ -11,6 +11,7 @@ struct balloc_request {
 	uint32_t wanted; /* blocks; fewer may be given, at least 1 */
 	bool use_reserve; /* may take root's reserved blocks (metadata of existing files, root) */
 	bool metadata;
+	bool low; /* only blocks with numbers of 32 bits */
 };
 
 enum { BALLOC_CREDITS = 2 }; /* bitmap + descriptor of one group */
@@ -18,6 +19,15 @@ enum { BALLOC_CREDITS = 2 }; /* bitmap + descriptor of one group */
 /* One run, marked used in the transaction of h; also takes it off free_blocks. -ENOSPC. */
 int balloc_alloc(struct handle *h, const struct balloc_request *request, uint64_t *ret_block,
 	uint32_t *ret_count) MUST_CHECK;
+/*
+ * Claims: a run of free blocks that nobody else gets, while nothing changes on the drive. Whoever
+ * has one gives it back, or takes it for good once it holds its data. No handle is needed.
+ */
+int balloc_claim(struct e4_fs *fs, const struct balloc_request *request, uint64_t *ret_block,
+	uint32_t *ret_count) MUST_CHECK;
+void balloc_unclaim(struct e4_fs *fs, uint64_t block, uint32_t count);
+/* Marks the claimed run used; the claim is over, unless this fails. BALLOC_CREDITS. */
+int balloc_take_claim(struct handle *h, uint64_t block, uint32_t count) MUST_CHECK;
 /* Frees a run (may span groups; then BALLOC_CREDITS per group). metadata: its buffers are
  * forgotten too. Not given out again before the transaction is on the medium. Freeing what is
  * free, or what is no data block, is damage: -EUCLEAN. A failure has changed nothing, or the

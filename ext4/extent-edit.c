@@ -8,52 +8,21 @@
 
 #include <errno.h>
 
-#include "ext4/balloc.h"
+#include "ext4/extent-tree.h"
+#include "ext4/metablock.h"
 
 struct reserve {
 	unsigned count, used;
 	struct buf *bufs[EXTENT_DEPTH_MAX + 1];
 };
 
-static int reserve_one(struct handle *h, struct e4_inode *inode, struct buf **ret_buf)
-{
-	struct balloc_request request = {
-		.ino = inode->ino,
-		.wanted = 1,
-		.use_reserve = true,
-		.metadata = true,
-	};
-	CLEANUP_BUF struct buf *buf = NULL;
-	uint64_t block;
-	uint32_t count;
-	int undo;
-	int r = balloc_alloc(h, &request, &block, &count);
-
-	if (r < 0)
-		return r;
-	r = buf_get_zeroed(inode->fs, block, &extent_block_type, inode->ino, inode->generation,
-		&buf);
-	if (r == 0)
-		r = buf_modify(h, buf);
-	if (r == 0) {
-		*ret_buf = take_ptr(buf);
-		return 0;
-	}
-	buf_put(take_ptr(buf));
-	undo = balloc_free(h, block, 1, true);
-	return undo < 0 ? undo : r;
-}
-
 static int reserve_release(struct handle *h, struct reserve *reserve)
 {
 	int r = 0;
 
 	for (unsigned i = reserve->used; i < reserve->count; i++) {
-		uint64_t block = reserve->bufs[i]->block;
-		int undo;
+		int undo = metablock_undo(h, reserve->bufs[i], 0);
 
-		buf_put(reserve->bufs[i]);
-		undo = balloc_free(h, block, 1, true);
 		if (undo < 0)
 			r = undo;
 	}
@@ -68,7 +37,8 @@ static int reserve_get(struct handle *h, struct e4_inode *inode, unsigned count,
 	struct reserve reserve = {0};
 
 	for (; reserve.count < count; reserve.count++) {
-		int r = reserve_one(h, inode, &reserve.bufs[reserve.count]);
+		int r = metablock_new(h, inode, &extent_block_type, 0,
+			&reserve.bufs[reserve.count]);
 
 		if (r < 0) {
 			int undo = reserve_release(h, &reserve);
@@ -93,7 +63,7 @@ static void grow(struct extent_path *path, struct buf *buf)
 		entries * sizeof(struct extent_leaf));
 	extent_node_set_entries(buf->data, entries);
 
-	extent_init(inode);
+	extent_tree_init(inode);
 	extent_node_header(root)->depth = le16_make((uint16_t)(depth + 1));
 	extent_node_insert(root, 0, &index);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Runs into the extent tree, and unwritten ones to written ones. */
-#include "ext4/extent.h"
+#include "ext4/extent-tree.h"
 
 #include <errno.h>
 
@@ -66,18 +66,13 @@ static int try_join(struct handle *h, struct extent_path *path, int pos,
 	return 0;
 }
 
-int extent_insert(struct handle *h, struct e4_inode *inode, const struct extent_run *run)
+int extent_tree_insert(struct handle *h, struct e4_inode *inode, const struct extent_run *run)
 {
 	CLEANUP_EXTENT_PATH struct extent_path path = {0};
 	struct extent_leaf entry;
 	bool joined;
 	int pos, r;
 
-	if (!(inode->flags & EXT4_EXTENTS_FL))
-		return -EOPNOTSUPP;
-	if (!run->count || run->count > EXTENT_RUN_MAX || !run->pblk ||
-		extent_run_end(run) > EXTENT_LBLK_MAX + 1ull)
-		return -EINVAL;
 	r = extent_path_find(inode, run->lblk, &path);
 	if (r < 0)
 		return r;
@@ -171,14 +166,10 @@ static int convert_step(struct handle *h, struct e4_inode *inode, uint32_t lblk,
 	return 0;
 }
 
-int extent_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint32_t count)
+int extent_tree_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint32_t count)
 {
 	uint64_t next = lblk, end = (uint64_t)lblk + count;
 
-	if (!(inode->flags & EXT4_EXTENTS_FL))
-		return -EOPNOTSUPP;
-	if (end > EXTENT_LBLK_MAX + 1ull)
-		return -EINVAL;
 	/* Every step ends behind its beginning or leaves one boundary more: it ends. */
 	while (next < end) {
 		int r = convert_step(h, inode, (uint32_t)next, end, &next);

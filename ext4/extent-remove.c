@@ -4,12 +4,11 @@
  * not finish is a shorter file and never a hole in the middle. Buffers are declared before blocks
  * are freed, blocks are freed before the tree is edited: a failure leaves the tree as it was.
  */
-#include "ext4/extent.h"
+#include "ext4/extent-tree.h"
 
 #include <errno.h>
 
 #include "ext4/balloc.h"
-#include "ext4/blockmap.h"
 #include "ext4/extent-edit.h"
 
 enum {
@@ -87,7 +86,7 @@ static int drop_entry(struct handle *h, struct extent_path *path, unsigned pos)
 		pos = (unsigned)path->level[level].pos;
 	}
 	if (level == 0 && !extent_node_entries(path->level[0].node))
-		extent_init(path->inode);
+		extent_tree_init(path->inode);
 	else if (pos == 0)
 		extent_path_fix_keys(path, level);
 	return 0;
@@ -189,7 +188,7 @@ static int collapse_level(struct handle *h, struct e4_inode *inode, bool *ret_ag
 	if (entries > EXTENT_ROOT_ENTRIES)
 		return 0;
 	block = path.level[1].buf->block;
-	extent_init(inode);
+	extent_tree_init(inode);
 	extent_node_header(root)->depth = le16_make((uint16_t)(depth - 1));
 	memcpy(extent_node_leaf(root, 0), extent_node_leaf(child, 0),
 		entries * sizeof(struct extent_leaf));
@@ -213,17 +212,13 @@ static int collapse(struct handle *h, struct e4_inode *inode)
 	return 0;
 }
 
-int extent_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to,
+int extent_tree_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to,
 	bool *ret_done)
 {
 	struct budget budget = {.credits = FREE_CREDITS, .steps = STEPS_MAX};
 	bool done = false;
 	int r = 0;
 
-	if (to > EXTENT_LBLK_MAX || from > to)
-		return -EINVAL;
-	if (!(inode->flags & EXT4_EXTENTS_FL))
-		return blockmap_remove(h, inode, from, to, ret_done);
 	while (!done && !budget.spent) {
 		r = remove_step(h, inode, from, to, &budget, &done);
 		if (r < 0)

@@ -1,90 +1,82 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Mapping, and blocks of directories and symbolic links. Invariants of every extent tree that we
- * change, and that extent-path.c demands of what it reads:
- *
- *	1. Entries of a node are sorted and do not overlap; no node but the root is empty.
- *	2. An index key equals the first key of its child, so a hole ends at the next key anywhere.
- *	3. A child is one less deep than its parent, so a walk ends, whatever the drive says.
- *	4. A change first gets every block and buffer it needs, then edits; the edit cannot fail.
+ * The one place that knows of both ways to say where an inode's blocks are; files, directories and
+ * symbolic links do not care. Also blocks of directories and links.
  */
 #include "ext4/extent.h"
 
 #include <errno.h>
 
-#include "ext4/balloc.h"
 #include "ext4/blockmap.h"
-#include "ext4/extent-path.h"
+#include "ext4/extent-tree.h"
+#include "ext4/inode-check.h"
+#include "ext4/metablock.h"
+
+bool extent_is_tree(const struct e4_inode *inode)
+{
+	return inode->flags & EXT4_EXTENTS_FL;
+}
 
 void extent_init(struct e4_inode *inode)
 {
-	memset(inode->i_block, 0, sizeof(inode->i_block));
-	extent_node_init(inode->i_block, EXTENT_ROOT_ENTRIES, 0);
-}
-
-static void run_skip(struct extent_run *run, uint32_t count)
-{
-	run->lblk += count;
-	run->count -= count;
-	run->pblk += count;
+	if (extent_is_tree(inode))
+		extent_tree_init(inode);
+	else
+		memset(inode->i_block, 0, sizeof(inode->i_block));
 }
 
 int extent_map(struct e4_inode *inode, uint32_t lblk, struct extent_run *ret_run)
 {
-	CLEANUP_EXTENT_PATH struct extent_path path = {0};
-	struct extent_run run;
-	int r;
-
 	if (lblk > EXTENT_LBLK_MAX)
 		return -EFBIG;
-	if (!(inode->flags & EXT4_EXTENTS_FL))
-		return blockmap_map(inode, lblk, ret_run);
-	r = extent_path_find(inode, lblk, &path);
-	if (r < 0)
-		return r;
-	if (path.level[path.depth].pos >= 0) {
-		run = extent_path_run(&path, path.level[path.depth].pos);
-		if (lblk < extent_run_end(&run)) {
-			run_skip(&run, lblk - run.lblk);
-			*ret_run = run;
-			return 0;
-		}
-	}
-	*ret_run = (struct extent_run){
-		.lblk = lblk,
-		.count = (uint32_t)(extent_path_next(&path, path.depth) - lblk),
-	};
-	return 0;
+	return extent_is_tree(inode) ? extent_tree_map(inode, lblk, ret_run) :
+				       blockmap_map(inode, lblk, ret_run);
 }
 
 uint64_t extent_goal(struct e4_inode *inode, uint32_t lblk)
 {
-	enum { NEAR_BLOCKS = 4096 };
-	CLEANUP_EXTENT_PATH struct extent_path path = {0};
-	struct extent_run run;
-
-	if (!(inode->flags & EXT4_EXTENTS_FL) || extent_path_find(inode, lblk, &path) < 0 ||
-		path.level[path.depth].pos < 0)
-		return inode->alloc_goal;
-	run = extent_path_run(&path, path.level[path.depth].pos);
-	/* Writers of one file may arrive slightly out of order: leave the earlier one its place. */
-	if (lblk < run.lblk || lblk - run.lblk > run.count + (uint32_t)NEAR_BLOCKS)
-		return inode->alloc_goal;
-	if (run.pblk + (lblk - run.lblk) >= inode->fs->blocks_count)
-		return inode->alloc_goal;
-	return run.pblk + (lblk - run.lblk);
+	return extent_is_tree(inode) ? extent_tree_goal(inode, lblk) : blockmap_goal(inode, lblk);
 }
 
 unsigned extent_credits(struct e4_inode *inode)
 {
-	/* Per level at most one changed and one new node, and the root's growth; a conversion
-	 * splits twice, and its second split finds room on all but the lowest levels. */
-	unsigned levels = 2;
-
-	if (inode->flags & EXT4_EXTENTS_FL)
-		levels += extent_node_depth(inode->i_block);
-	return 2 * levels * (2 + BALLOC_CREDITS);
+	/* What is made in a folder with a block map may have a tree, and counts with its folder. */
+	return extent_is_tree(inode) ? extent_tree_credits(inode) :
+				       max_u64(BLOCKMAP_CREDITS, EXTENT_TREE_LEAST_CREDITS);
 }
+
+uint32_t extent_insert_max(const struct e4_inode *inode, uint32_t lblk)
+{
+	return extent_is_tree(inode) ? EXTENT_RUN_MAX : blockmap_room(inode->fs, lblk);
+}
+
+int extent_insert(struct handle *h, struct e4_inode *inode, const struct extent_run *run)
+{
+	if (!run->count || run->count > extent_insert_max(inode, run->lblk) || !run->pblk ||
+		(uint64_t)run->lblk + run->count > EXTENT_LBLK_MAX + 1ull)
+		return -EINVAL;
+	return extent_is_tree(inode) ? extent_tree_insert(h, inode, run) :
+				       blockmap_insert(h, inode, run);
+}
+
+int extent_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint32_t count)
+{
+	if ((uint64_t)lblk + count > EXTENT_LBLK_MAX + 1ull)
+		return -EINVAL;
+	/* A block map has no unwritten blocks. */
+	return extent_is_tree(inode) ? extent_tree_convert(h, inode, lblk, count) : 0;
+}
+
+int extent_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to,
+	bool *ret_done)
+{
+	if (to > EXTENT_LBLK_MAX || from > to)
+		return -EINVAL;
+	return extent_is_tree(inode) ? extent_tree_remove(h, inode, from, to, ret_done) :
+				       blockmap_remove(h, inode, from, to, ret_done);
+}
+
+/* ---- blocks of directories and links ------------------------------------------------------- */
 
 int extent_block_get(struct e4_inode *inode, uint32_t lblk, const struct buf_type *type,
 	struct buf **ret_buf)
@@ -99,54 +91,32 @@ int extent_block_get(struct e4_inode *inode, uint32_t lblk, const struct buf_typ
 	return buf_get(inode->fs, run.pblk, type, inode->ino, inode->generation, ret_buf);
 }
 
-/* A new block at the end: allocated, zeroed, part of the transaction, mapped. */
-static int append_block(struct handle *h, struct e4_inode *inode, const struct buf_type *type,
-	struct extent_run *run, struct buf **ret_buf)
-{
-	struct buf *buf = NULL;
-	int r, undo;
-
-	r = buf_get_zeroed(inode->fs, run->pblk, type, inode->ino, inode->generation, &buf);
-	if (r == 0)
-		r = buf_modify(h, buf);
-	if (r == 0)
-		r = extent_insert(h, inode, run);
-	if (r == 0) {
-		*ret_buf = buf;
-		return 0;
-	}
-	buf_put(buf);
-	undo = balloc_free(h, run->pblk, run->count, true);
-	return undo < 0 ? undo : r;
-}
-
 int extent_block_append(struct handle *h, struct e4_inode *inode, const struct buf_type *type,
 	uint32_t *ret_lblk, struct buf **ret_buf)
 {
 	struct e4_fs *fs = inode->fs;
-	struct balloc_request request = {.ino = inode->ino, .wanted = 1, .metadata = true};
 	uint64_t lblk = inode->size >> fs->block_bits;
 	struct extent_run run;
+	struct buf *buf;
 	int r;
 
-	if (lblk > EXTENT_LBLK_MAX)
+	if (fs_blocks_to_bytes(fs, lblk + 1) > inode_max_bytes(inode))
 		return -EFBIG;
-	if (!(inode->flags & EXT4_EXTENTS_FL))
-		return -EOPNOTSUPP;
 	r = extent_map(inode, (uint32_t)lblk, &run);
 	if (r < 0)
 		return r;
 	if (run.pblk)
 		return fs_damaged(fs, "inode %u: blocks behind its end", inode->ino);
-	run = (struct extent_run){.lblk = (uint32_t)lblk};
-	request.goal = extent_goal(inode, run.lblk);
-	r = balloc_alloc(h, &request, &run.pblk, &run.count);
+	r = metablock_new(h, inode, type, extent_goal(inode, run.lblk), &buf);
 	if (r < 0)
 		return r;
-	r = append_block(h, inode, type, &run, ret_buf);
+	run.count = 1;
+	run.pblk = buf->block;
+	r = extent_insert(h, inode, &run);
 	if (r < 0)
-		return r;
+		return metablock_undo(h, buf, r);
 	inode->size += fs->block_bytes;
 	*ret_lblk = run.lblk;
+	*ret_buf = buf;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The extent tree: logical to physical blocks. (ext2/ext3 block maps are read and
- * truncated through the same functions; adding to them gives -EOPNOTSUPP.)
+ * Which blocks an inode has: logical to physical, in runs. They are kept in an extent tree or in
+ * the block map of ext2 and ext3, which has no unwritten blocks; extent.c tells which.
  * All functions: inode->lock held, for writing where the tree changes.
  */
 #ifndef EXT4_EXTENT_H
@@ -18,14 +18,20 @@ struct extent_run {
 	bool unwritten;
 };
 
-/* The run that contains lblk, starting exactly at lblk. */
+/* Whether the inode has an extent tree; otherwise a block map. */
+bool extent_is_tree(const struct e4_inode *inode);
+
+/* The run that contains lblk, starting exactly at lblk; in a block map it may end earlier than
+ * the next one begins. */
 int extent_map(struct e4_inode *inode, uint32_t lblk, struct extent_run *ret_run) MUST_CHECK;
 
 /* Upper bound of credits for inserting or converting one run, splits included. */
 unsigned extent_credits(struct e4_inode *inode);
-enum { EXTENT_RUN_MAX = 32767 }; /* blocks one call of extent_insert() takes */
-/* Inserts a run where there is a hole; merges with neighbours of the same kind. Allocates tree
- * blocks; on -ENOSPC the tree is unchanged. i_blocks accounts for tree blocks and for the run.
+enum { EXTENT_RUN_MAX = 32767 };
+/* Blocks that one extent_insert() at lblk takes; 0: none at all. */
+uint32_t extent_insert_max(const struct e4_inode *inode, uint32_t lblk);
+/* Inserts a run where there is a hole (else -EEXIST); merges with neighbours of the same kind.
+ * Allocates tree blocks; on -ENOSPC the tree is unchanged. Runs of a block map are written. i_blocks accounts for tree blocks and for the run.
  * The caller stores the inode. */
 int extent_insert(struct handle *h, struct e4_inode *inode,
 	const struct extent_run *run) MUST_CHECK;
@@ -50,7 +56,7 @@ int extent_block_append(struct handle *h, struct e4_inode *inode, const struct b
 /* Physical block where a new block lblk would best lie; 0: anywhere. */
 uint64_t extent_goal(struct e4_inode *inode, uint32_t lblk);
 
-/* Initialises an empty tree in i_block. */
+/* Initialises an empty tree or map in i_block. */
 void extent_init(struct e4_inode *inode);
 
 #endif

@@ -61,16 +61,19 @@ static int remove_blocks(struct e4_inode *inode, uint64_t lblk)
 
 	while (r == 0 && !done) {
 		struct handle h;
+		int stored;
 
 		r = handle_begin(inode->fs, EXTENT_REMOVE_CREDITS, &h);
 		if (r < 0)
 			return r;
 		pthread_rwlock_wrlock(&inode->lock);
 		r = inode_reserve(&h, inode);
-		if (r == 0)
+		if (r == 0) {
+			/* What it has done before it failed counts all the same. */
 			r = extent_remove(&h, inode, (uint32_t)lblk, EXTENT_LBLK_MAX, &done);
-		if (r == 0)
-			r = inode_store(&h, inode, true);
+			stored = inode_store(&h, inode, true);
+			r = r < 0 ? r : stored;
+		}
 		pthread_rwlock_unlock(&inode->lock);
 		handle_end(&h);
 	}
@@ -100,7 +103,7 @@ static int set_size_locked(struct e4_inode *inode, uint64_t size)
 	r = file_check_writable(inode);
 	if (r < 0)
 		return r;
-	if (size > inode_max_bytes(inode->fs))
+	if (size > file_max_bytes(inode))
 		return -EFBIG;
 	r = file_zero_tail(inode, old, size);
 	return r < 0 ? r : store_size(inode, size);
@@ -180,9 +183,11 @@ int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len)
 	if (!len)
 		return -EINVAL;
 	r = file_check_writable(inode);
+	if (r == 0 && file_needs_claims(inode))
+		r = -EOPNOTSUPP; /* a block map has no unwritten blocks */
 	if (r < 0)
 		return r;
-	if (!add_u64(off, len, &end) || end > inode_max_bytes(inode->fs))
+	if (!add_u64(off, len, &end) || end > file_max_bytes(inode))
 		return -EFBIG;
 	pthread_rwlock_wrlock(&inode->io_lock);
 	r = fallocate_locked(inode, mode & FALLOC_FL_KEEP_SIZE, off, end);

@@ -3,13 +3,14 @@
  * Writing. Per run of blocks: where they are written already, the data just goes there. Elsewhere
  * three steps: blocks are allocated as unwritten (one handle), the data goes to the device (no
  * handle, no inode->lock), the blocks become written and the size grows (second handle). Whatever
- * stops in between leaves unwritten blocks, which read as zeroes.
+ * stops in between leaves unwritten blocks, which read as zeroes. (Block maps: file-claim.c.)
  */
 #include "ext4/file.h"
 
 #include <errno.h>
 #include <limits.h>
 
+#include "ext4/balloc.h"
 #include "ext4/inode-check.h"
 #include "ext4/inode-disk.h"
 
@@ -35,7 +36,7 @@ int file_check_writable(struct e4_inode *inode)
 	pthread_rwlock_unlock(&inode->lock);
 	if (flags & EXT2_IMMUTABLE_FL)
 		return -EPERM;
-	if (!(flags & EXT4_EXTENTS_FL))
+	if (flags & EXT4_INLINE_DATA_FL)
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -95,7 +96,7 @@ static int put_new(const struct writing *w, uint64_t from, uint64_t to,
 
 /* ---- one run ------------------------------------------------------------------------------- */
 
-static void grow_size(struct e4_inode *inode, uint64_t to)
+void file_grow_size(struct e4_inode *inode, uint64_t to)
 {
 	if (to > inode->size)
 		inode->size = to;
@@ -123,11 +124,49 @@ static int convert(struct e4_inode *inode, uint64_t from, uint64_t to)
 	if (r == 0)
 		r = extent_convert(&h, inode, lblk, end - lblk);
 	if (r == 0) {
-		grow_size(inode, to);
+		file_grow_size(inode, to);
 		r = inode_store(&h, inode, true);
 	}
 	pthread_rwlock_unlock(&inode->lock);
 	handle_end(&h);
+	return r;
+}
+
+/* Into the beginning of a hole of a block map. *ret_to == from: somebody else was faster, and his
+ * blocks are to be overwritten. */
+static int fill_hole_once(const struct writing *w, uint64_t from, const struct extent_run *hole,
+	uint64_t *ret_to)
+{
+	struct e4_fs *fs = w->inode->fs;
+	uint64_t end = (w->end + fs->block_bytes - 1) >> fs->block_bits;
+	struct writing kept = *w;
+	struct extent_run run;
+	uint64_t to;
+	int r = file_claim(w->inode, hole, end - hole->lblk, &run);
+
+	if (r < 0)
+		return r;
+	to = min_u64(w->end, fs_blocks_to_bytes(fs, (uint64_t)run.lblk + run.count));
+	kept.may_clobber = false; /* it may have to be written once more */
+	r = put_new(&kept, from, to, &run);
+	if (r < 0) {
+		balloc_unclaim(fs, run.pblk, run.count);
+		return r;
+	}
+	r = file_map_claim(w->inode, &run, to);
+	*ret_to = r == -EEXIST ? from : to;
+	return r == -EEXIST ? 0 : r;
+}
+
+static int fill_hole(const struct writing *w, uint64_t from, const struct extent_run *hole,
+	uint64_t *ret_to)
+{
+	unsigned tries = 0;
+	int r;
+
+	do
+		r = fill_hole_once(w, from, hole, ret_to);
+	while (r == -ENOSPC && balloc_retry(w->inode->fs, &tries));
 	return r;
 }
 
@@ -142,6 +181,8 @@ static int write_run(const struct writing *w, uint64_t from, bool *ret_dirty, ui
 	uint64_t to;
 	int r = file_map(inode, lblk, &run);
 
+	if (r == 0 && !run.pblk && file_needs_claims(inode))
+		return fill_hole(w, from, &run, ret_to);
 	if (r == 0 && !run.pblk)
 		r = file_allocate(inode, (uint32_t)lblk, end - lblk, &run);
 	if (r < 0)
@@ -173,7 +214,7 @@ static int store_progress(struct e4_inode *inode, uint64_t to)
 	if (r == 0) {
 		bool grows = to > inode->size;
 
-		grow_size(inode, to);
+		file_grow_size(inode, to);
 		r = inode_store(&h, inode, grows);
 	}
 	pthread_rwlock_unlock(&inode->lock);
@@ -279,7 +320,7 @@ ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, un
 		return 0;
 	if (len > SSIZE_MAX)
 		return -EINVAL;
-	if (!add_u64(off, len, &w.end) || w.end > inode_max_bytes(inode->fs))
+	if (!add_u64(off, len, &w.end) || w.end > file_max_bytes(inode))
 		return -EFBIG;
 	return write_any(&w);
 }

@@ -20,6 +20,7 @@
 
 #include "ext4/balloc.h"
 #include "ext4/inline.h"
+#include "ext4/inode-check.h"
 
 int file_map(struct e4_inode *inode, uint64_t lblk, struct extent_run *ret_run)
 {
@@ -51,6 +52,16 @@ bool file_is_inline(struct e4_inode *inode)
 	flags = inode->flags;
 	pthread_rwlock_unlock(&inode->lock);
 	return flags & EXT4_INLINE_DATA_FL;
+}
+
+uint64_t file_max_bytes(struct e4_inode *inode)
+{
+	uint64_t max;
+
+	pthread_rwlock_rdlock(&inode->lock);
+	max = inode_max_bytes(inode);
+	pthread_rwlock_unlock(&inode->lock);
+	return max;
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */

@@ -14,7 +14,9 @@ int file_set_size(struct e4_inode *inode, uint64_t size) MUST_CHECK;
 int file_map(struct e4_inode *inode, uint64_t lblk, struct extent_run *ret_run) MUST_CHECK;
 uint64_t file_size(struct e4_inode *inode);
 bool file_is_inline(struct e4_inode *inode);
-/* 0 when data may be written to inode: a regular file with extents on a writable volume. */
+/* Where writing beyond gives -EFBIG. */
+uint64_t file_max_bytes(struct e4_inode *inode);
+/* 0 when data may be written to inode: a regular file on a writable volume. */
 int file_check_writable(struct e4_inode *inode) MUST_CHECK;
 /* Zeroes on the drive [from, end of its block), up to `to`, where that block is written: bytes
  * that become part of the file without anybody having written them. io_lock held exclusively. */
@@ -26,5 +28,16 @@ int file_zero_tail(struct e4_inode *inode, uint64_t from, uint64_t to) MUST_CHEC
  */
 int file_allocate(struct e4_inode *inode, uint32_t lblk, uint64_t count,
 	struct extent_run *ret_run) MUST_CHECK;
+
+/* Whether new blocks of the file are claimed instead: it has a block map. io_lock held. */
+bool file_needs_claims(struct e4_inode *inode);
+/* A claimed run for the beginning of the hole, at most `count` blocks. No handle. */
+int file_claim(struct e4_inode *inode, const struct extent_run *hole, uint64_t count,
+	struct extent_run *ret_run) MUST_CHECK;
+/* The claimed run holds its data: makes it part of the file, which reaches to `to` at least. The
+ * claim is over, whatever the result. -EEXIST: somebody else has filled the hole meanwhile. */
+int file_map_claim(struct e4_inode *inode, const struct extent_run *run, uint64_t to) MUST_CHECK;
+/* Data up to `to` has been written: size and times; the caller stores the inode. */
+void file_grow_size(struct e4_inode *inode, uint64_t to);
 
 #endif

@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "ext4/blockmap.h"
 #include "ext4/extent-node.h"
 
-uint64_t inode_max_bytes(const struct e4_fs *fs)
+uint64_t inode_max_bytes(const struct e4_inode *inode)
 {
+	const struct e4_fs *fs = inode->fs;
 	uint64_t blocks = EXTENT_LBLK_MAX + 1ull;
 
+	if (!extent_is_tree(inode))
+		return blockmap_max_bytes(fs);
 	/* i_blocks counts 512-byte units in 32 bits without huge_file. */
 	if (!fs_has_ro_compat(fs, EXT4_FEATURE_RO_COMPAT_HUGE_FILE))
 		blocks = min_u64(blocks, UINT32_MAX >> (fs->block_bits - 9));
@@ -58,8 +62,9 @@ int inode_check(struct e4_inode *inode)
 	r = check_flags(inode);
 	if (r < 0)
 		return r;
-	/* Directories and links hold far less; whoever reads them checks their blocks. */
-	if (inode->size > inode_max_bytes(fs))
+	/* Directories and links hold far less; whoever reads them checks their blocks. Behind what
+	 * a block map reaches there is one more hole. */
+	if (inode->size > fs_blocks_to_bytes(fs, EXTENT_LBLK_MAX + 1ull))
 		return fs_damaged(fs, "inode %u: size too large", inode->ino);
 	if (inode->file_acl &&
 		(inode->file_acl <= fs->first_data_block || inode->file_acl >= fs->blocks_count))

@@ -7,7 +7,7 @@
 
 /* 0 or -EUCLEAN (reported). Nobody else sees the inode yet. */
 int inode_check(struct e4_inode *inode) MUST_CHECK;
-/* Largest size of a regular file with extents, in bytes. */
-uint64_t inode_max_bytes(const struct e4_fs *fs);
+/* Largest size of a regular file, in bytes; depends on how its blocks are mapped. inode->lock held. */
+uint64_t inode_max_bytes(const struct e4_inode *inode);
 
 #endif

@@ -24,9 +24,8 @@ int symlink_store(struct handle *h, struct e4_inode *inode, const char *target, 
 		inode->size = len;
 		return 0;
 	}
-	if (!fs_has_incompat(inode->fs, EXT3_FEATURE_INCOMPAT_EXTENTS))
-		return -EOPNOTSUPP;
-	inode->flags |= EXT4_EXTENTS_FL;
+	if (fs_has_incompat(inode->fs, EXT3_FEATURE_INCOMPAT_EXTENTS))
+		inode->flags |= EXT4_EXTENTS_FL;
 	extent_init(inode);
 	r = extent_block_append(h, inode, &symlink_block_type, &lblk, &buf);
 	if (r < 0)

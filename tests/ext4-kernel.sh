@@ -100,7 +100,7 @@ check_fsck() { # DESCRIPTION
 }
 
 # We change what the kernel made: the same on the reference by ordinary tools.
-change_all() { # extents|maps
+change_all() {
 	local script="rm /attr-gone
 rm /attr-shared-1
 truncate /far 299000001
@@ -108,29 +108,26 @@ truncate /fragments 10000001
 rm /size-65536
 mv /size-4097 /folder/moved
 rm /folder/hard-1
-truncate /preallocated 300100"
+truncate /preallocated 300100
+truncate /attr-large 20000
+truncate /size-511 100000
+put $T/new /new
+symlink /somewhere/else /new-link"
 	rm "$T/ref/attr-gone" "$T/ref/attr-shared-1" "$T/ref/size-65536" "$T/ref/folder/hard-1"
 	truncate -s 299000001 "$T/ref/far"
 	truncate -s 10000001 "$T/ref/fragments"
 	truncate -s 300100 "$T/ref/preallocated"
 	mv "$T/ref/size-4097" "$T/ref/folder/moved"
-	if [ "$1" = extents ]; then
-		script="$script
-truncate /attr-large 20000
-truncate /size-511 100000
-put $T/new /new
-symlink /somewhere/else /new-link"
-		truncate -s 20000 "$T/ref/attr-large"
-		truncate -s 100000 "$T/ref/size-511"
-		cp "$T/new" "$T/ref/new"
-		ln -s /somewhere/else "$T/ref/new-link"
-	fi
+	truncate -s 20000 "$T/ref/attr-large"
+	truncate -s 100000 "$T/ref/size-511"
+	cp "$T/new" "$T/ref/new"
+	ln -s /somewhere/else "$T/ref/new-link"
 	e4tool "$IMAGE" <<<"$script"
 }
 
-take_turns() { # NAME extents|maps MKE2FS-OPTIONS...
-	local name=$1 kind=$2
-	shift 2
+take_turns() { # NAME MKE2FS-OPTIONS...
+	local name=$1
+	shift
 	rm -rf "$T/ref"
 	check "$name: a reference tree" fill_tree "$T/ref"
 	check "$name: and hard cases" fill_maps "$T/ref"
@@ -144,7 +141,7 @@ take_turns() { # NAME extents|maps MKE2FS-OPTIONS...
 	our_names >"$T/names2"
 	check "$name: every name and its attributes" diff "$T/names" "$T/names2"
 	check "$name: every byte" same_files "$T/ref"
-	check "$name: we make changes" change_all "$kind"
+	check "$name: we make changes" change_all
 	check_fsck "$name"
 	check "$name: the kernel mounts again" loop_mount "$IMAGE" "$T/kernel" || return
 	check "$name: the kernel reads every byte" same_output tree_sums "$T/ref" "$T/kernel"
@@ -155,12 +152,12 @@ take_turns() { # NAME extents|maps MKE2FS-OPTIONS...
 }
 
 pattern 3000000 5 >"$T/new"
-take_turns 4k extents
-take_turns 1k extents -b 1024
-take_turns 2k extents -b 2048 -I 512 -O ^metadata_csum,^64bit
-take_turns small-inodes extents -b 1024 -I 128
-take_turns block-maps maps -b 1024 -O ^extent,^64bit,^flex_bg
-take_turns block-maps-4k maps -b 4096 -O ^extent,^64bit,^flex_bg
+take_turns 4k
+take_turns 1k -b 1024
+take_turns 2k -b 2048 -I 512 -O ^metadata_csum,^64bit
+take_turns small-inodes -b 1024 -I 128
+take_turns block-maps -b 1024 -O ^extent,^64bit,^flex_bg
+take_turns block-maps-4k -b 4096 -O ^extent,^64bit,^flex_bg
 
 # Inline data is read; whoever wants to change such a file is told so.
 rm -rf "$T/ref"

@@ -116,7 +116,8 @@ static int make(uint64_t size_bytes, const char *options, bool junk, struct blkd
 		return r;
 	if (truncate(temp.path, (off_t)size_bytes) < 0)
 		return -errno;
-	snprintf(command, sizeof(command), "mke2fs -q -F -t ext4 %s %s >&2", options, temp.path);
+	snprintf(command, sizeof(command), "mke2fs -q -F %s %s %s >&2",
+		strstr(options, "-t ext") ? "" : "-t ext4", options, temp.path);
 	if (run(command))
 		return -EIO;
 	r = memdev_new(size_bytes, 512, &dev);

@@ -5,7 +5,7 @@
 
 #include "base/blkdev.h"
 
-/* mke2fs -t ext4 with further options ("-b 1024 -d dir"); a memdev of size_bytes. */
+/* mke2fs -t ext4 (or another -t) with further options ("-b 1024 -d dir"); a memdev of size_bytes. */
 int image_make(uint64_t size_bytes, const char *options, struct blkdev **ret_dev) MUST_CHECK;
 /* The same over old content: whatever mke2fs does not write is junk (the byte 0xa5), inode tables
  * among it where the features allow. options must not hold -E. */

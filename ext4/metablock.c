@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ext4/metablock.h"
+
+#include "ext4/extent.h"
+
+int metablock_new(struct handle *h, struct e4_inode *inode, const struct buf_type *type,
+	uint64_t goal, struct buf **ret_buf)
+{
+	struct balloc_request request = {
+		.goal = goal,
+		.ino = inode->ino,
+		.wanted = 1,
+		.metadata = true,
+		.low = !extent_is_tree(inode),
+	};
+	CLEANUP_BUF struct buf *buf = NULL;
+	uint64_t block;
+	uint32_t count;
+	int undo;
+	int r = balloc_alloc(h, &request, &block, &count);
+
+	if (r < 0)
+		return r;
+	r = buf_get_zeroed(inode->fs, block, type, inode->ino, inode->generation, &buf);
+	if (r == 0)
+		r = buf_modify(h, buf);
+	if (r == 0) {
+		*ret_buf = take_ptr(buf);
+		return 0;
+	}
+	buf_put(take_ptr(buf));
+	undo = balloc_free(h, block, 1, true);
+	return undo < 0 ? undo : r;
+}
+
+int metablock_undo(struct handle *h, struct buf *buf, int err)
+{
+	uint64_t block = buf->block;
+	int undo;
+
+	buf_put(buf);
+	undo = balloc_free(h, block, 1, true);
+	return undo < 0 ? undo : err;
+}
