@@ -87,3 +87,29 @@ uint64_t blockmap_goal(struct e4_inode *inode, uint32_t lblk)
 		return inode->alloc_goal;
 	return before.pblk + 1;
 }
+
+static int visit(struct e4_inode *inode, uint32_t block, unsigned levels,
+	int (*fn)(void *ctx, uint32_t block), void *ctx)
+{
+	CLEANUP_BUF struct buf *buf = NULL;
+	int r;
+
+	if (!block)
+		return 0;
+	r = blockmap_table_get(inode, block, levels, &buf);
+	if (r == 0)
+		r = fn(ctx, block);
+	for (uint32_t i = 0; r == 0 && levels > 1 && i < blockmap_entries(inode->fs); i++)
+		r = visit(inode, le32_get(blockmap_slots(buf)[i]), levels - 1, fn, ctx);
+	return r;
+}
+
+int blockmap_tables(struct e4_inode *inode, int (*fn)(void *ctx, uint32_t block), void *ctx)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < BLOCKMAP_LEVELS; i++)
+		r = visit(inode, le32_get(blockmap_root(inode)[BLOCKMAP_DIRECT + i]), i + 1, fn,
+			ctx);
+	return r;
+}

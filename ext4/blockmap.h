@@ -23,6 +23,9 @@ int blockmap_insert(struct handle *h, struct e4_inode *inode,
 	const struct extent_run *run) MUST_CHECK;
 int blockmap_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to,
 	bool *ret_done) MUST_CHECK;
+/* Calls fn for every table, until it fails. */
+int blockmap_tables(struct e4_inode *inode, int (*fn)(void *ctx, uint32_t block),
+	void *ctx) MUST_CHECK;
 
 /* Largest size of a file: what the pointers reach, and what i_blocks can count. */
 uint64_t blockmap_max_bytes(const struct e4_fs *fs);

@@ -109,6 +109,17 @@ enum e4_set_mask {
 /* Fields named in mask; ctime becomes now unless it is named. Size: truncates or extends. */
 int e4_setattr(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask) MUST_CHECK;
 
+/*
+ * How the blocks of a file, folder or link are mapped: true: by an extent tree (chattr +e, that is
+ * FS_IOC_SETFLAGS with EXT4_EXTENTS_FL where it was not set; EXT4_IOC_MIGRATE), false: by the block
+ * map of ext2 and ext3 (chattr -e). The caller checks who may do it, tells whether EXT4_EXTENTS_FL
+ * differs from e4_getattr()'s flags, and sets other flags and ctime itself; what the kernel has
+ * not written back yet need not be here. -EINVAL: the volume has no extents, it is so already, the
+ * data is in the inode. -EOPNOTSUPP: only what has one extent within its first twelve blocks gets a
+ * block map. -ENOSPC: the tree does not fit on the volume, or its making into one transaction.
+ */
+int e4_set_extents(struct e4_inode *inode, bool extents) MUST_CHECK;
+
 /* ---- file data ------------------------------------------------------------------------- */
 
 /* Bytes read (0 at the end) or a failure. Holes read as zeroes. */

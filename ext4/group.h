@@ -14,8 +14,8 @@ struct group {
 	uint32_t index;
 	pthread_mutex_t lock; /* descriptor, both bitmaps, all below */
 	/* Bits freed in transactions not yet on the medium, and free blocks that are being discarded
-	 * or claimed:
-	 * clear in the bitmap, but not to be given out. A block's worth of bytes; NULL when none. */
+	 * or are claimed (balloc.h): clear in the bitmap, but not to be given out. A block's worth of
+	 * bytes; NULL when none. */
 	uint8_t *pending_blocks, *pending_inodes;
 	uint32_t pending_block_count, pending_inode_count;
 	uint32_t longest_free_hint; /* no free run is longer; UINT32_MAX: unknown */
