@@ -141,6 +141,8 @@ int e4_create(struct e4_inode *dir, const char *name, size_t name_len, const str
 		pthread_rwlock_wrlock(&dir->dir_lock);
 		r = create_locked(dir, name, name_len, what, &inode);
 		pthread_rwlock_unlock(&dir->dir_lock);
+		if (r == 0)
+			r = namei_sync(dir);
 		if (r < 0 && inode)
 			e4_iput(inode);
 	} while (r == -ENOSPC && balloc_retry(dir->fs, &tries));
@@ -263,5 +265,5 @@ int e4_link(struct e4_inode *inode, struct e4_inode *dir, const char *name, size
 		r = link_locked(inode, dir, name, name_len);
 		pthread_rwlock_unlock(&dir->dir_lock);
 	} while (r == -ENOSPC && balloc_retry(dir->fs, &tries));
-	return r;
+	return r < 0 ? r : namei_sync(dir);
 }

@@ -105,6 +105,9 @@ enum e4_set_mask {
 	E4_SET_ATIME = 1 << 4,
 	E4_SET_MTIME = 1 << 5,
 	E4_SET_CTIME = 1 << 6,
+	/* not fields: */
+	E4_SET_GIVEN_TIMES = 1 << 7, /* atime and mtime are not both "now": not if append-only */
+	E4_SET_HELD = 1 << 8, /* times of writes taken from a program earlier, as E4_WRITE_HELD */
 };
 /* Fields named in mask; ctime becomes now unless it is named. Size: truncates or extends. */
 int e4_setattr(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask) MUST_CHECK;
@@ -119,6 +122,15 @@ int e4_setattr(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask
  * block map. -ENOSPC: the tree does not fit on the volume, or its making into one transaction.
  */
 int e4_set_extents(struct e4_inode *inode, bool extents) MUST_CHECK;
+/*
+ * The flags of chattr(1), EXT4_*_FL as FS_IOC_GETFLAGS shows them. The caller has seen to the
+ * permission: only root sets or clears EXT4_IMMUTABLE_FL and EXT4_APPEND_FL. -EOPNOTSUPP: not for this kind
+ * of inode; -EPERM: immutable, and to stay so.
+ */
+uint32_t e4_get_flags(struct e4_inode *inode);
+int e4_set_flags(struct e4_inode *inode, uint32_t flags) MUST_CHECK;
+/* -ENOTTY on volumes with checksums. */
+int e4_set_generation(struct e4_inode *inode, uint32_t generation) MUST_CHECK;
 
 /* ---- file data ------------------------------------------------------------------------- */
 
@@ -126,6 +138,8 @@ int e4_set_extents(struct e4_inode *inode, bool extents) MUST_CHECK;
 ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off) MUST_CHECK;
 enum e4_write_flags {
 	E4_WRITE_MAY_CLOBBER = 1 << 0, /* buf's content is garbage afterwards */
+	E4_WRITE_HELD = 1 << 1, /* taken from a program earlier: goes where it belongs even if the
+				 * file has become immutable meanwhile */
 };
 /* All len bytes; fewer when the volume got full on the way; or a failure (-ENOSPC: not one byte,
  * -EFBIG, -EROFS, -EIO ...: part may have been written). */

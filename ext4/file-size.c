@@ -183,6 +183,8 @@ int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len)
 	if (!len)
 		return -EINVAL;
 	r = file_check_writable(inode);
+	if (r == 0)
+		r = inode_check_fallocate(inode, mode);
 	if (r == 0 && file_needs_claims(inode))
 		r = -EOPNOTSUPP; /* a block map has no unwritten blocks */
 	if (r < 0)

@@ -34,8 +34,6 @@ int file_check_writable(struct e4_inode *inode)
 	pthread_rwlock_rdlock(&inode->lock);
 	flags = inode->flags;
 	pthread_rwlock_unlock(&inode->lock);
-	if (flags & EXT2_IMMUTABLE_FL)
-		return -EPERM;
 	if (flags & EXT4_INLINE_DATA_FL)
 		return -EOPNOTSUPP;
 	return 0;
@@ -304,6 +302,16 @@ static ssize_t write_any(const struct writing *w)
 	return r;
 }
 
+/* What a program writes itself to a file with chattr +S is on the medium when it goes on. */
+static ssize_t sync_written(struct e4_inode *inode, ssize_t written, unsigned flags)
+{
+	int r = 0;
+
+	if (written > 0 && !(flags & E4_WRITE_HELD))
+		r = inode_sync(inode, EXT2_SYNC_FL);
+	return r < 0 ? r : written;
+}
+
 ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, unsigned flags)
 {
 	struct writing w = {
@@ -314,6 +322,8 @@ ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, un
 	};
 	int r = file_check_writable(inode);
 
+	if (r == 0 && !(flags & E4_WRITE_HELD))
+		r = inode_check_mutable(inode);
 	if (r < 0)
 		return r;
 	if (!len)
@@ -322,5 +332,5 @@ ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, un
 		return -EINVAL;
 	if (!add_u64(off, len, &w.end) || w.end > file_max_bytes(inode))
 		return -EFBIG;
-	return write_any(&w);
+	return sync_written(inode, write_any(&w), flags);
 }

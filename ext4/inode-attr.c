@@ -74,7 +74,9 @@ void e4_getattr(struct e4_inode *inode, struct e4_attr *ret_attr)
 }
 
 /* What an append-only file refuses. */
-enum { SET_ATTRIBUTES = E4_SET_MODE | E4_SET_UID | E4_SET_GID | E4_SET_SIZE };
+enum {
+	SET_ATTRIBUTES = E4_SET_MODE | E4_SET_UID | E4_SET_GID | E4_SET_SIZE | E4_SET_GIVEN_TIMES,
+};
 
 static int check_allowed(struct e4_inode *inode, unsigned mask)
 {
@@ -83,7 +85,7 @@ static int check_allowed(struct e4_inode *inode, unsigned mask)
 	pthread_rwlock_rdlock(&inode->lock);
 	flags = inode->flags;
 	pthread_rwlock_unlock(&inode->lock);
-	if (flags & EXT2_IMMUTABLE_FL)
+	if ((flags & EXT2_IMMUTABLE_FL) && !(mask & E4_SET_HELD))
 		return -EPERM;
 	if ((flags & EXT2_APPEND_FL) && (mask & SET_ATTRIBUTES))
 		return -EPERM;
@@ -112,7 +114,7 @@ static bool time_valid(const struct timespec *time)
 	return time->tv_nsec >= 0 && time->tv_nsec <= 999999999;
 }
 
-int e4_setattr(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask)
+static int setattr_unsynced(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask)
 {
 	struct handle h;
 	int r = fs_check_writable(inode->fs);
@@ -144,4 +146,13 @@ int e4_setattr(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask
 	pthread_rwlock_unlock(&inode->lock);
 	handle_end(&h);
 	return r;
+}
+
+int e4_setattr(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask)
+{
+	int r = setattr_unsynced(inode, attr, mask);
+
+	if (r < 0 || (mask & E4_SET_HELD))
+		return r;
+	return inode_sync(inode, EXT2_SYNC_FL);
 }

@@ -63,6 +63,14 @@ int inode_store(struct handle *h, struct e4_inode *inode, bool data_changed) MUS
 int inode_reserve(struct handle *h, struct e4_inode *inode) MUST_CHECK;
 struct timespec inode_now(void);
 
+/* -EPERM: chattr +i. */
+int inode_check_mutable(struct e4_inode *inode) MUST_CHECK;
+/* Also -EPERM: chattr +a, and mode (FALLOC_FL_*) changes what is there already. */
+int inode_check_fallocate(struct e4_inode *inode, int mode) MUST_CHECK;
+/* If inode has one of the flags `which`: returns when its last change is on the medium. For
+ * EXT2_SYNC_FL and, in directories, EXT2_DIRSYNC_FL; no lock or handle held. */
+int inode_sync(struct e4_inode *inode, uint32_t which) MUST_CHECK;
+
 /* Adds to nlink the way the kernel does for directories with dir_nlink (65000 -> 1). */
 void inode_inc_nlink(struct e4_inode *inode);
 void inode_dec_nlink(struct e4_inode *inode);

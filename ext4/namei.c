@@ -114,6 +114,11 @@ int namei_touch_dir(struct handle *h, struct e4_inode *dir, int subdirs)
 	return r;
 }
 
+int namei_sync(struct e4_inode *dir)
+{
+	return inode_sync(dir, EXT2_DIRSYNC_FL | EXT2_SYNC_FL);
+}
+
 int namei_touch(struct handle *h, struct e4_inode *inode)
 {
 	pthread_rwlock_wrlock(&inode->lock);

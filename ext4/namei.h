@@ -32,6 +32,8 @@ int namei_lock_child(struct e4_inode *child) MUST_CHECK;
 
 /* Sets the times of a changed directory, counts subdirectories (+1, 0, -1), stores it. */
 int namei_touch_dir(struct handle *h, struct e4_inode *dir, int subdirs) MUST_CHECK;
+/* What a directory with chattr +D or +S asks of a change of its names; no lock or handle held. */
+int namei_sync(struct e4_inode *dir) MUST_CHECK;
 /* Sets ctime and stores. */
 int namei_touch(struct handle *h, struct e4_inode *inode) MUST_CHECK;
 /*

@@ -78,6 +78,8 @@ static int remove_with(remove_fn fn, struct e4_inode *dir, const char *name, siz
 	pthread_rwlock_wrlock(&dir->dir_lock);
 	int r = fn(dir, name, name_len, &child);
 	pthread_rwlock_unlock(&dir->dir_lock);
+	if (r == 0)
+		r = namei_sync(dir);
 	if (r < 0) {
 		if (child)
 			e4_iput(child);

@@ -409,6 +409,12 @@ int e4_rename(struct e4_inode *from_dir, const char *from, size_t from_len, stru
 	} while (r == -ENOSPC && balloc_retry(from_dir->fs, &tries));
 	if (r < 0)
 		return r;
-	*ret_gone = rename.to.inode;
-	return 0;
+	r = namei_sync(from_dir);
+	if (r == 0 && to_dir != from_dir)
+		r = namei_sync(to_dir);
+	if (r == 0)
+		*ret_gone = rename.to.inode;
+	else if (rename.to.inode)
+		e4_iput(rename.to.inode);
+	return r;
 }

@@ -30,7 +30,7 @@ struct front {
 	pthread_t thread; /* the one that serves */
 	char *mount_point; /* NULL until mounted; then constant, as are the two behind it */
 	unsigned device_major, device_minor;
-	bool open_needless, opendir_needless; /* the kernel can do without OPEN and OPENDIR */
+	bool opendir_needless; /* the kernel can do without OPENDIR */
 
 	pthread_mutex_t lock;
 	pthread_cond_t ended_changed;
@@ -71,6 +71,16 @@ struct front_caller {
 /* What something new in dir takes over from its maker and from dir. */
 void front_inherit(const struct front *front, const struct front_caller *caller,
 	struct e4_inode *dir, struct e4_create *what);
+/* Makes something new for the caller of req. */
+int front_create(fuse_req_t req, fuse_ino_t parent, const char *name, struct e4_create *what,
+	struct e4_inode **ret_inode) MUST_CHECK;
+/* Opened with the O_* flags, writes must come here one by one: inode_flags are FS_*_FL. */
+bool front_open_direct(uint32_t inode_flags, int flags);
+uint64_t front_handle_number(int flags);
+/* The kernel may have taken data through this handle (NULL: none). */
+bool front_handle_writes(const struct fuse_file_info *fi);
+/* -EPERM: such a descriptor may not write to an append-only file. */
+int front_check_write(struct e4_inode *inode, const struct fuse_file_info *fi) MUST_CHECK;
 /* FRONT_REQUEST_MAX bytes of the calling thread; NULL when there is no memory. */
 char *front_buffer(void);
 
@@ -87,8 +97,11 @@ void op_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t le
 void op_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fuse_file_info *fi);
 void op_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, void *arg, struct fuse_file_info *fi,
 	unsigned flags, const void *in, size_t in_bytes, size_t out_bytes);
-void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+
 void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	struct fuse_file_info *fi);
+void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 
 void op_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void op_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi);

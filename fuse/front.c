@@ -2,9 +2,9 @@
 /*
  * The libfuse session.
  *
- * 1. No OPEN, OPENDIR, RELEASE, FLUSH or CREATE round trips: the kernel makes files with MKNOD and
- *    needs no handles, as every request carries its node id. A file's blocks live until the kernel
- *    forgets its node (see the node table), so open, deleted files need no handles either.
+ * 1. No OPENDIR and FLUSH round trips, and no handles, as every request carries its node id. OPEN is
+ *    there for the sake of chattr's flags (ops-open.c). A file's blocks live until the kernel
+ *    forgets its node (see the node table), so open, deleted files need no handles.
  * 2. The kernel owns sizes and times of regular files (write-back caching) and brings them with
  *    SETATTR; O_TRUNC is a SETATTR too.
  * 3. front_serve() ends when the kernel is done with the mount or front_stop() says so; requests in
@@ -65,12 +65,11 @@ static void op_init(void *ctx, struct fuse_conn_info *conn)
 	conn->max_readahead = FRONT_REQUEST_MAX;
 	conn->max_background = FRONT_BACKGROUND_MAX;
 	conn->congestion_threshold = FRONT_BACKGROUND_MAX * 3 / 4;
-	front->open_needless = conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
 	front->opendir_needless = conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
 }
 
 /* What is missing here is answered with ENOSYS by libfuse, once, and then not asked again: access,
- * create, extended attributes, copy_file_range; locks stay in the kernel. */
+ * extended attributes, copy_file_range; locks stay in the kernel. */
 const struct fuse_lowlevel_ops front_ops = {
 	.init = op_init,
 	.lookup = op_lookup,
@@ -87,6 +86,7 @@ const struct fuse_lowlevel_ops front_ops = {
 	.rename = op_rename,
 	.link = op_link,
 	.open = op_open,
+	.create = op_create,
 	.read = op_read,
 	.write = op_write,
 	.flush = op_flush,

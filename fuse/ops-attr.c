@@ -85,6 +85,40 @@ static unsigned attr_of_stat(const struct stat *st, int to_set, struct e4_attr *
 	return mask;
 }
 
+/* Times that are not both "now"; the kernel brings an mtime of now as a time of its own. */
+static bool gives_times(int to_set)
+{
+	const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
+
+	if ((to_set & times) == times)
+		return !(to_set & FUSE_SET_ATTR_ATIME_NOW);
+	return to_set & times;
+}
+
+/* With write-back caching the kernel keeps mtime and ctime of files itself, and brings them later;
+ * with an open file if it has one, else only for a new ctime. */
+static bool is_held(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask,
+	const struct fuse_file_info *fi)
+{
+	struct e4_attr stored;
+
+	if (mask != (E4_SET_MTIME | E4_SET_CTIME))
+		return false;
+	e4_getattr(inode, &stored);
+	return front_handle_writes(fi) || (stored.mtime.tv_sec == attr->mtime.tv_sec &&
+						  stored.mtime.tv_nsec == attr->mtime.tv_nsec);
+}
+
+static int setattr(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask, int to_set,
+	const struct fuse_file_info *fi)
+{
+	if (is_held(inode, attr, mask, fi))
+		mask |= E4_SET_HELD;
+	else if (gives_times(to_set))
+		mask |= E4_SET_GIVEN_TIMES;
+	return e4_setattr(inode, attr, mask);
+}
+
 void op_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int to_set,
 	struct fuse_file_info *fi)
 {
@@ -97,7 +131,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int to_set,
 	if (err == 0)
 		err = front_iget(front, node, &inode);
 	if (err == 0 && mask)
-		err = e4_setattr(inode, &attr, mask);
+		err = setattr(inode, &attr, mask, to_set, fi);
 	if (err < 0)
 		reply_err(req, err);
 	else

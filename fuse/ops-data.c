@@ -4,6 +4,7 @@
  * to ext4 (and encrypted) in the buffer it came in, a read is answered from the thread's buffer.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -68,25 +69,45 @@ void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fus
 
 /* What did not fit: a program's own write may be short; the kernel's write-back takes any count for
  * all of it, so the rest would be lost without a word. */
-static ssize_t data_write(struct front *front, fuse_ino_t node, char *buf, size_t size, off_t off,
-	bool write_back)
+static ssize_t data_write_back(struct e4_inode *inode, char *buf, size_t size, off_t off)
 {
-	CLEANUP_INODE struct e4_inode *inode = NULL;
-	ssize_t len = front_iget(front, node, &inode);
+	ssize_t len = e4_write(inode, buf, size, (uint64_t)off,
+		E4_WRITE_MAY_CLOBBER | E4_WRITE_HELD);
+
+	return len >= 0 && (size_t)len < size ? -ENOSPC : len;
+}
+
+/* A write past the cache. The kernel brings no FSYNC with it where one would be due. */
+static ssize_t data_write_through(struct e4_inode *inode, char *buf, size_t size, off_t off,
+	const struct fuse_file_info *fi)
+{
+	ssize_t len = front_check_write(inode, fi);
+	int err = 0;
 
 	if (len == 0)
 		len = e4_write(inode, buf, size, (uint64_t)off, E4_WRITE_MAY_CLOBBER);
-	if (len >= 0 && (size_t)len < size && write_back)
-		return -ENOSPC;
-	return len;
+	if (len > 0 && (fi->flags & O_DSYNC))
+		err = e4_fsync(inode, (fi->flags & O_SYNC) != O_SYNC);
+	return err < 0 ? err : len;
+}
+
+static ssize_t data_write(struct front *front, fuse_ino_t node, char *buf, size_t size, off_t off,
+	const struct fuse_file_info *fi)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	ssize_t err = front_iget(front, node, &inode);
+
+	if (err < 0)
+		return err;
+	return fi->writepage ? data_write_back(inode, buf, size, off)
+			     : data_write_through(inode, buf, size, off, fi);
 }
 
 void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off_t off,
 	struct fuse_file_info *fi)
 {
 	/* buf is the thread's own request buffer, which nobody reads after us. */
-	ssize_t len = data_write(front_of(req), node, (char *)(uintptr_t)buf, size, off,
-		fi->writepage);
+	ssize_t len = data_write(front_of(req), node, (char *)(uintptr_t)buf, size, off, fi);
 
 	if (len < 0)
 		reply_err(req, (int)len);
@@ -118,21 +139,4 @@ void op_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t le
 void op_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence, struct fuse_file_info *fi)
 {
 	seeker_add(front_of(req)->seeker, req, node, off, whence);
-}
-
-/* Everything that must reach us at close(2) already has, as WRITE requests. */
-void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
-{
-	reply_err(req, -ENOSYS);
-}
-
-/* A file needs no handle: its node id says all. Told so once, the kernel does not ask again. */
-void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
-{
-	if (front_of(req)->open_needless) {
-		reply_err(req, -ENOSYS);
-		return;
-	}
-	fi->keep_cache = 1;
-	fuse_reply_open(req, fi);
 }

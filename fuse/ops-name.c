@@ -60,7 +60,7 @@ void front_inherit(const struct front *front, const struct front_caller *caller,
 	owner_create(&front->owner, caller->uid, caller->gid, &attr, what);
 }
 
-static int name_create(fuse_req_t req, fuse_ino_t parent, const char *name, struct e4_create *what,
+int front_create(fuse_req_t req, fuse_ino_t parent, const char *name, struct e4_create *what,
 	struct e4_inode **ret_inode)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
@@ -80,7 +80,7 @@ static void reply_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	struct e4_create *what)
 {
 	CLEANUP_INODE struct e4_inode *inode = NULL;
-	int err = name_create(req, parent, name, what, &inode);
+	int err = front_create(req, parent, name, what, &inode);
 
 	if (err < 0)
 		reply_err(req, err);

@@ -147,6 +147,7 @@ static int tmpfile_make(const struct raw_request *request, struct e4_inode **ret
 
 static void raw_tmpfile(const struct raw_request *request)
 {
+	const struct fuse_create_in *arg = request->arg;
 	CLEANUP_INODE struct e4_inode *inode = NULL;
 	struct fuse_entry_param e;
 	struct {
@@ -155,7 +156,7 @@ static void raw_tmpfile(const struct raw_request *request)
 	} out = {0};
 	int err = -EINVAL;
 
-	if (request->arg_len >= sizeof(struct fuse_create_in))
+	if (request->arg_len >= sizeof(*arg))
 		err = tmpfile_make(request, &inode);
 	if (err == 0)
 		err = entry_fill(request->front, inode, &e);
@@ -167,7 +168,10 @@ static void raw_tmpfile(const struct raw_request *request)
 	out.entry.generation = e.generation;
 	out.entry.entry_valid = out.entry.attr_valid = REPLY_CACHE_SECONDS;
 	attr_fill(&e.attr, &out.entry.attr);
+	out.open.fh = front_handle_number((int)arg->flags);
 	out.open.open_flags = FOPEN_KEEP_CACHE;
+	if (front_open_direct(e4_get_flags(inode), (int)arg->flags))
+		out.open.open_flags |= FOPEN_DIRECT_IO;
 	if (raw_send(request, 0, &out, sizeof(out)) == -ENOENT)
 		entry_forget(request->front, e4_ino(inode));
 }

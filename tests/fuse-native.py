@@ -4,6 +4,8 @@
 # behind, after a remount.
 import ctypes
 import errno
+import fcntl
+import mmap
 import os
 import stat
 import struct
@@ -156,6 +158,255 @@ def tmpfile_removed():
     os.rmdir("gone")
     fails(errno.EPERM, os.open, ".", os.O_TMPFILE | os.O_RDWR, 0o600, dir_fd=fd)
     os.close(fd)
+
+
+# ---- chattr ----
+
+FS_IOC_GETFLAGS, FS_IOC_SETFLAGS = 0x80086601, 0x40086602
+FS_IOC_FSGETXATTR, FS_IOC_FSSETXATTR = 0x801c581f, 0x401c5820
+FS_IOC_GETVERSION, FS_IOC_SETVERSION = 0x80087601, 0x40087602
+SECRM, UNRM, COMPR, SYNC, IMMUTABLE, APPEND, NODUMP, NOATIME = (1 << i for i in range(8))
+JOURNAL_DATA, NOTAIL, DIRSYNC, TOPDIR, EXTENTS = 0x4000, 0x8000, 0x10000, 0x20000, 0x80000
+EOFBLOCKS, DAX, PROJINHERIT, CASEFOLD = 0x400000, 0x2000000, 0x20000000, 0x40000000
+XFLAG_IMMUTABLE, XFLAG_APPEND, XFLAG_SYNC, XFLAG_NOATIME, XFLAG_NODUMP = 8, 16, 32, 64, 128
+
+
+def get_flags(path):
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return struct.unpack("=I", fcntl.ioctl(fd, FS_IOC_GETFLAGS, bytes(4)))[0]
+    finally:
+        os.close(fd)
+
+
+def set_flags(path, flags):
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        fcntl.ioctl(fd, FS_IOC_SETFLAGS, struct.pack("=I", flags))
+    finally:
+        os.close(fd)
+
+
+def write_file(name, text="12345"):
+    with open(name, "w") as f:
+        f.write(text)
+
+
+def flags():
+    """Every bit: set, ignored, or refused, in files and folders."""
+    write_file("file")
+    os.mkdir("folder")
+    root_only = IMMUTABLE | APPEND
+    both = SECRM | UNRM | COMPR | SYNC | NODUMP | NOATIME | NOTAIL | EOFBLOCKS | DAX
+    if os.geteuid() == 0:
+        both |= root_only
+    folder_only = DIRSYNC | TOPDIR | PROJINHERIT
+    ignored = 0x100 | 0x200 | 0x400 | 0x800 | 0x1000 | 0x100000 | 0x10000000
+    for name, settable in ("file", both), ("folder", both | folder_only):
+        start = get_flags(name)
+        assert start == EXTENTS, hex(start)
+        for bit in (1 << i for i in range(32)):
+            if bit & (JOURNAL_DATA | EXTENTS):
+                continue
+            if bit & settable:
+                set_flags(name, start | bit)
+                assert get_flags(name) == start | bit, hex(bit)
+                set_flags(name, start)
+            elif bit & ignored:
+                set_flags(name, start | bit)
+            elif bit & root_only:
+                fails(errno.EPERM, set_flags, name, start | bit)
+            else:
+                fails(errno.EOPNOTSUPP, set_flags, name, start | bit)
+            assert get_flags(name) == start, hex(bit)
+    os.symlink("file", "link")
+    os.mkfifo("fifo")
+    fails(errno.ENOTTY, get_flags, "fifo")
+    set_flags("file", EXTENTS | NODUMP | NOATIME)
+    set_flags("folder", EXTENTS | NODUMP | TOPDIR)
+
+
+def check_flags():
+    assert get_flags("file") == EXTENTS | NODUMP | NOATIME
+    assert get_flags("folder") == EXTENTS | NODUMP | TOPDIR
+
+
+def flags_inherited():
+    """New files and folders take over what the kernel's take over."""
+    os.mkdir("parent")
+    some = SECRM | UNRM | COMPR | SYNC | NODUMP | NOATIME | NOTAIL
+    set_flags("parent", EXTENTS | some | DIRSYNC | TOPDIR | PROJINHERIT)
+    write_file("parent/file")
+    os.mkdir("parent/folder")
+    assert get_flags("parent/file") == EXTENTS | some, hex(get_flags("parent/file"))
+    assert get_flags("parent/folder") == EXTENTS | some | DIRSYNC | PROJINHERIT
+
+
+def converted():
+    """chattr -e and +e: how the blocks are mapped, under data not yet written back."""
+    write_file("c", "data " * 2000)
+    set_flags("c", NODUMP)
+    assert get_flags("c") == NODUMP
+    assert open("c").read() == "data " * 2000
+    with open("c", "a") as f:
+        f.write("more")
+    set_flags("c", EXTENTS)
+    assert get_flags("c") == EXTENTS
+    assert open("c").read() == "data " * 2000 + "more"
+
+
+def check_converted():
+    assert open("c").read() == "data " * 2000 + "more"
+
+
+def xflags():
+    """The same flags through the interface that came from XFS."""
+    write_file("x")
+    fd = os.open("x", os.O_RDWR)
+
+    def get():
+        return struct.unpack("=5I8x", fcntl.ioctl(fd, FS_IOC_FSGETXATTR, bytes(28)))
+
+    def put(xflags, project=0):
+        fcntl.ioctl(fd, FS_IOC_FSSETXATTR, struct.pack("=5I8x", xflags, 0, 0, project, 0))
+
+    assert get() == (0, 0, 0, 0, 0)
+    set_flags("x", EXTENTS | NODUMP | NOTAIL)
+    assert get() == (XFLAG_NODUMP, 0, 0, 0, 0)
+    put(XFLAG_NOATIME | XFLAG_SYNC)
+    assert get_flags("x") == EXTENTS | NOTAIL | NOATIME | SYNC
+    put(0)
+    assert get_flags("x") == EXTENTS | NOTAIL
+    fails(errno.EOPNOTSUPP, put, 0, 77)
+    if os.geteuid() != 0:
+        fails(errno.EPERM, put, XFLAG_IMMUTABLE)
+    os.close(fd)
+
+
+def version():
+    """The generation: an int, whatever the request's number says."""
+    write_file("v")
+    fd = os.open("v", os.O_RDONLY)
+    buf = bytearray(b"\0\0\0\0guard...")
+    fcntl.ioctl(fd, FS_IOC_GETVERSION, buf)
+    assert buf[4:] == b"guard...", buf
+    fails(errno.ENOTTY, fcntl.ioctl, fd, FS_IOC_SETVERSION, struct.pack("=Q", 5))
+    fails(errno.ENOTTY, fcntl.ioctl, fd, 0x1234, bytes(8))
+    os.close(fd)
+
+
+def touch(name, atime=None, mtime=None):
+    """utimensat(); None: now, False: left alone."""
+    utime_now, utime_omit = 0x3fffffff, 0x3ffffffe
+    times = b""
+    for t in atime, mtime:
+        special = utime_now if t is None else utime_omit
+        times += struct.pack("=qq", 0, special) if t in (None, False) else struct.pack("=qq", t, 0)
+    checked(libc.utimensat(AT_FDCWD, name.encode(), times, 0))
+
+
+def protected_names(name):
+    """What neither immutable nor append-only lets happen to a name."""
+    write_file("other")
+    fails(errno.EPERM, os.link, name, "link")
+    fails(errno.EPERM, os.rename, name, "renamed")
+    fails(errno.EPERM, os.rename, "other", name)
+    fails(errno.EPERM, os.unlink, name)
+    fails(errno.EPERM, os.chmod, name, 0o600)
+    fails(errno.EPERM, os.chown, name, 1, 1)
+    fails(errno.EPERM, os.truncate, name, 2)
+    fails(errno.EPERM, os.truncate, name, 20)
+    fails(errno.EPERM, touch, name, 1, 1)
+    fails(errno.EPERM, touch, name, False, 1)
+    fails(errno.EPERM, touch, name, 1, False)
+    fails(errno.EPERM, touch, name, None, False)
+    for flags in (os.O_WRONLY, os.O_RDWR, os.O_RDONLY | os.O_TRUNC, os.O_WRONLY | os.O_CREAT,
+                  os.O_WRONLY | os.O_APPEND | os.O_TRUNC):
+        fails(errno.EPERM, os.open, name, flags)
+
+
+def immutable():
+    """Nothing of it can be changed, by root either, and the open says so, not the write."""
+    write_file("i")
+    before = os.open("i", os.O_RDWR)
+    os.write(before, b"held!")
+    set_flags("i", EXTENTS | IMMUTABLE)
+    try:
+        protected_names("i")
+        fails(errno.EPERM, os.open, "i", os.O_WRONLY | os.O_APPEND)
+        fails(errno.EPERM, touch, "i")
+        fails(errno.EPERM, set_flags, "i", EXTENTS | IMMUTABLE | NODUMP)
+        fails(errno.EPERM, os.ftruncate, before, 1)
+        fails(errno.EPERM, os.posix_fallocate, before, 0, 100)
+        os.fsync(before)  # what was written before is not lost
+        os.close(before)
+        assert open("i").read() == "held!"
+        assert os.open("i", os.O_RDONLY | os.O_NOATIME)
+    finally:
+        set_flags("i", EXTENTS)
+    write_file("i", "and again")
+    os.mkdir("d")
+    write_file("d/f")
+    os.mkdir("d/e")
+    set_flags("d", EXTENTS | IMMUTABLE)
+    try:
+        for call, *args in ((write_file, "d/new"), (os.mkdir, "d/new"), (os.mkfifo, "d/new"),
+                            (os.symlink, "x", "d/new"), (os.link, "i", "d/new"),
+                            (os.rename, "i", "d/new"), (os.rename, "d/f", "new"),
+                            (os.unlink, "d/f"), (os.rmdir, "d/e"), (os.rmdir, "d"),
+                            (os.rename, "d", "d2"), (os.chmod, "d", 0o700), (touch, "d")):
+            fails(errno.EPERM, call, *args)
+        write_file("d/f", "files in it may change")
+    finally:
+        set_flags("d", EXTENTS)
+
+
+def append_only():
+    """Only the end can grow, and no descriptor or mapping gets around that."""
+    write_file("a")
+    set_flags("a", EXTENTS | APPEND)
+    try:
+        protected_names("a")
+        touch("a")
+        fd = os.open("a", os.O_RDWR | os.O_APPEND)
+        os.write(fd, b"67")
+        os.pwrite(fd, b"89", 0)
+        fails(errno.EPERM, os.ftruncate, fd, 1)
+        assert os.pread(fd, 20, 0) == b"123456789" and os.fstat(fd).st_size == 9
+        for prot in mmap.PROT_READ | mmap.PROT_WRITE, mmap.PROT_READ:
+            try:
+                mmap.mmap(fd, 9, prot=prot)
+            except OSError as e:  # FUSE has another name for it
+                assert e.errno in (errno.EACCES, errno.ENODEV), e
+            else:
+                raise AssertionError("mapped for writing")
+        assert mmap.mmap(fd, 9, flags=mmap.MAP_PRIVATE)[:] == b"123456789"
+        try:
+            fcntl.fcntl(fd, fcntl.F_SETFL, 0)
+        except PermissionError:
+            pass
+        else:  # FUSE lets it go on, but not write
+            fails(errno.EPERM, os.pwrite, fd, b"x", 0)
+            fails(errno.EPERM, os.write, fd, b"x")
+        os.close(fd)
+        assert open("a").read() == "123456789"
+    finally:
+        set_flags("a", EXTENTS)
+    os.mkdir("d")
+    write_file("d/f")
+    os.mkdir("d/e")
+    set_flags("d", EXTENTS | APPEND)
+    try:
+        write_file("d/new")
+        os.mkdir("d/newer")
+        os.link("a", "d/a")
+        touch("d")
+        for call, *args in ((os.rename, "d/f", "new"), (os.rename, "d/f", "d/g"),
+                            (os.unlink, "d/f"), (os.rmdir, "d/e"), (os.rmdir, "d"),
+                            (os.rename, "d", "d2"), (os.chmod, "d", 0o700), (touch, "d", 1, 1)):
+            fails(errno.EPERM, call, *args)
+    finally:
+        set_flags("d", EXTENTS)
 
 
 def main():

@@ -20,9 +20,9 @@ beyond_fuse() { # CASE: says why, if so
 	esac
 }
 
-cases="birth tmpfile tmpfile_removed"
-root_cases="tmpfile_group"
-after="check_birth check_tmpfile"
+cases="birth tmpfile tmpfile_removed flags flags_inherited converted xflags version"
+root_cases="tmpfile_group immutable append_only"
+after="check_birth check_tmpfile check_flags check_converted"
 
 run_case() { # WHO PROGRAM... CASE DIR
 	local who=$1 case=${*: -2:1} why
@@ -64,6 +64,43 @@ if is_root; then
 	run_cases "after remount" "$T/mnt/work" "$after"
 	check "unmount again" drive_unmount "$T/mnt"
 fi
+
+# What must be on the drive when a call returns: looked for in a copy made at that moment.
+must "format a small one" new_drive "$T/s.img" 32M
+must "mount it" drive_mount "$T/s.img" "$T/sync"
+snapshot() { # DEBUGFS COMMAND
+	cp --sparse=always "$T/s.img" "$T/s.copy" && plain_of "$T/s.copy" "$T/s.plain" &&
+		debugfs -R "$1" "$T/s.plain" 2>/dev/null
+}
+mkdir "$T/sync/dirsync" "$T/sync/plain"
+chattr +D "$T/sync/dirsync"
+write_with() { # FLAGS FILE
+	"$PYTHON" -c 'import os, sys
+fd = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | eval(sys.argv[1]), 0o644)
+assert os.write(fd, b"on the medium") == 13
+os.system("cp --sparse=always \"$T/s.img\" \"$T/s.copy\"")' "$1" "$2" &&
+		plain_of "$T/s.copy" "$T/s.plain"
+}
+mkdir "$T/sync/dirsync/new"
+snapshot "ls dirsync" >"$T/seen"
+check "chattr +D: a new folder is on the drive" grep -qw new "$T/seen"
+mv "$T/sync/plain" "$T/sync/dirsync/moved"
+snapshot "ls dirsync" >"$T/seen"
+check "chattr +D: a moved one too" grep -qw moved "$T/seen"
+rmdir "$T/sync/dirsync/new"
+snapshot "ls dirsync" >"$T/seen"
+check_status 1 "chattr +D: a removed one is gone" grep -qw new "$T/seen"
+for flags in os.O_SYNC os.O_DSYNC "os.O_SYNC | os.O_APPEND"; do
+	rm -f "$T/sync/file"
+	sync -f "$T/sync" && touch "$T/sync/file"
+	check "$flags: written" write_with "$flags" "$T/sync/file"
+	is "$(debugfs -R "cat file" "$T/s.plain" 2>/dev/null)" "on the medium" "$flags: is on the drive"
+done
+touch "$T/sync/s" && chattr +S "$T/sync/s"
+check "chattr +S: written" write_with 0 "$T/sync/s"
+is "$(debugfs -R "cat s" "$T/s.plain" 2>/dev/null)" "on the medium" "chattr +S: is on the drive"
+check "unmount it" drive_unmount "$T/sync"
+check "perfect" judge "$T/s.img"
 
 user_ready
 cp "$top_srcdir/tests/fuse-native.py" "$T/user/"

@@ -568,6 +568,44 @@ static void set_parent(struct e4_inode *dir, uint32_t ino)
 	pthread_rwlock_unlock(&dir->dir_lock);
 }
 
+/* What chattr may change, and that data which was taken before is written all the same. */
+static void test_flags(void)
+{
+	const struct e4_attr attr = {.mode = 0600};
+	struct e4_inode *file, *child;
+	char data[] = "data";
+
+	setup();
+	CU_ASSERT_EQUAL(make_file(a, "file"), 0);
+	file = get(a, "file");
+	CU_ASSERT_EQUAL(e4_set_flags(file, EXT4_EXTENTS_FL | EXT2_DIRSYNC_FL), -EOPNOTSUPP);
+	CU_ASSERT_EQUAL(e4_set_flags(file, EXT4_EXTENTS_FL | EXT4_HUGE_FILE_FL), -EOPNOTSUPP);
+	CU_ASSERT_EQUAL(e4_set_flags(file, EXT4_EXTENTS_FL | EXT2_NODUMP_FL | EXT2_INDEX_FL), 0);
+	CU_ASSERT_EQUAL(e4_get_flags(file), EXT4_EXTENTS_FL | EXT2_NODUMP_FL);
+	CU_ASSERT_EQUAL(e4_set_flags(file, EXT4_EXTENTS_FL | EXT2_IMMUTABLE_FL), 0);
+	CU_ASSERT_EQUAL(e4_set_flags(file, EXT4_EXTENTS_FL | EXT2_IMMUTABLE_FL | EXT2_NODUMP_FL),
+		-EPERM);
+	CU_ASSERT_EQUAL(e4_write(file, data, 4, 0, 0), -EPERM);
+	CU_ASSERT_EQUAL(e4_write(file, data, 4, 0, E4_WRITE_HELD), 4);
+	CU_ASSERT_EQUAL(e4_fallocate(file, 0, 0, 9), -EPERM);
+	CU_ASSERT_EQUAL(e4_setattr(file, &attr, E4_SET_MODE), -EPERM);
+	CU_ASSERT_EQUAL(e4_setattr(file, &attr, E4_SET_MTIME | E4_SET_CTIME), -EPERM);
+	CU_ASSERT_EQUAL(e4_setattr(file, &attr, E4_SET_MTIME | E4_SET_CTIME | E4_SET_HELD), 0);
+	CU_ASSERT_EQUAL(e4_set_flags(file, EXT4_EXTENTS_FL | EXT2_APPEND_FL), 0);
+	CU_ASSERT_EQUAL(e4_setattr(file, &attr, E4_SET_SIZE), -EPERM);
+	CU_ASSERT_EQUAL(e4_setattr(file, &attr, E4_SET_ATIME | E4_SET_GIVEN_TIMES), -EPERM);
+	CU_ASSERT_EQUAL(e4_setattr(file, &attr, E4_SET_ATIME), 0);
+	CU_ASSERT_EQUAL(e4_set_flags(file, EXT4_EXTENTS_FL), 0);
+	CU_ASSERT_EQUAL(e4_set_generation(file, 5), -ENOTTY);
+	e4_iput(file);
+	CU_ASSERT_EQUAL(e4_set_flags(a, EXT4_EXTENTS_FL | EXT2_TOPDIR_FL | EXT2_NOATIME_FL), 0);
+	CU_ASSERT_EQUAL(make_file(a, "child"), 0);
+	child = get(a, "child");
+	CU_ASSERT_EQUAL(e4_get_flags(child), EXT4_EXTENTS_FL | EXT2_NOATIME_FL);
+	e4_iput(child);
+	teardown();
+}
+
 static void test_hostile_parents(void)
 {
 	struct e4_inode *sub, *deep;
@@ -796,6 +834,6 @@ int main(void)
 		UNIT(test_tmpfile),
 		UNIT(test_replace), UNIT(test_move_directory), UNIT(test_exchange),
 		UNIT(test_no_loops), UNIT(test_times), UNIT(test_setgid), UNIT(test_link_limits),
-		UNIT(test_immutable), UNIT(test_hostile_parents), UNIT(test_threads_tree),
+		UNIT(test_immutable), UNIT(test_flags), UNIT(test_hostile_parents), UNIT(test_threads_tree),
 		UNIT(test_threads_one_directory));
 }

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Opening files. No request needs a handle; what opening is for are chattr's flags, which the
+ * kernel's FUSE does not know. A write that is refused must be refused when the program makes it,
+ * not when the kernel writes back what it has taken: then nobody would hear of it.
+ *
+ * 1. immutable: not opened for writing.
+ * 2. append-only: opened for writing only with O_APPEND, and past the kernel's cache, so that each
+ *    write comes here at once, with the flags that the descriptor has by then. A shared mapping is
+ *    refused by the kernel.
+ * 3. synchronous: opened for writing past the cache, so that no write returns before it is on
+ *    the medium.
+ * 4. What was opened before a flag was set goes on as it was opened: what the kernel has taken, in
+ *    its cache or in a mapping, is always written (E4_WRITE_HELD, E4_SET_HELD).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/stat.h>
+
+#include "fuse/reply.h"
+
+/* What a handle says: only that it may have taken data to write. */
+enum { HANDLE_READS, HANDLE_WRITES };
+
+static bool opens_for_writing(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+uint64_t front_handle_number(int flags)
+{
+	return opens_for_writing(flags) ? HANDLE_WRITES : HANDLE_READS;
+}
+
+bool front_handle_writes(const struct fuse_file_info *fi)
+{
+	return fi && fi->fh == HANDLE_WRITES;
+}
+
+bool front_open_direct(uint32_t inode_flags, int flags)
+{
+	return opens_for_writing(flags) && (inode_flags & (FS_APPEND_FL | FS_SYNC_FL));
+}
+
+static int check_open(uint32_t inode_flags, int flags)
+{
+	if (!opens_for_writing(flags))
+		return 0;
+	if (inode_flags & FS_IMMUTABLE_FL)
+		return -EPERM;
+	return (inode_flags & FS_APPEND_FL) && !(flags & O_APPEND) ? -EPERM : 0;
+}
+
+int front_check_write(struct e4_inode *inode, const struct fuse_file_info *fi)
+{
+	if (!(e4_get_flags(inode) & FS_APPEND_FL))
+		return 0;
+	return fi->flags & O_APPEND ? 0 : -EPERM;
+}
+
+static void file_info_fill(uint32_t inode_flags, struct fuse_file_info *fi)
+{
+	fi->fh = front_handle_number(fi->flags);
+	fi->keep_cache = 1;
+	fi->direct_io = front_open_direct(inode_flags, fi->flags);
+}
+
+void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	uint32_t inode_flags = 0;
+	int err = front_iget(front_of(req), node, &inode);
+
+	if (err == 0) {
+		inode_flags = e4_get_flags(inode);
+		err = check_open(inode_flags, fi->flags);
+	}
+	if (err < 0) {
+		reply_err(req, err);
+		return;
+	}
+	file_info_fill(inode_flags, fi);
+	fuse_reply_open(req, fi);
+}
+
+/* Making a file and opening it in one round; nobody may be kept from his own new file. */
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	struct fuse_file_info *fi)
+{
+	struct e4_create what = {.mode = S_IFREG | (mode & 07777)};
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	struct fuse_entry_param e;
+	int err = front_create(req, parent, name, &what, &inode);
+
+	if (err == 0)
+		err = entry_fill(front_of(req), inode, &e);
+	if (err < 0) {
+		reply_err(req, err);
+		return;
+	}
+	file_info_fill(e4_get_flags(inode), fi);
+	if (fuse_reply_create(req, &e, fi) == -ENOENT)
+		entry_forget(front_of(req), e4_ino(inode));
+}
+
+/* Everything that must reach us at close(2) already has, as WRITE requests. */
+void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	reply_err(req, -ENOSYS);
+}
