@@ -4,7 +4,9 @@
  *
  * Invariants:
  * 1. fs->free_blocks follows the bitmaps within each handle, so it is exact when a commit stores it.
- *    The bitmaps decide; the counter only says early that nothing is left, and keeps root's reserve.
+ *    The bitmaps decide; the counter only says early that nothing is left, and keeps root's reserve
+ *    and, as the kernel's ext4 does, a little more for trees: blocks that a file has already must be
+ *    usable on a full volume, though an extent has to be split for that.
  * 2. A bit is given out only when it is clear in the bitmap and not pending (group.h), and never
  *    when it belongs to metadata, whatever a damaged bitmap says.
  * 3. Bitmap, descriptor and its checksums change together, under the group's lock: all that can
@@ -194,14 +196,24 @@ static int try_group(const struct search *s, uint32_t index, bool first, struct 
 	return r;
 }
 
-/* How many of the wanted blocks may be taken, keeping the reserve unless it may be used. */
-static uint32_t allowed(struct e4_fs *fs, uint32_t wanted, bool use_reserve)
+static uint64_t free_beyond(struct e4_fs *fs, uint64_t kept)
 {
-	uint64_t kept = use_reserve ? 0 : fs->reserved_blocks;
 	uint64_t now = atomic_load(&fs->free_blocks);
 
 	kept += atomic_load(&fs->claimed_blocks);
-	return now <= kept ? 0 : min_u64(wanted, now - kept);
+	return now <= kept ? 0 : now - kept;
+}
+
+uint64_t balloc_available(struct e4_fs *fs, bool use_reserve)
+{
+	return free_beyond(fs, fs->tree_reserve + (use_reserve ? 0 : fs->reserved_blocks));
+}
+
+static uint64_t allowed(struct e4_fs *fs, const struct balloc_request *request)
+{
+	if (request->for_tree)
+		return free_beyond(fs, 0);
+	return balloc_available(fs, request->use_reserve || request->metadata);
 }
 
 /* A super block that counts too few must not make the counter wrap. */
@@ -281,8 +293,8 @@ static int find(struct e4_fs *fs, struct handle *h, const struct balloc_request 
 	} else if (request->ino) {
 		start = (request->ino - 1) / fs->inodes_per_group;
 	}
-	s.wanted = allowed(fs, min_u64(max_u64(request->wanted, 1), fs->blocks_per_group),
-		request->use_reserve || request->metadata);
+	s.wanted = min_u64(min_u64(max_u64(request->wanted, 1), fs->blocks_per_group),
+		allowed(fs, request));
 	if (s.wanted == 0)
 		return -ENOSPC;
 	return search_all(&s, start % s.groups, ret_block, ret_count);

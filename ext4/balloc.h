@@ -9,8 +9,9 @@ struct balloc_request {
 	uint64_t goal;	/* wanted physical block; 0: choose by ino's group */
 	uint32_t ino;	/* locality: same group as the inode */
 	uint32_t wanted; /* blocks; fewer may be given, at least 1 */
-	bool use_reserve; /* may take root's reserved blocks (metadata of existing files, root) */
-	bool metadata;
+	bool use_reserve; /* may take root's reserved blocks */
+	bool metadata;	  /* may do so, too */
+	bool for_tree;	  /* a node of an extent tree: may take the very last blocks */
 	bool low; /* only blocks with numbers of 32 bits */
 };
 
@@ -28,6 +29,8 @@ int balloc_claim(struct e4_fs *fs, const struct balloc_request *request, uint64_
 void balloc_unclaim(struct e4_fs *fs, uint64_t block, uint32_t count);
 /* Marks the claimed run used; the claim is over, unless this fails. BALLOC_CREDITS. */
 int balloc_take_claim(struct handle *h, uint64_t block, uint32_t count) MUST_CHECK;
+/* How many blocks are free for data, without root's reserve unless that may be used. */
+uint64_t balloc_available(struct e4_fs *fs, bool use_reserve);
 /* Frees a run (may span groups; then BALLOC_CREDITS per group). metadata: its buffers are
  * forgotten too. Not given out again before the transaction is on the medium. Freeing what is
  * free, or what is no data block, is damage: -EUCLEAN. A failure has changed nothing, or the

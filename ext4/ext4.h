@@ -144,7 +144,8 @@ enum e4_write_flags {
 /* All len bytes; fewer when the volume got full on the way; or a failure (-ENOSPC: not one byte,
  * -EFBIG, -EROFS, -EIO ...: part may have been written). */
 ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, unsigned flags) MUST_CHECK;
-/* mode: 0 or FALLOC_FL_KEEP_SIZE; other modes -EOPNOTSUPP until they are written. */
+/* mode: FALLOC_FL_* as fallocate(2): none, PUNCH_HOLE or ZERO_RANGE, each with KEEP_SIZE or (but for
+ * PUNCH_HOLE) without; others -EOPNOTSUPP. -ENOSPC: nothing has changed. */
 int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len) MUST_CHECK;
 int e4_fsync(struct e4_inode *inode, bool datasync) MUST_CHECK;
 /* whence SEEK_DATA or SEEK_HOLE; -ENXIO past the end. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs into the extent tree, and unwritten ones to written ones. */
+/* Runs into the extent tree; unwritten ones to written ones, and back. */
 #include "ext4/extent-tree.h"
 
 #include <errno.h>
@@ -91,8 +91,8 @@ int extent_tree_insert(struct handle *h, struct e4_inode *inode, const struct ex
 	return 0;
 }
 
-/* Moves [entry's start, end) to the end of the written entry before it: no new entry is needed.
- * The usual case of writing through preallocated space. */
+/* Moves [entry's start, end) to the end of the entry before it, which is of the other kind: no new
+ * entry is needed. The usual case of writing through preallocated space. */
 static int give_to_left(struct handle *h, struct extent_path *path, int pos, uint64_t end,
 	bool *ret_done)
 {
@@ -105,7 +105,12 @@ static int give_to_left(struct handle *h, struct extent_path *path, int pos, uin
 	if (pos == 0)
 		return 0;
 	left = extent_path_run(path, pos - 1);
-	head = (struct extent_run){.lblk = run.lblk, .count = count, .pblk = run.pblk};
+	head = (struct extent_run){
+		.lblk = run.lblk,
+		.count = count,
+		.pblk = run.pblk,
+		.unwritten = !run.unwritten,
+	};
 	if (!extent_run_joins(&left, &head))
 		return 0;
 	r = extent_path_modify(h, path, path->depth);
@@ -123,7 +128,7 @@ static int give_to_left(struct handle *h, struct extent_path *path, int pos, uin
 
 /* One step of the conversion of [lblk, end); *ret_next is where the next one begins. */
 static int convert_step(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint64_t end,
-	uint64_t *ret_next)
+	bool unwritten, uint64_t *ret_next)
 {
 	CLEANUP_EXTENT_PATH struct extent_path path = {0};
 	struct extent_run run;
@@ -140,7 +145,7 @@ static int convert_step(struct handle *h, struct e4_inode *inode, uint32_t lblk,
 	if (extent_run_end(&run) <= lblk)
 		return -EINVAL;
 	*ret_next = lblk;
-	if (!run.unwritten) {
+	if (run.unwritten == unwritten) {
 		*ret_next = extent_run_end(&run);
 		return 0;
 	}
@@ -155,10 +160,12 @@ static int convert_step(struct handle *h, struct e4_inode *inode, uint32_t lblk,
 		*ret_next = end;
 		return 0;
 	}
+	if (unwritten && run.count > EXTENT_UNWRITTEN_MAX)
+		return extent_edit_split(h, &path, (unsigned)pos, lblk + EXTENT_UNWRITTEN_MAX);
 	r = extent_path_modify(h, &path, path.depth);
 	if (r < 0)
 		return r;
-	run.unwritten = false;
+	run.unwritten = unwritten;
 	leaf_set(extent_path_leaf(&path), pos, &run);
 	extent_edit_join(extent_path_leaf(&path), pos);
 	extent_edit_join(extent_path_leaf(&path), pos - 1);
@@ -166,13 +173,14 @@ static int convert_step(struct handle *h, struct e4_inode *inode, uint32_t lblk,
 	return 0;
 }
 
-int extent_tree_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint32_t count)
+int extent_tree_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint32_t count,
+	bool unwritten)
 {
 	uint64_t next = lblk, end = (uint64_t)lblk + count;
 
 	/* Every step ends behind its beginning or leaves one boundary more: it ends. */
 	while (next < end) {
-		int r = convert_step(h, inode, (uint32_t)next, end, &next);
+		int r = convert_step(h, inode, (uint32_t)next, end, unwritten, &next);
 
 		if (r < 0)
 			return r;

@@ -93,11 +93,6 @@ struct extent_index extent_index_make(uint32_t lblk, uint64_t child);
 struct extent_run extent_leaf_run(const struct extent_leaf *leaf);
 struct extent_leaf extent_leaf_make(const struct extent_run *run);
 
-static inline uint64_t extent_run_end(const struct extent_run *run)
-{
-	return (uint64_t)run->lblk + run->count;
-}
-
 /* Whether b follows a logically and physically, is of the same kind, and both fit in one entry. */
 bool extent_run_joins(const struct extent_run *a, const struct extent_run *b);
 

@@ -16,8 +16,8 @@ enum { EXTENT_TREE_LEAST_CREDITS = 2 * 2 * (2 + BALLOC_CREDITS) }; /* of an empt
 unsigned extent_tree_credits(const struct e4_inode *inode);
 int extent_tree_insert(struct handle *h, struct e4_inode *inode,
 	const struct extent_run *run) MUST_CHECK;
-int extent_tree_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk,
-	uint32_t count) MUST_CHECK;
+int extent_tree_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint32_t count,
+	bool unwritten) MUST_CHECK;
 int extent_tree_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to,
 	bool *ret_done) MUST_CHECK;
 

@@ -59,12 +59,13 @@ int extent_insert(struct handle *h, struct e4_inode *inode, const struct extent_
 				       blockmap_insert(h, inode, run);
 }
 
-int extent_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint32_t count)
+int extent_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint32_t count,
+	bool unwritten)
 {
 	if ((uint64_t)lblk + count > EXTENT_LBLK_MAX + 1ull)
 		return -EINVAL;
 	/* A block map has no unwritten blocks. */
-	return extent_is_tree(inode) ? extent_tree_convert(h, inode, lblk, count) : 0;
+	return extent_is_tree(inode) ? extent_tree_convert(h, inode, lblk, count, unwritten) : 0;
 }
 
 int extent_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to,

@@ -18,6 +18,11 @@ struct extent_run {
 	bool unwritten;
 };
 
+static inline uint64_t extent_run_end(const struct extent_run *run)
+{
+	return (uint64_t)run->lblk + run->count;
+}
+
 /* Whether the inode has an extent tree; otherwise a block map. */
 bool extent_is_tree(const struct e4_inode *inode);
 
@@ -35,11 +40,14 @@ uint32_t extent_insert_max(const struct e4_inode *inode, uint32_t lblk);
  * The caller stores the inode. */
 int extent_insert(struct handle *h, struct e4_inode *inode,
 	const struct extent_run *run) MUST_CHECK;
-/* Marks [lblk, lblk+count), all unwritten or written already, as written. */
-int extent_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk,
-	uint32_t count) MUST_CHECK;
+/* Marks [lblk, lblk+count), all of it mapped, as unwritten or as written. One run of extent_map()
+ * at most when it becomes unwritten, as the credits are for two splits. On -ENOSPC some of it may
+ * have been done: the caller stores the inode whatever the result. */
+int extent_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint32_t count,
+	bool unwritten) MUST_CHECK;
 /* Removes up to a bounded number of blocks at the end of [from, to]; *ret_done tells when nothing
- * is left in the range; call again under a new handle otherwise. Frees blocks and tree blocks. */
+ * is left in the range; call again under a new handle otherwise. Frees blocks and tree blocks.
+ * The caller stores the inode whatever the result. */
 int extent_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to,
 	bool *ret_done) MUST_CHECK;
 enum { EXTENT_REMOVE_CREDITS = 64 };

@@ -109,7 +109,7 @@ static int convert(struct e4_inode *inode, uint64_t from, uint64_t to)
 	uint32_t end = (uint32_t)((to + fs->block_bytes - 1) >> fs->block_bits);
 	unsigned credits;
 	struct handle h;
-	int r;
+	int r, stored;
 
 	pthread_rwlock_rdlock(&inode->lock);
 	credits = extent_credits(inode) + INODE_CREDITS + 1;
@@ -119,11 +119,13 @@ static int convert(struct e4_inode *inode, uint64_t from, uint64_t to)
 		return r;
 	pthread_rwlock_wrlock(&inode->lock);
 	r = inode_reserve(&h, inode);
-	if (r == 0)
-		r = extent_convert(&h, inode, lblk, end - lblk);
 	if (r == 0) {
-		file_grow_size(inode, to);
-		r = inode_store(&h, inode, true);
+		r = extent_convert(&h, inode, lblk, end - lblk, false);
+		if (r == 0)
+			file_grow_size(inode, to);
+		/* A conversion that fails may have changed the tree's shape before. */
+		stored = inode_store(&h, inode, true);
+		r = r < 0 ? r : stored;
 	}
 	pthread_rwlock_unlock(&inode->lock);
 	handle_end(&h);

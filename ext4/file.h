@@ -18,6 +18,14 @@ bool file_is_inline(struct e4_inode *inode);
 uint64_t file_max_bytes(struct e4_inode *inode);
 /* 0 when data may be written to inode: a regular file on a writable volume. */
 int file_check_writable(struct e4_inode *inode) MUST_CHECK;
+/* Stores a size, with the times that go with a change of content. */
+int file_store_size(struct e4_inode *inode, uint64_t size) MUST_CHECK;
+/* Frees the blocks [from, end) of the file, in as many handles as it takes, the last ones first.
+ * -ENOSPC, when a hole in the middle needs a tree block: nothing has changed. */
+int file_remove_blocks(struct e4_inode *inode, uint64_t from, uint64_t end) MUST_CHECK;
+/* Writes zeroes over the bytes [from, to) of the file where blocks are written. io_lock held
+ * exclusively. */
+int file_zero_bytes(struct e4_inode *inode, uint64_t from, uint64_t to) MUST_CHECK;
 /* Zeroes on the drive [from, end of its block), up to `to`, where that block is written: bytes
  * that become part of the file without anybody having written them. io_lock held exclusively. */
 int file_zero_tail(struct e4_inode *inode, uint64_t from, uint64_t to) MUST_CHECK;

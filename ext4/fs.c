@@ -16,8 +16,8 @@
 #include <stdlib.h>
 
 #include "base/i18n.h"
+#include "ext4/balloc.h"
 #include "ext4/cache.h"
-#include "ext4/group.h"
 #include "ext4/inode.h"
 #include "ext4/super.h"
 
@@ -182,7 +182,7 @@ void e4_statfs(struct e4_fs *fs, struct e4_statfs *ret_statfs)
 		.block_bytes = fs->block_bytes,
 		.blocks = fs->blocks_count,
 		.blocks_free = free_blocks,
-		.blocks_avail = free_blocks > fs->reserved_blocks ? free_blocks - fs->reserved_blocks : 0,
+		.blocks_avail = min_u64(balloc_available(fs, false), free_blocks),
 		.inodes = fs->inodes_count,
 		.inodes_free = min_u64(atomic_load(&fs->free_inodes), fs->inodes_count),
 		.time_gran_ns = fs->inode_bytes > EXT2_GOOD_OLD_INODE_SIZE ? 1 : 1000000000,

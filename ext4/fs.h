@@ -73,6 +73,7 @@ struct e4_fs {
 	_Atomic uint64_t free_blocks;
 	_Atomic uint32_t free_inodes;
 	uint64_t reserved_blocks; /* root's reserve */
+	uint64_t tree_reserve;	  /* for nodes of extent trees */
 	_Atomic uint64_t claimed_blocks; /* free on the drive, but somebody's (balloc_claim()) */
 
 	/* Hints of the allocators: groups where a search succeeded that had to go far, so that on a

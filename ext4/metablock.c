@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ext4/metablock.h"
 
-#include "ext4/extent.h"
+#include "ext4/extent-node.h"
 
 int metablock_new(struct handle *h, struct e4_inode *inode, const struct buf_type *type,
 	uint64_t goal, struct buf **ret_buf)
@@ -11,6 +11,7 @@ int metablock_new(struct handle *h, struct e4_inode *inode, const struct buf_typ
 		.ino = inode->ino,
 		.wanted = 1,
 		.metadata = true,
+		.for_tree = type == &extent_block_type,
 		.low = !extent_is_tree(inode),
 	};
 	CLEANUP_BUF struct buf *buf = NULL;

@@ -241,6 +241,9 @@ static int check_counts(struct e4_fs *fs, struct diag *diag)
 	atomic_store(&fs->free_inodes, free_inodes);
 	atomic_store(&fs->folder_turn, le16toh(s->s_mnt_count));
 	fs->reserved_blocks = reserved;
+	/* As the kernel's ext4 has it: two per cent, 4096 blocks at most. */
+	if (fs_has_incompat(fs, EXT3_FEATURE_INCOMPAT_EXTENTS))
+		fs->tree_reserve = min_u64(fs->blocks_count / 50, 4096);
 	if (bytes > fs->dev->size_bytes)
 		return diag_set(diag, -SDE_FS_SIZE,
 			_("the file system has %llu bytes, the device %llu"), (unsigned long long)bytes,

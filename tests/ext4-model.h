@@ -8,6 +8,8 @@
 #define TESTS_EXT4_MODEL_H
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -120,7 +122,9 @@ static inline void do_size(uint64_t size)
 static inline void do_fallocate(uint64_t off, uint64_t len, int mode)
 {
 	CU_ASSERT_EQUAL_FATAL(e4_fallocate(inode, mode, off, len), 0);
-	if (!mode)
+	if (mode & ~FALLOC_FL_KEEP_SIZE)
+		memset(model + off, 0, len);
+	if (!(mode & FALLOC_FL_KEEP_SIZE))
 		model_size = max_u64(model_size, off + len);
 }
 

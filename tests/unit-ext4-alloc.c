@@ -143,7 +143,7 @@ static int take_blocks(uint32_t wanted, uint64_t goal)
 		.goal = goal,
 		.ino = 1 + pick(fs->inodes_count),
 		.wanted = wanted,
-		.use_reserve = true,
+		.for_tree = true,
 	};
 	struct owned *run = &runs[run_count];
 	struct handle h;

@@ -116,7 +116,26 @@ static void do_convert(uint32_t lblk, uint32_t count)
 	while (n < count && lblk + n < SPACE && model_pblk[lblk + n])
 		model_unwritten[lblk + n++] = false;
 	begin(&h, extent_credits(inode) + INODE_CREDITS);
-	CU_ASSERT_EQUAL_FATAL(extent_convert(&h, inode, lblk, n), 0);
+	CU_ASSERT_EQUAL_FATAL(extent_convert(&h, inode, lblk, n, false), 0);
+	end(&h);
+}
+
+/* Up to count blocks of the run at lblk become unwritten. */
+static void do_unwrite(uint32_t lblk, uint32_t count)
+{
+	struct extent_run run;
+	struct handle h;
+	uint64_t blocks;
+
+	begin(&h, extent_credits(inode) + INODE_CREDITS);
+	blocks = txn_overdrawn(fs);
+	CU_ASSERT_EQUAL_FATAL(extent_map(inode, lblk, &run), 0);
+	count = (uint32_t)min_u64(min_u64(run.count, count), SPACE - lblk);
+	if (run.pblk) {
+		CU_ASSERT_EQUAL_FATAL(extent_convert(&h, inode, lblk, count, true), 0);
+		memset(model_unwritten + lblk, true, count);
+	}
+	CU_ASSERT_EQUAL(txn_overdrawn(fs), blocks);
 	end(&h);
 }
 
@@ -191,8 +210,10 @@ static void random_run(uint64_t size, const char *options, unsigned new_seed, un
 			int r = do_insert(lblk, count, pick(2));
 
 			CU_ASSERT_FATAL(r == 0 || r == -ENOSPC);
-		} else if (op < 90) {
+		} else if (op < 80) {
 			do_convert(lblk, count);
+		} else if (op < 90) {
+			do_unwrite(lblk, count);
 		} else if (op < 99) {
 			do_remove(lblk, min_u64(lblk + count, EXTENT_LBLK_MAX));
 		} else {
@@ -259,6 +280,26 @@ static void test_deep(void)
 	finish();
 }
 
+/* The longest written entry is a block too long for an unwritten one. */
+static void test_longest(void)
+{
+	struct extent_run run;
+
+	setup(224 << 20, "-b 4096 -O ^flex_bg,^has_journal", 13);
+	for (uint32_t i = 0; i < SPACE; i += 1000)
+		CU_ASSERT_EQUAL_FATAL(do_insert(i, 1000, true), 0);
+	do_convert(0, SPACE);
+	check_all();
+	for (uint32_t i = 0; i < SPACE; i = run.lblk + run.count) {
+		CU_ASSERT_EQUAL_FATAL(extent_map(inode, i, &run), 0);
+		do_unwrite(i, run.count);
+	}
+	check_all();
+	reload();
+	check_all();
+	finish();
+}
+
 /* Backwards: every insertion changes the first key of the whole tree. */
 static void test_backwards(void)
 {
@@ -322,7 +363,7 @@ static void test_no_space(void)
 /* A conversion that needs a tree block when there is none: unwritten as before. */
 static void test_convert_no_space(void)
 {
-	struct balloc_request rest = {.ino = FILE_INO, .wanted = 30000, .metadata = true};
+	struct balloc_request rest = {.ino = FILE_INO, .wanted = 30000, .for_tree = true};
 	struct extent_run run;
 	struct handle h;
 	uint32_t count;
@@ -339,8 +380,8 @@ static void test_convert_no_space(void)
 	begin(&h, 100);
 	while (n < ARRAY_SIZE(taken) && balloc_alloc(&h, &rest, &taken[n].pblk, &count) == 0)
 		taken[n++].count = count;
-	CU_ASSERT_EQUAL(extent_convert(&h, inode, 105, 5), -ENOSPC);
-	CU_ASSERT_EQUAL(extent_convert(&h, inode, 115, 5), -ENOSPC);
+	CU_ASSERT_EQUAL(extent_convert(&h, inode, 105, 5, false), -ENOSPC);
+	CU_ASSERT_EQUAL(extent_convert(&h, inode, 115, 5, false), -ENOSPC);
 	end(&h);
 	check_all();
 	begin(&h, 100);
@@ -406,7 +447,7 @@ static void test_long_runs(void)
 		struct handle h;
 
 		begin(&h, extent_credits(inode) + INODE_CREDITS);
-		CU_ASSERT_EQUAL_FATAL(extent_convert(&h, inode, at, 5000), 0);
+		CU_ASSERT_EQUAL_FATAL(extent_convert(&h, inode, at, 5000, false), 0);
 		inode->size = (uint64_t)BLOCKS << 12;
 		CU_ASSERT_EQUAL(inode_store(&h, inode, true), 0);
 		pthread_rwlock_unlock(&inode->lock);
@@ -438,7 +479,7 @@ static void test_arguments(void)
 	CU_ASSERT_EQUAL(extent_insert(&h, inode, &run), -EEXIST);
 	run = (struct extent_run){.lblk = 0xfffffffe, .count = 2, .pblk = 5000};
 	CU_ASSERT_EQUAL(extent_insert(&h, inode, &run), -EINVAL);
-	CU_ASSERT_EQUAL(extent_convert(&h, inode, 9, 2), -EINVAL);
+	CU_ASSERT_EQUAL(extent_convert(&h, inode, 9, 2, false), -EINVAL);
 	end(&h);
 	check_all();
 	finish();
@@ -448,7 +489,7 @@ int main(void)
 {
 	return UNIT_RUN(UNIT(test_random_1k), UNIT(test_random_2k), UNIT(test_random_4k),
 		UNIT(test_random_tiny_groups), UNIT(test_random_no_checksums), UNIT(test_deep),
-		UNIT(test_backwards), UNIT(test_merges), UNIT(test_no_space),
+		UNIT(test_longest), UNIT(test_backwards), UNIT(test_merges), UNIT(test_no_space),
 		UNIT(test_convert_no_space), UNIT(test_first_grows), UNIT(test_long_runs),
 		UNIT(test_arguments));
 }

@@ -138,6 +138,7 @@ static void test_no_space(void)
 	int r = -ENOSPC;
 
 	start(6 << 20, "-t ext3 -b 1024 -O ^has_journal -m 0", 25);
+	fs->tree_reserve = 0; /* full to the last block */
 	make_fragments();
 	CU_ASSERT_EQUAL_FATAL(e4_iget(fs, E4_ROOT_INO, &root), 0);
 	CU_ASSERT_EQUAL_FATAL(e4_create(root, "filler", 6, &what, &filler), 0);
