@@ -364,6 +364,14 @@ struct buf *buf_peek(struct e4_fs *fs, uint64_t block)
 	return buf;
 }
 
+struct buf *buf_ref(struct buf *buf)
+{
+	pthread_mutex_lock(&buf->cache->lock);
+	ref_locked(buf);
+	pthread_mutex_unlock(&buf->cache->lock);
+	return buf;
+}
+
 void buf_put(struct buf *buf)
 {
 	struct cache *cache;

@@ -58,7 +58,8 @@ int buf_get_zeroed(struct e4_fs *fs, uint64_t block, const struct buf_type *type
 	uint32_t owner_ino, uint32_t owner_generation, struct buf **ret_buf) MUST_CHECK;
 /* If the block is in the cache, else NULL; never reads. */
 struct buf *buf_peek(struct e4_fs *fs, uint64_t block);
-void buf_put(struct buf *buf); /* NULL is fine */
+struct buf *buf_ref(struct buf *buf); /* one more reference to a buffer that the caller holds */
+void buf_put(struct buf *buf);	      /* NULL is fine */
 /* Hints that blocks will be read soon (contiguous). May do nothing. */
 void buf_readahead(struct e4_fs *fs, uint64_t block, uint32_t count, const struct buf_type *type);
 

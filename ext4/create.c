@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "ext4/acl-inode.h"
 #include "ext4/balloc.h"
 #include "ext4/ialloc.h"
 #include "ext4/namei.h"
@@ -44,8 +45,9 @@ static int set_first_link(struct handle *h, struct e4_inode *inode)
 	return r;
 }
 
+/* *ret_inode is set as soon as there is one to put, whatever comes then. */
 static int new_inode(struct handle *h, struct e4_inode *dir, const struct e4_create *what,
-	struct e4_inode **ret_inode)
+	const struct acl_heritage *heritage, struct e4_inode **ret_inode)
 {
 	bool is_dir = S_ISDIR(what->mode);
 	struct e4_create inherited = *what;
@@ -67,14 +69,13 @@ static int new_inode(struct handle *h, struct e4_inode *dir, const struct e4_cre
 
 		return undo < 0 ? undo : r;
 	}
-	return 0;
+	return acl_heritage_store(h, *ret_inode, heritage);
 }
 
-/* *ret_inode is set as soon as there is one to put, whatever comes then. */
 static int create_under(struct handle *h, struct e4_inode *dir, const char *name, size_t name_len,
-	const struct e4_create *what, struct e4_inode **ret_inode)
+	const struct e4_create *what, const struct acl_heritage *heritage, struct e4_inode **ret_inode)
 {
-	int r = new_inode(h, dir, what, ret_inode);
+	int r = new_inode(h, dir, what, heritage, ret_inode);
 
 	if (r < 0)
 		return r;
@@ -107,16 +108,21 @@ static unsigned create_credits(struct e4_inode *dir, uint32_t mode)
 static int create_locked(struct e4_inode *dir, const char *name, size_t name_len,
 	const struct e4_create *what, struct e4_inode **ret_inode)
 {
+	struct e4_create masked = *what;
+	struct acl_heritage heritage;
 	struct handle h;
 	int r = check_free(dir, name, name_len);
 
 	if (r == 0 && S_ISDIR(what->mode))
 		r = namei_may_add_dir(dir);
 	if (r == 0)
-		r = handle_begin(dir->fs, create_credits(dir, what->mode), &h);
+		r = acl_inherit(dir, &masked, &heritage);
+	if (r == 0)
+		r = handle_begin(dir->fs,
+			create_credits(dir, what->mode) + acl_heritage_credits(&heritage), &h);
 	if (r < 0)
 		return r;
-	r = create_under(&h, dir, name, name_len, what, ret_inode);
+	r = create_under(&h, dir, name, name_len, &masked, &heritage, ret_inode);
 	handle_end(&h);
 	return r;
 }
@@ -154,22 +160,28 @@ int e4_create(struct e4_inode *dir, const char *name, size_t name_len, const str
 static int tmpfile_locked(struct e4_inode *dir, const struct e4_create *what,
 	struct e4_inode **ret_inode)
 {
+	struct e4_create masked = *what;
+	struct acl_heritage heritage;
 	struct handle h;
 	int r = namei_may_add(dir);
 
 	if (r == -ENOENT)
 		return -EPERM; /* as the kernel's ext4 says here, and only here */
 	if (r == 0)
-		r = handle_begin(dir->fs, IALLOC_CREDITS + 2 * INODE_CREDITS, &h);
+		r = acl_inherit(dir, &masked, &heritage);
+	if (r == 0)
+		r = handle_begin(dir->fs, IALLOC_CREDITS + 2 * INODE_CREDITS +
+			acl_heritage_credits(&heritage), &h);
 	if (r < 0)
 		return r;
-	r = new_inode(&h, dir, what, ret_inode);
+	r = new_inode(&h, dir, &masked, &heritage, ret_inode);
 	handle_end(&h);
 	return r;
 }
 
 int e4_tmpfile(struct e4_inode *dir, const struct e4_create *what, struct e4_inode **ret_inode)
 {
+	struct e4_inode *inode;
 	unsigned tries = 0;
 	int r = namei_check_dir(dir);
 
@@ -178,16 +190,20 @@ int e4_tmpfile(struct e4_inode *dir, const struct e4_create *what, struct e4_ino
 	if (!S_ISREG(what->mode))
 		return -EINVAL;
 	do {
+		inode = NULL;
 		pthread_rwlock_rdlock(&dir->dir_lock);
-		r = tmpfile_locked(dir, what, ret_inode);
+		r = tmpfile_locked(dir, what, &inode);
 		pthread_rwlock_unlock(&dir->dir_lock);
+		if (r < 0 && inode)
+			e4_iput(inode);
 	} while (r == -ENOSPC && balloc_retry(dir->fs, &tries));
-	if (r == 0) {
-		pthread_rwlock_wrlock(&(*ret_inode)->lock);
-		(*ret_inode)->linkable = true;
-		pthread_rwlock_unlock(&(*ret_inode)->lock);
-	}
-	return r;
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&inode->lock);
+	inode->linkable = true;
+	pthread_rwlock_unlock(&inode->lock);
+	*ret_inode = inode;
+	return 0;
 }
 
 /* Takes the link before the name is written, so that two linkers cannot pass the limit. */

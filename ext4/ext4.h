@@ -153,6 +153,32 @@ int e4_seek(struct e4_inode *inode, uint64_t off, int whence, uint64_t *ret_off)
 /* Target of a symbolic link into buf, terminated; bytes without the zero. buf_len >= 4097. */
 ssize_t e4_readlink(struct e4_inode *inode, char *buf, size_t buf_len) MUST_CHECK;
 
+/* ---- extended attributes --------------------------------------------------------------- */
+/*
+ * Names with their namespace ("user.x"), terminated. Values of "system.posix_acl_access" and
+ * "..._default" are in the form that programs and the kernel exchange. Who may do what is the
+ * caller's business, but for files that are immutable or append-only.
+ */
+
+/* Bytes of the value; with size 0 only how many there are. -ENODATA, -ERANGE (size too small),
+ * -EOPNOTSUPP (no such namespace), -EINVAL. */
+ssize_t e4_getxattr(struct e4_inode *inode, const char *name, void *buf, size_t size) MUST_CHECK;
+enum e4_list_flags {
+	E4_LIST_TRUSTED = 1 << 0, /* names in "trusted." too */
+};
+/* Bytes of the list of terminated names; size as above. */
+ssize_t e4_listxattr(struct e4_inode *inode, char *buf, size_t size, unsigned flags) MUST_CHECK;
+enum e4_xattr_flags {
+	E4_XATTR_CREATE = 1 << 0,    /* -EEXIST when it is there */
+	E4_XATTR_REPLACE = 1 << 1,   /* -ENODATA when it is not */
+	E4_XATTR_KILL_SGID = 1 << 2, /* an access ACL: the file's set-group-ID bit goes */
+};
+/* -ENOSPC: neither in the inode nor in its block; -EPERM; an ACL that is wrong: -EINVAL. An access ACL
+ * changes the mode, and is not stored when the mode says as much. */
+int e4_setxattr(struct e4_inode *inode, const char *name, const void *value, size_t len,
+	unsigned flags) MUST_CHECK;
+int e4_removexattr(struct e4_inode *inode, const char *name) MUST_CHECK;
+
 /* ---- names ----------------------------------------------------------------------------- */
 /* Names are byte strings of name_len (no '/' or NUL inside). "." and ".." only in lookup. */
 
@@ -160,6 +186,7 @@ int e4_lookup(struct e4_inode *dir, const char *name, size_t name_len, struct e4
 
 struct e4_create {
 	uint32_t mode; /* with S_IFMT: regular, directory, symlink, fifo, socket, char, block */
+	uint32_t umask; /* permissions taken off, unless the folder's default ACL says what to give */
 	uint32_t uid, gid;
 	uint32_t rdev;
 	const char *symlink_target; /* terminated, S_IFLNK only */

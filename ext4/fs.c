@@ -20,6 +20,7 @@
 #include "ext4/cache.h"
 #include "ext4/inode.h"
 #include "ext4/super.h"
+#include "ext4/xattr-share.h"
 
 uint32_t fs_crc32c(uint32_t seed, const void *data, size_t len)
 {
@@ -110,6 +111,7 @@ static void fs_free(struct e4_fs *fs)
 	if (fs->inodes)
 		inodes_stop(fs);
 	groups_stop(fs);
+	xattr_share_stop(fs);
 	cache_free(fs->cache);
 	pthread_mutex_destroy(&fs->rename_lock);
 	pthread_mutex_destroy(&fs->trim_lock);
@@ -124,6 +126,7 @@ static int start_parts(struct e4_fs *fs, struct diag *diag)
 
 	r = r < 0 ? r : cache_new(fs, fs->options.cache_bytes, &fs->cache);
 	r = r < 0 ? r : groups_start(fs);
+	r = r < 0 ? r : xattr_share_start(fs);
 	r = r < 0 ? r : inodes_start(fs);
 	r = r < 0 ? r : txn_start(fs);
 	r = r < 0 ? r : check_root(fs, diag);

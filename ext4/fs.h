@@ -33,6 +33,7 @@ struct cache;
 struct txn_manager;
 struct group_table;
 struct inode_table;
+struct xattr_share;
 
 struct e4_fs {
 	struct blkdev *dev;
@@ -54,13 +55,14 @@ struct e4_fs {
 	uint32_t csum_seed; /* metadata_csum: crc32c over the UUID, or s_checksum_seed */
 	uint32_t hash_seed[4];
 	int default_hash_version; /* EXT2_HASH_*, signedness included */
-	uint32_t feature_compat, feature_incompat;
-	_Atomic uint32_t feature_ro_compat; /* grows: super_add_ro_compat() */
+	uint32_t feature_incompat;
+	_Atomic uint32_t feature_compat, feature_ro_compat; /* grow: super_add_compat(), .._ro_compat() */
 
 	struct cache *cache;
 	struct txn_manager *txns;
 	struct group_table *groups;
 	struct inode_table *inodes;
+	struct xattr_share *xattr_share;
 
 	pthread_mutex_t rename_lock;
 	/* Held while free blocks are set aside to be discarded; only group->lock is taken below it. */

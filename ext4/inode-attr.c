@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "ext4/acl-inode.h"
 #include "ext4/file.h"
 #include "ext4/inode-disk.h"
 
@@ -114,9 +115,31 @@ static bool time_valid(const struct timespec *time)
 	return time->tv_nsec >= 0 && time->tv_nsec <= 999999999;
 }
 
-static int setattr_unsynced(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask)
+/* A file may have an ACL that must follow its mode; that takes a place for it when it is shared. */
+static int change(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask)
 {
 	struct handle h;
+	int r = handle_begin(inode->fs,
+		mask & E4_SET_MODE ? XATTR_SET_CREDITS : INODE_CREDITS + 1, &h);
+
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&inode->lock);
+	r = inode_reserve(&h, inode);
+	if (r == 0 && (mask & E4_SET_MODE))
+		r = acl_inode_chmod(&h, inode, attr->mode);
+	if (r == 0) {
+		set_fields(inode, attr, mask);
+		r = inode_store(&h, inode, false);
+	}
+	pthread_rwlock_unlock(&inode->lock);
+	handle_end(&h);
+	return r;
+}
+
+static int setattr_unsynced(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask)
+{
+	unsigned tries = 0;
 	int r = fs_check_writable(inode->fs);
 
 	if (r == 0)
@@ -134,17 +157,9 @@ static int setattr_unsynced(struct e4_inode *inode, const struct e4_attr *attr, 
 		if (mask == E4_SET_SIZE)
 			return 0;
 	}
-	r = handle_begin(inode->fs, INODE_CREDITS + 1, &h);
-	if (r < 0)
-		return r;
-	pthread_rwlock_wrlock(&inode->lock);
-	r = inode_reserve(&h, inode);
-	if (r == 0) {
-		set_fields(inode, attr, mask);
-		r = inode_store(&h, inode, false);
-	}
-	pthread_rwlock_unlock(&inode->lock);
-	handle_end(&h);
+	do
+		r = change(inode, attr, mask);
+	while (r == -ENOSPC && balloc_retry(inode->fs, &tries));
 	return r;
 }
 

@@ -52,6 +52,7 @@ int super_store(struct handle *h)
 		fs->super.s_free_blocks_hi = htole32(blocks >> 32);
 	fs->super.s_free_inodes_count = htole32(min_u64(atomic_load(&fs->free_inodes), fs->inodes_count));
 	fs->super.s_wtime = htole32((uint32_t)time(NULL));
+	fs->super.s_feature_compat = htole32(fs->feature_compat);
 	fs->super.s_feature_ro_compat = htole32(fs->feature_ro_compat);
 	memcpy(buf->data + offset_in_block(fs), &fs->super, sizeof(fs->super));
 	pthread_mutex_unlock(&fs->super_lock);
@@ -126,6 +127,13 @@ static void super_raise_revision(struct e4_fs *fs)
 		fs->super.s_inode_size = htole16(EXT2_GOOD_OLD_INODE_SIZE);
 	}
 	pthread_mutex_unlock(&fs->super_lock);
+}
+
+int super_add_compat(struct handle *h, uint32_t feature)
+{
+	super_raise_revision(h->fs);
+	atomic_fetch_or(&h->fs->feature_compat, feature);
+	return super_store(h);
 }
 
 int super_add_ro_compat(struct handle *h, uint32_t feature)

@@ -16,7 +16,8 @@ int super_mark_clean(struct e4_fs *fs) MUST_CHECK;
 /* Damage was found: says so on the drive, past the cache and outside of any transaction. Nobody else
  * uses the volume any more. */
 int super_mark_errors(struct e4_fs *fs) MUST_CHECK;
-/* Switches a feature on the first time it is used (large_file, dir_nlink). */
+/* Switches a feature on the first time it is used (ext_attr; large_file, dir_nlink). */
+int super_add_compat(struct handle *h, uint32_t feature) MUST_CHECK;
 int super_add_ro_compat(struct handle *h, uint32_t feature) MUST_CHECK;
 
 #endif

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Extended attributes of files: random changes against a model, blocks that are shared, what does not
+ * fit, faults of the drive, many threads at once. e2fsck judges, counts of owners and hashes included. */
+#include <errno.h>
+#include <pthread.h>
+#include <sys/xattr.h>
+
+#include "ext4/ialloc.h"
+#include "ext4/xattr-block.h"
+#include "tests/dev/faultdev.h"
+#include "tests/dev/image.h"
+#include "tests/dev/memdev.h"
+#include "tests/dev/volume.h"
+#include "tests/unit.h"
+
+enum { MIB = 1 << 20, FILES = 6, NAMES = 14, VALUE_MAX = 3000, THREADS = 4 };
+
+static const char *const names[NAMES] = {"user.a", "user.bb", "user.ccc", "trusted.a", "trusted.x",
+	"security.selinux", "security.capability", "user.z123456789", "user.y", "user.x", "user.w",
+	"user.another-name-that-is-longer", "trusted.another-name-that-is-longer", "security.a"};
+
+static struct volume volume;
+static struct e4_inode *file[FILES];
+static uint64_t random_state;
+static uint8_t want[FILES][NAMES][VALUE_MAX];
+static int want_len[FILES][NAMES]; /* < 0: it is not there */
+
+static uint32_t pick(uint32_t below)
+{
+	return volume_random(&random_state, below);
+}
+
+static struct e4_inode *get_file(unsigned i)
+{
+	char name[16];
+	struct e4_inode *inode = NULL;
+
+	snprintf(name, sizeof(name), "f%u", i);
+	CU_ASSERT_EQUAL_FATAL(e4_lookup(volume.root, name, strlen(name), &inode), 0);
+	return inode;
+}
+
+static void setup(uint64_t size, const char *options, uint64_t seed)
+{
+	random_state = seed;
+	CU_ASSERT_EQUAL_FATAL(volume_make(&volume, size, options, NULL), 0);
+	for (unsigned i = 0; i < FILES; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "f%u", i);
+		CU_ASSERT_EQUAL_FATAL(volume_create(volume.root, name, S_IFREG | 0644), 0);
+		file[i] = get_file(i);
+		for (unsigned n = 0; n < NAMES; n++)
+			want_len[i][n] = -1;
+	}
+}
+
+static void put_files(void)
+{
+	for (unsigned i = 0; i < FILES; i++)
+		e4_iput(file[i]);
+}
+
+static void judge(void)
+{
+	put_files();
+	CU_ASSERT_EQUAL_FATAL(volume_judge(&volume), 0);
+	for (unsigned i = 0; i < FILES; i++)
+		file[i] = get_file(i);
+}
+
+static void teardown(void)
+{
+	put_files();
+	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
+	CU_ASSERT_EQUAL(volume.errors, 0);
+	volume_close(&volume);
+}
+
+static void check_one(unsigned i, unsigned n)
+{
+	uint8_t got[VALUE_MAX + 1];
+	int len = want_len[i][n];
+
+	if (len < 0) {
+		CU_ASSERT_EQUAL_FATAL(e4_getxattr(file[i], names[n], got, sizeof(got)), -ENODATA);
+		return;
+	}
+	CU_ASSERT_EQUAL_FATAL(e4_getxattr(file[i], names[n], got, sizeof(got)), len);
+	CU_ASSERT_EQUAL_FATAL(memcmp(got, want[i][n], (size_t)len), 0);
+	CU_ASSERT_EQUAL(e4_getxattr(file[i], names[n], NULL, 0), len);
+	if (len > 1)
+		CU_ASSERT_EQUAL(e4_getxattr(file[i], names[n], got, (size_t)len - 1), -ERANGE);
+}
+
+static void check_list(unsigned i)
+{
+	char list[1024];
+	size_t all = 0, untrusted = 0;
+	ssize_t len = e4_listxattr(file[i], list, sizeof(list), E4_LIST_TRUSTED);
+
+	CU_ASSERT_FATAL(len >= 0);
+	for (unsigned n = 0; n < NAMES; n++) {
+		bool found = false;
+
+		for (const char *at = list; at < list + len; at += strlen(at) + 1)
+			found |= strcmp(at, names[n]) == 0;
+		CU_ASSERT_EQUAL(found, want_len[i][n] >= 0);
+		if (found)
+			all += strlen(names[n]) + 1;
+		if (found && strncmp(names[n], "trusted.", 8) != 0)
+			untrusted += strlen(names[n]) + 1;
+	}
+	CU_ASSERT_EQUAL(len, (ssize_t)all);
+	CU_ASSERT_EQUAL(e4_listxattr(file[i], NULL, 0, E4_LIST_TRUSTED), (ssize_t)all);
+	CU_ASSERT_EQUAL(e4_listxattr(file[i], list, sizeof(list), 0), (ssize_t)untrusted);
+	if (all > 1)
+		CU_ASSERT_EQUAL(e4_listxattr(file[i], list, all - 1, E4_LIST_TRUSTED), -ERANGE);
+}
+
+static void check_model(void)
+{
+	for (unsigned i = 0; i < FILES; i++) {
+		for (unsigned n = 0; n < NAMES; n++)
+			check_one(i, n);
+		check_list(i);
+	}
+}
+
+static int set(unsigned i, unsigned n, const void *value, int len, unsigned flags)
+{
+	int r = e4_setxattr(file[i], names[n], value, (size_t)len, flags);
+
+	if (r == 0) {
+		memcpy(want[i][n], value, (size_t)len);
+		want_len[i][n] = len;
+	}
+	return r;
+}
+
+static int unset(unsigned i, unsigned n)
+{
+	int r = e4_removexattr(file[i], names[n]);
+
+	if (r == 0)
+		want_len[i][n] = -1;
+	return r;
+}
+
+/* One operation with the result it must have; room decides about -ENOSPC. */
+static void random_change(unsigned longest)
+{
+	unsigned i = pick(FILES), n = pick(NAMES), flags = 0;
+	bool there = want_len[i][n] >= 0;
+	uint8_t value[VALUE_MAX];
+	int len = (int)(pick(8) ? pick(60) : pick(longest)), r, refused = 0;
+
+	if (pick(3) == 0) {
+		CU_ASSERT_EQUAL(unset(i, n), there ? 0 : -ENODATA);
+		return;
+	}
+	/* few different bytes, so that files come to have the same attributes */
+	memset(value, 'a' + (int)pick(2), sizeof(value));
+	if (pick(2))
+		len = 700;
+	if (pick(4) == 0)
+		flags = pick(2) ? E4_XATTR_CREATE : E4_XATTR_REPLACE;
+	r = set(i, n, value, len, flags);
+	if (flags == E4_XATTR_CREATE && there)
+		refused = -EEXIST;
+	if (flags == E4_XATTR_REPLACE && !there)
+		refused = -ENODATA;
+	CU_ASSERT(refused ? r == refused : r == 0 || r == -ENOSPC);
+}
+
+static void random_on(const char *options, unsigned rounds)
+{
+	setup(24 * MIB, options, 11);
+	for (unsigned round = 1; round <= rounds; round++) {
+		random_change(VALUE_MAX);
+		check_model();
+		if (round % (rounds / 4) == 0)
+			judge();
+	}
+	check_model();
+	teardown();
+}
+
+static void test_random(void)
+{
+	random_on("-b 1024 -I 128", 400);
+	random_on("-b 1024 -I 256", 400);
+	random_on("-b 4096 -I 256", 400);
+	random_on("-b 4096 -I 1024", 400);
+	random_on("-b 2048 -I 256 -O ^metadata_csum,^extent,^64bit", 400);
+}
+
+/* The kernel's order: what fits goes into the inode, else into the block, never into both. */
+static void test_places(void)
+{
+	uint8_t value[2100] = {0};
+	struct e4_attr attr;
+
+	setup(24 * MIB, "-b 4096 -I 256", 1);
+	CU_ASSERT_EQUAL(set(0, 0, value, 20, 0), 0);
+	e4_getattr(file[0], &attr);
+	CU_ASSERT_EQUAL(attr.blocks_512, 0);
+	CU_ASSERT_EQUAL(set(0, 0, value, 2000, 0), 0);
+	e4_getattr(file[0], &attr);
+	CU_ASSERT_EQUAL(attr.blocks_512, 8);
+	CU_ASSERT_EQUAL(set(0, 1, value, 32, 0), 0);
+	CU_ASSERT_EQUAL(set(0, 0, value, 10, 0), 0);
+	e4_getattr(file[0], &attr);
+	CU_ASSERT_EQUAL(attr.blocks_512, 0);
+	CU_ASSERT_EQUAL(set(0, 2, value, 2000, 0), 0);
+	CU_ASSERT_EQUAL(set(0, 3, value, 2100, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(set(0, 2, value, 1500, 0), 0);
+	CU_ASSERT_EQUAL(set(0, 3, value, 2100, 0), 0);
+	CU_ASSERT_EQUAL(unset(0, 3), 0);
+	CU_ASSERT_EQUAL(unset(0, 2), 0);
+	e4_getattr(file[0], &attr);
+	CU_ASSERT_EQUAL(attr.blocks_512, 0);
+	check_model();
+	teardown();
+}
+
+static void test_errors(void)
+{
+	char longest[300], value[70000] = {0};
+
+	setup(24 * MIB, "-b 4096 -I 256", 1);
+	memset(longest, 'n', sizeof(longest));
+	memcpy(longest, "user.", 5);
+	longest[256] = 0;
+	CU_ASSERT_EQUAL(e4_setxattr(file[0], longest, "x", 1, 0), -ERANGE);
+	longest[255] = 0;
+	CU_ASSERT_EQUAL(e4_setxattr(file[0], longest, "x", 1, 0), 0);
+	CU_ASSERT_EQUAL(e4_getxattr(file[0], longest, value, 100), 1);
+	CU_ASSERT_EQUAL(e4_removexattr(file[0], longest), 0);
+	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user.", "x", 1, 0), -EINVAL);
+	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user", "x", 1, 0), -EOPNOTSUPP);
+	CU_ASSERT_EQUAL(e4_setxattr(file[0], "system.data", "x", 1, 0), -EOPNOTSUPP);
+	CU_ASSERT_EQUAL(e4_getxattr(file[0], "system.data", value, 1), -EOPNOTSUPP);
+	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user.x", value, 65537, 0), -E2BIG);
+	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user.x", value, 65536, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user.x", value, 4096, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(e4_removexattr(file[0], "user.x"), -ENODATA);
+	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user.x", "", 0, 0), 0);
+	CU_ASSERT_EQUAL(e4_getxattr(file[0], "user.x", value, 100), 0);
+	teardown();
+}
+
+static uint32_t owners(unsigned i)
+{
+	struct xattr_block block;
+	uint32_t count = 0;
+
+	CU_ASSERT_EQUAL(xattr_block_load(file[i], &block), 0);
+	if (block.buf)
+		count = le32toh(((const struct ext2_ext_attr_header *)block.buf->data)->h_refcount);
+	xattr_block_put(&block);
+	return count;
+}
+
+/* Files with the same attributes have one block, and part from it when one of them changes. */
+static void test_shared(void)
+{
+	uint8_t value[600] = {1, 2, 3};
+	struct e4_statfs before, after;
+
+	setup(24 * MIB, "-b 1024 -I 256", 1);
+	e4_statfs(volume.fs, &before);
+	for (unsigned i = 0; i < FILES; i++)
+		CU_ASSERT_EQUAL(set(i, 0, value, 600, 0), 0);
+	e4_statfs(volume.fs, &after);
+	CU_ASSERT_EQUAL(before.blocks_free - after.blocks_free, 1);
+	CU_ASSERT_EQUAL(owners(0), FILES);
+	judge();
+	CU_ASSERT_EQUAL(owners(0), FILES);
+	value[0] = 9;
+	CU_ASSERT_EQUAL(set(0, 0, value, 600, 0), 0);
+	CU_ASSERT_EQUAL(owners(0), 1);
+	CU_ASSERT_EQUAL(owners(1), FILES - 1);
+	check_model();
+	CU_ASSERT_EQUAL(set(1, 0, value, 600, 0), 0);
+	CU_ASSERT_EQUAL(owners(0), 2);
+	CU_ASSERT_EQUAL(unset(0, 0), 0);
+	CU_ASSERT_EQUAL(owners(0), 0);
+	CU_ASSERT_EQUAL(owners(1), 1);
+	judge();
+	check_model();
+	/* gone with its last file */
+	for (unsigned i = 0; i < FILES; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "f%u", i);
+		CU_ASSERT_EQUAL(volume_unlink(volume.root, name), 0);
+	}
+	put_files();
+	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
+	e4_statfs(volume.fs, &after);
+	CU_ASSERT_EQUAL(after.blocks_free, before.blocks_free);
+	volume_close(&volume);
+}
+
+/* No block has more than 1024 owners. */
+static void test_owners_max(void)
+{
+	uint8_t value[300] = {7};
+	char name[16];
+
+	CU_ASSERT_EQUAL_FATAL(volume_make(&volume, 24 * MIB, "-b 1024 -I 128 -N 2400", NULL), 0);
+	for (unsigned i = 0; i < 1100; i++) {
+		struct e4_inode *inode;
+
+		snprintf(name, sizeof(name), "f%u", i);
+		CU_ASSERT_EQUAL_FATAL(volume_create(volume.root, name, S_IFREG | 0644), 0);
+		CU_ASSERT_EQUAL_FATAL(e4_lookup(volume.root, name, strlen(name), &inode), 0);
+		CU_ASSERT_EQUAL_FATAL(e4_setxattr(inode, "user.x", value, 300, 0), 0);
+		e4_iput(inode);
+	}
+	for (unsigned i = 0; i < FILES; i++)
+		file[i] = get_file(i);
+	CU_ASSERT_EQUAL(owners(0), 1024);
+	put_files();
+	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
+	volume_close(&volume);
+}
+
+/* A full volume: what needs a block fails and changes nothing; what does not, works. */
+static void test_full(void)
+{
+	uint8_t value[600] = {1}, chunk[4096] = {0};
+	struct e4_inode *filler;
+	uint64_t off = 0;
+
+	setup(8 * MIB, "-b 1024 -I 256 -m 0", 1);
+	CU_ASSERT_EQUAL(set(0, 0, value, 600, 0), 0);
+	CU_ASSERT_EQUAL(set(1, 0, value, 600, 0), 0);
+	CU_ASSERT_EQUAL_FATAL(volume_create(volume.root, "filler", S_IFREG | 0644), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_lookup(volume.root, "filler", 6, &filler), 0);
+	while (e4_write(filler, chunk, sizeof(chunk), off, 0) > 0)
+		off += sizeof(chunk);
+	while (e4_write(filler, chunk, 1, off, 0) > 0)
+		off += 1024;
+	value[0] = 2;
+	CU_ASSERT_EQUAL(set(0, 0, value, 600, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(set(2, 0, value, 600, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(set(2, 1, value, 30, 0), 0);
+	value[0] = 1;
+	CU_ASSERT_EQUAL(set(2, 0, value, 600, 0), 0);
+	check_model();
+	e4_iput(filler);
+	CU_ASSERT_EQUAL(volume_unlink(volume.root, "filler"), 0);
+	value[0] = 3;
+	CU_ASSERT_EQUAL(set(0, 0, value, 600, 0), 0);
+	check_model();
+	teardown();
+}
+
+/* The feature is switched on with the first attribute. */
+static void test_feature(void)
+{
+	setup(24 * MIB, "-b 1024 -O ^ext_attr", 1);
+	CU_ASSERT(!fs_has_compat(volume.fs, EXT2_FEATURE_COMPAT_EXT_ATTR));
+	CU_ASSERT_EQUAL(set(0, 0, "x", 1, 0), 0);
+	CU_ASSERT(fs_has_compat(volume.fs, EXT2_FEATURE_COMPAT_EXT_ATTR));
+	judge();
+	CU_ASSERT(fs_has_compat(volume.fs, EXT2_FEATURE_COMPAT_EXT_ATTR));
+	check_model();
+	teardown();
+}
+
+/* ---- faults ------------------------------------------------------------------------------- */
+
+/* The drive fails at the n-th read: the operation is done or not, or the volume has stopped. */
+static void test_faults(void)
+{
+	uint8_t value[700] = {5};
+
+	for (unsigned nth = 1; nth < 14; nth++) {
+		struct e4_inode *inode;
+		struct blkdev *fault;
+		int r;
+
+		setup(24 * MIB, "-b 1024 -I 256", nth);
+		for (unsigned i = 0; i < FILES; i++)
+			CU_ASSERT_EQUAL_FATAL(set(i, 0, value, 700, 0), 0);
+		put_files();
+		CU_ASSERT_EQUAL_FATAL(volume_unmount(&volume), 0);
+		CU_ASSERT_EQUAL_FATAL(faultdev_new(volume.dev, &fault), 0);
+		volume.top = fault;
+		CU_ASSERT_EQUAL_FATAL(volume_mount(&volume), 0);
+		faultdev_fail_once(fault, FAULT_READ, nth, -EIO);
+		r = e4_lookup(volume.root, "f0", 2, &inode);
+		if (r == 0) {
+			value[0] = 6;
+			r = e4_setxattr(inode, names[0], value, 700, 0);
+			CU_ASSERT(r == 0 || r == -EIO || r == -EROFS);
+			value[0] = r == 0 ? 6 : 5;
+			faultdev_fail_once(fault, FAULT_READ, 0, 0);
+			CU_ASSERT_EQUAL(e4_getxattr(inode, names[0], want[0][0], VALUE_MAX), 700);
+			CU_ASSERT_EQUAL(memcmp(want[0][0], value, 700), 0);
+			e4_iput(inode);
+		}
+		value[0] = 5;
+		(void)!volume_unmount(&volume);
+		CU_ASSERT_EQUAL(image_check(volume.dev), 0);
+		volume_close(&volume);
+	}
+}
+
+/* ---- threads ------------------------------------------------------------------------------ */
+
+/* Each thread has files of its own, but all of them share blocks. */
+static void *change_mine(void *arg)
+{
+	unsigned i = *(unsigned *)arg;
+	uint64_t state = 100 + i;
+
+	for (unsigned round = 0; round < 600; round++) {
+		uint8_t value[400];
+		unsigned n = volume_random(&state, 2);
+
+		memset(value, 'a' + (int)volume_random(&state, 3), sizeof(value));
+		if (volume_random(&state, 4) == 0)
+			(void)!unset(i, n);
+		else
+			CU_ASSERT_EQUAL(set(i, n, value, 400, 0), 0);
+		check_one(i, n);
+	}
+	return NULL;
+}
+
+static void test_threads(void)
+{
+	pthread_t threads[THREADS];
+	unsigned numbers[THREADS];
+
+	setup(24 * MIB, "-b 1024 -I 256", 5);
+	for (unsigned i = 0; i < THREADS; i++) {
+		numbers[i] = i;
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, change_mine, &numbers[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	judge();
+	check_model();
+	teardown();
+}
+
+int main(void)
+{
+	return UNIT_RUN(UNIT(test_random), UNIT(test_places), UNIT(test_errors), UNIT(test_shared),
+		UNIT(test_owners_max), UNIT(test_full), UNIT(test_feature), UNIT(test_faults),
+		UNIT(test_threads));
+}
