@@ -25,6 +25,7 @@ enum {
 	OPT_HELP = 256,
 	OPT_READ_ONLY,
 	OPT_OWNER,
+	OPT_ATIME,
 	OPT_ALLOW_OTHER,
 	OPT_DISCARD,
 	OPT_HEADER,
@@ -37,6 +38,7 @@ static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
 	{"read-only", no_argument, NULL, OPT_READ_ONLY},
 	{"owner", required_argument, NULL, OPT_OWNER},
+	{"atime", required_argument, NULL, OPT_ATIME},
 	{"allow-other", no_argument, NULL, OPT_ALLOW_OTHER},
 	{"discard", no_argument, NULL, OPT_DISCARD},
 	{"header", required_argument, NULL, OPT_HEADER},
@@ -57,6 +59,25 @@ static bool parse_owner(const char *text, enum owner_view *ret_view)
 	return false;
 }
 
+/* The words of mount(8). */
+static bool parse_atime(const char *text, enum e4_atime *ret_atime)
+{
+	static const char *const names[] = {
+		[E4_ATIME_RELATIVE] = "relatime",
+		[E4_ATIME_NEVER] = "noatime",
+		[E4_ATIME_ALWAYS] = "strictatime",
+		[E4_ATIME_LAZY] = "lazytime",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*ret_atime = (enum e4_atime)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* EXIT_DONE or EXIT_USAGE */
 static int parse_option(int option, struct mount_args *args)
 {
@@ -68,6 +89,11 @@ static int parse_option(int option, struct mount_args *args)
 		if (parse_owner(optarg, &args->options.view))
 			return 0;
 		return cli_usage(&command_mount, _("--owner is 'me' or 'disk', not '%s'"), optarg);
+	case OPT_ATIME:
+		if (parse_atime(optarg, &args->options.atime))
+			return 0;
+		return cli_usage(&command_mount,
+			_("--atime is 'relatime', 'noatime', 'strictatime' or 'lazytime', not '%s'"), optarg);
 	case OPT_ALLOW_OTHER:
 		args->options.allow_other = true;
 		return 0;
@@ -210,6 +236,8 @@ const struct command command_mount = {
 		      "  --read-only             change nothing on the drive\n"
 		      "  --owner me|disk         show all files as yours, or as owned by whoever the\n"
 		      "                          drive says (default: me, for root: disk)\n"
+		      "  --atime WHEN            which reading changes the time of access: relatime\n"
+		      "                          (default), noatime, strictatime or lazytime\n"
 		      "  --allow-other           let other users in, too, as far as the files' modes\n"
 		      "                          allow (always so for root)\n"
 		      "  --discard               let fstrim tell the drive which blocks are free; shows\n"

@@ -28,8 +28,11 @@ enum {
 
 /* ---- volume ---------------------------------------------------------------------------- */
 
+enum e4_atime { E4_ATIME_RELATIVE, E4_ATIME_NEVER, E4_ATIME_ALWAYS, E4_ATIME_LAZY }; /* atime.c */
+
 struct e4_mount_options {
 	bool read_only;
+	enum e4_atime atime; /* which accesses change the time of access */
 	size_t cache_bytes; /* limit of cached metadata; 0: 64 MiB */
 	unsigned commit_ms; /* commit interval of the running transaction; 0: 5000 */
 	/* Called once, from any thread, when the volume turns read-only after an error. */
@@ -96,6 +99,10 @@ struct e4_attr {
 	bool has_crtime; /* small inodes have no room for it */
 };
 void e4_getattr(struct e4_inode *inode, struct e4_attr *ret_attr);
+
+/* Somebody has read the file, listed the folder, followed the link: changes atime if the volume's
+ * policy and the inode's flags say so. */
+void e4_accessed(struct e4_inode *inode);
 
 enum e4_set_mask {
 	E4_SET_MODE = 1 << 0,

@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "ext4/atime.h"
 #include "ext4/balloc.h"
 #include "ext4/inline.h"
 #include "ext4/inode-check.h"
@@ -208,6 +209,10 @@ int e4_fsync(struct e4_inode *inode, bool datasync)
 		return error;
 	if (fs->read_only)
 		return 0;
+	if (!datasync)
+		error = atime_store(inode);
+	if (error)
+		return error;
 	pthread_rwlock_rdlock(&inode->lock);
 	txn = datasync ? inode->datasync_txn : inode->sync_txn;
 	pthread_rwlock_unlock(&inode->lock);

@@ -162,6 +162,7 @@ int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct 
 
 int e4_unmount(struct e4_fs *fs)
 {
+	int lazy = inodes_store_lazy(fs);
 	int r = e4_is_read_only(fs) ? atomic_load(&fs->error) : super_mark_clean(fs);
 	int stopped = txn_stop(fs);
 
@@ -169,12 +170,16 @@ int e4_unmount(struct e4_fs *fs)
 	if (fs->was_writable && atomic_load(&fs->error) == -EUCLEAN)
 		(void)!super_mark_errors(fs);
 	fs_free(fs);
+	if (r == 0)
+		r = lazy;
 	return r < 0 ? r : stopped;
 }
 
 int e4_sync(struct e4_fs *fs)
 {
-	return txn_commit(fs, txn_running_id(fs));
+	int r = inodes_store_lazy(fs);
+
+	return r < 0 ? r : txn_commit(fs, txn_running_id(fs));
 }
 
 void e4_statfs(struct e4_fs *fs, struct e4_statfs *ret_statfs)

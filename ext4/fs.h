@@ -78,6 +78,8 @@ struct e4_fs {
 	uint64_t tree_reserve;	  /* for nodes of extent trees */
 	_Atomic uint64_t claimed_blocks; /* free on the drive, but somebody's (balloc_claim()) */
 
+	_Atomic int64_t lazy_since; /* seconds; the first access time that was not stored, 0: none */
+
 	/* Hints of the allocators: groups where a search succeeded that had to go far, so that on a
 	 * drive nearly full not every search passes all full groups; a counter that spreads folders. */
 	_Atomic uint32_t far_block_group, far_inode_group, folder_turn;

@@ -338,6 +338,7 @@ int inode_store(struct handle *h, struct e4_inode *inode, bool data_changed)
 
 	if (r < 0)
 		return r;
+	atomic_store(&inode->lazy_time, false);
 	inode->sync_txn = h->txn_id;
 	if (data_changed)
 		inode->datasync_txn = h->txn_id;

@@ -7,7 +7,8 @@
  *	1. Hash, LRU, refs and state of every inode belong to table->lock, a leaf: nothing is read
  *	   and no other lock is taken below it.
  *	2. LOADING: one thread reads the record; others wait. A failed load leaves the hash at once.
- *	3. refs == 0 and READY: on the LRU; the drive holds the same fields, so it can go any time.
+ *	3. refs == 0 and READY: on the LRU; the drive holds the same fields, so it can go any time
+	   (but for lazy_time, which is stored first).
  *	4. FREEING: the last reference of an inode without links is gone and it is being taken off
  *	   the drive; whoever asks for the number waits, then finds what the drive says.
  */
@@ -17,6 +18,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "ext4/atime.h"
 #include "ext4/extent.h"
 #include "ext4/ialloc.h"
 #include "ext4/inode-disk.h"
@@ -144,7 +146,8 @@ void inodes_stop(struct e4_fs *fs)
 	fs->inodes = NULL;
 }
 
-/* Takes the oldest unreferenced inode out of the table if there are too many. table->lock held. */
+/* Takes the oldest unreferenced inode out of the table if there are too many; one whose access time
+ * is only in memory stays in it, referenced. table->lock held. */
 static struct e4_inode *lru_shrink(struct inode_table *table)
 {
 	struct e4_inode *inode;
@@ -154,7 +157,10 @@ static struct e4_inode *lru_shrink(struct inode_table *table)
 	inode = list_first(&table->lru, struct e4_inode, lru);
 	list_remove(&inode->lru);
 	table->lru_count--;
-	hash_remove(table, inode);
+	if (atomic_load(&inode->lazy_time))
+		inode->refs = 1;
+	else
+		hash_remove(table, inode);
 	return inode;
 }
 
@@ -262,16 +268,18 @@ struct e4_inode *e4_iref(struct e4_inode *inode)
 	return inode;
 }
 
-void e4_iput(struct e4_inode *inode)
+/* Drops one reference. Returns an inode that has to leave memory, but is kept by a reference until
+ * its access time is stored; or NULL. */
+static struct e4_inode *put_one(struct e4_inode *inode)
 {
 	struct inode_table *table = inode->fs->inodes;
 	struct e4_inode *old = NULL;
-	bool evict;
+	bool evict, lazy = false;
 
 	pthread_mutex_lock(&table->lock);
 	if (--inode->refs > 0) {
 		pthread_mutex_unlock(&table->lock);
-		return;
+		return NULL;
 	}
 	/* Links change only under a reference, so without any the count stands. */
 	evict = inode->nlink == 0;
@@ -281,14 +289,66 @@ void e4_iput(struct e4_inode *inode)
 		list_add_tail(&table->lru, &inode->lru);
 		table->lru_count++;
 		old = lru_shrink(table);
+		lazy = old && old->refs > 0;
 	}
 	pthread_mutex_unlock(&table->lock);
-	if (old)
+	if (old && !lazy)
 		inode_free(old);
 	if (evict) {
 		inode_evict(inode);
 		table_drop(table, inode);
 	}
+	return lazy ? old : NULL;
+}
+
+void e4_iput(struct e4_inode *inode)
+{
+	/* An end is certain: each round stores one. Whether that works, the sticky error says. */
+	while ((inode = put_one(inode)))
+		(void)!atime_store(inode);
+}
+
+/* Up to max inodes, referenced, whose access time is not stored. */
+static size_t table_find_lazy(struct inode_table *table, struct e4_inode **ret_inodes, size_t max)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&table->lock);
+	for (size_t i = 0; i < HASH_BUCKETS; i++) {
+		for (struct e4_inode *inode = table->hash[i]; inode && count < max;
+			inode = inode->hash_next) {
+			if (inode->state != INODE_READY || !atomic_load(&inode->lazy_time))
+				continue;
+			if (inode->refs++ == 0) {
+				list_remove(&inode->lru);
+				table->lru_count--;
+			}
+			ret_inodes[count++] = inode;
+		}
+	}
+	pthread_mutex_unlock(&table->lock);
+	return count;
+}
+
+int inodes_store_lazy(struct e4_fs *fs)
+{
+	struct e4_inode *inodes[64];
+	size_t count;
+	int r = 0;
+
+	if (fs->options.atime != E4_ATIME_LAZY)
+		return 0;
+	do {
+		count = table_find_lazy(fs->inodes, inodes, ARRAY_SIZE(inodes));
+		for (size_t i = 0; i < count; i++) {
+			int stored = atime_store(inodes[i]);
+
+			if (r == 0)
+				r = stored;
+			e4_iput(inodes[i]);
+		}
+	} while (count == ARRAY_SIZE(inodes));
+	return r;
 }
 
 /* ---- new inodes ---------------------------------------------------------------------------- */

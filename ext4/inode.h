@@ -32,6 +32,7 @@ struct e4_inode {
 	uint64_t file_acl;
 	uint32_t dir_acl_or_unused;
 	struct timespec atime, mtime, ctime, crtime;
+	atomic_bool lazy_time; /* atime is newer than on the drive, and inode_store() is due */
 	uint16_t extra_isize;
 	union {
 		uint8_t i_block[60]; /* extent root, fast symlink, device number, indirect map */
@@ -59,6 +60,8 @@ int inode_new(struct handle *h, uint32_t ino, const struct e4_create *what, uint
 /* Writes the fields into the inode-table block under h (checksum included), sets sync_txn and,
  * with data_changed, datasync_txn. inode->lock held for writing. */
 int inode_store(struct handle *h, struct e4_inode *inode, bool data_changed) MUST_CHECK;
+/* atime_store() of all inodes in memory. No lock or handle held. */
+int inodes_store_lazy(struct e4_fs *fs) MUST_CHECK;
 /* Reads what inode_store() needs, so that it cannot fail any more under h. */
 int inode_reserve(struct handle *h, struct e4_inode *inode) MUST_CHECK;
 struct timespec inode_now(void);

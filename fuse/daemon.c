@@ -106,6 +106,7 @@ static int daemon_open_volume(struct daemon *daemon, const struct daemon_options
 		.header = options->header,
 		.read_only = options->read_only,
 		.discard = options->discard,
+		.atime = options->atime,
 		.on_error = volume_failed,
 		.on_error_ctx = daemon,
 	};

@@ -18,6 +18,7 @@ struct daemon_options {
 	const char *header;	 /* detached header, or NULL */
 	const char *mount_point; /* canonical (mountpoint_check), or NULL: ~/Sealdrive/LABEL */
 	bool read_only, allow_other, discard;
+	enum e4_atime atime;
 	enum owner_view view;
 };
 

@@ -144,8 +144,10 @@ void op_readlink(fuse_req_t req, fuse_ino_t node)
 	char target[4097];
 	ssize_t len = front_iget(front_of(req), node, &inode);
 
-	if (len == 0)
+	if (len == 0) {
+		e4_accessed(inode);
 		len = e4_readlink(inode, target, sizeof(target));
+	}
 	if (len < 0)
 		reply_err(req, (int)len);
 	else

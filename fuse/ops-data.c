@@ -44,7 +44,8 @@ char *front_buffer(void)
 	return buffer;
 }
 
-static ssize_t data_read(struct front *front, fuse_ino_t node, char *buffer, size_t size, off_t off)
+static ssize_t data_read(struct front *front, fuse_ino_t node, char *buffer, size_t size, off_t off,
+	const struct fuse_file_info *fi)
 {
 	CLEANUP_INODE struct e4_inode *inode = NULL;
 	int err;
@@ -53,13 +54,18 @@ static ssize_t data_read(struct front *front, fuse_ino_t node, char *buffer, siz
 	if (!buffer || size > FRONT_REQUEST_MAX)
 		return -ENOMEM;
 	err = front_iget(front, node, &inode);
-	return err < 0 ? err : e4_read(inode, buffer, size, (uint64_t)off);
+	if (err < 0)
+		return err;
+	/* A file that is only written is read by the kernel, to fill up a page. */
+	if (!(fi->flags & O_NOATIME) && (fi->flags & O_ACCMODE) != O_WRONLY)
+		e4_accessed(inode);
+	return e4_read(inode, buffer, size, (uint64_t)off);
 }
 
 void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	char *buffer = front_buffer();
-	ssize_t len = data_read(front_of(req), node, buffer, size, off);
+	ssize_t len = data_read(front_of(req), node, buffer, size, off, fi);
 
 	if (len < 0)
 		reply_err(req, (int)len);

@@ -164,6 +164,7 @@ static int listing_make(struct front *front, fuse_ino_t node, off_t off, struct 
 	err = front_iget(front, node, &dir);
 	if (err < 0)
 		return err;
+	e4_accessed(dir);
 	err = e4_readdir(dir, (uint64_t)off, listing_entry, list);
 	if (err < 0)
 		return err;

@@ -135,6 +135,7 @@ int volume_mount(struct volume *volume, struct diag *diag)
 {
 	struct e4_mount_options options = {
 		.read_only = volume->options.read_only,
+		.atime = volume->options.atime,
 		.cache_bytes = volume->options.cache_bytes,
 		.commit_ms = volume->options.commit_ms,
 		.on_error = volume->options.on_error,

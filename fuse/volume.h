@@ -14,6 +14,7 @@ struct volume_options {
 	const char *target;
 	const char *header; /* detached header file, or NULL */
 	bool read_only;
+	enum e4_atime atime;
 	bool discard; /* allow discards even when the header does not */
 	size_t cache_bytes;
 	unsigned commit_ms;

@@ -409,6 +409,94 @@ def append_only():
         set_flags("d", EXTENTS)
 
 
+# ---- access times ----
+
+HOUR = 3600
+
+
+def drop_caches():
+    os.sync()
+    with open("/proc/sys/vm/drop_caches", "w") as f:
+        f.write("3\n")
+
+
+def accessed(use, name, atime_age, mtime_age):
+    """Whether using it changes a time of access of that age; the kernel's caches are empty."""
+    now = time.time()
+    os.utime(name, (now - atime_age, now - mtime_age), follow_symlinks=False)
+    before = os.lstat(name)
+    drop_caches()
+    use(name)
+    after = os.lstat(name)
+    assert after.st_mtime_ns == before.st_mtime_ns
+    if after.st_atime_ns == before.st_atime_ns:
+        return False
+    assert after.st_atime >= now - 1, f"{name}: {after.st_atime}, at {now}"
+    return True
+
+
+def read_file(name):
+    assert open(name).read() == "12345"
+
+
+def read_noatime(name):
+    fd = os.open(name, os.O_RDONLY | os.O_NOATIME)
+    assert os.read(fd, 10) == b"12345"
+    os.close(fd)
+
+
+def atime_objects():
+    write_file("file")
+    os.mkdir("folder")
+    write_file("folder/inside")
+    os.symlink("file", "link")
+    return (read_file, "file"), (os.listdir, "folder"), (os.readlink, "link")
+
+
+def atime_relatime():
+    for use, name in atime_objects():
+        # a change of the inode is younger than what utime() sets, so all but the last are due
+        assert accessed(use, name, 48 * HOUR, 1 * HOUR), name
+        assert accessed(use, name, 48 * HOUR, 72 * HOUR), name
+        os.utime(name, (time.time() + HOUR, time.time() - HOUR), follow_symlinks=False)
+        before = os.lstat(name).st_atime_ns
+        drop_caches()
+        use(name)
+        assert os.lstat(name).st_atime_ns == before, name
+    assert not accessed(read_noatime, "file", 48 * HOUR, HOUR)
+    set_flags("file", EXTENTS | NOATIME)
+    assert not accessed(read_file, "file", 48 * HOUR, HOUR)
+
+
+def atime_noatime():
+    for use, name in atime_objects():
+        assert not accessed(use, name, 48 * HOUR, 1 * HOUR), name
+
+
+def atime_strictatime():
+    for use, name in atime_objects():
+        assert accessed(use, name, 48 * HOUR, 72 * HOUR), name
+        os.utime(name, (time.time() + HOUR, 0), follow_symlinks=False)
+        drop_caches()
+        use(name)
+        assert os.lstat(name).st_atime < time.time() + 1, name
+    assert not accessed(read_noatime, "file", 48 * HOUR, HOUR)
+    set_flags("file", EXTENTS | NOATIME)
+    assert not accessed(read_file, "file", 48 * HOUR, HOUR)
+
+
+def atime_lazytime():
+    for use, name in atime_objects():
+        assert accessed(use, name, 48 * HOUR, 72 * HOUR), name
+    with open("times", "w") as f:
+        f.write(" ".join(str(os.lstat(n).st_atime_ns) for n in ("file", "folder", "link")))
+
+
+def check_atime_lazytime():
+    assert open("times").read() == " ".join(
+        str(os.lstat(n).st_atime_ns) for n in ("file", "folder", "link"))
+
+
 def main():
     case, folder = sys.argv[1:]
     folder = os.path.join(folder, case.removeprefix("check_"))

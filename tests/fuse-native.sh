@@ -65,6 +65,36 @@ if is_root; then
 	check "unmount again" drive_unmount "$T/mnt"
 fi
 
+# Access times, as far as the kernel lets us see accesses: its caches are emptied each time.
+for policy in relatime noatime strictatime; do
+	if have_loop; then
+		loop_mount "$T/kernel.img" "$T/kernel" nodev,$policy
+		run_cases "the kernel" "$T/kernel/work" atime_$policy
+		umount "$T/kernel"
+	fi
+	is_root || continue
+	must "mount --atime $policy" drive_mount "$T/a.img" "$T/mnt" --atime $policy
+	run_cases root "$T/mnt/work" atime_$policy
+	check "unmount" drive_unmount "$T/mnt"
+done
+if is_root; then
+	must "mount --atime lazytime" drive_mount "$T/a.img" "$T/mnt" --atime lazytime
+	run_cases root "$T/mnt/work" atime_lazytime
+	plain_of "$T/a.img" "$T/before"
+	check "unmount" drive_unmount "$T/mnt"
+	plain_of "$T/a.img" "$T/after"
+	stored_atime() { # PLAIN
+		debugfs -R "stat work/atime_lazytime/file" "$1" 2>/dev/null | awk '$1 == "atime:" { print $2 }'
+	}
+	check "lazytime: the time was not stored before" \
+		[ "$(stored_atime "$T/before")" != "$(stored_atime "$T/after")" ]
+	must "mount again" drive_mount "$T/a.img" "$T/mnt"
+	run_cases "after remount" "$T/mnt/work" check_atime_lazytime
+	check "unmount" drive_unmount "$T/mnt"
+	check "perfect" judge "$T/a.img"
+fi
+check_status 2 "another word is not understood" sealdrive mount --atime sometimes "$T/x.img"
+
 # What must be on the drive when a call returns: looked for in a copy made at that moment.
 must "format a small one" new_drive "$T/s.img" 32M
 must "mount it" drive_mount "$T/s.img" "$T/sync"

@@ -17,6 +17,7 @@ int volume_mount(struct volume *volume)
 {
 	struct e4_mount_options options = {
 		.cache_bytes = volume->cache_bytes,
+		.atime = volume->atime,
 		.on_error = on_error,
 		.on_error_ctx = volume,
 	};

@@ -15,6 +15,7 @@ struct volume {
 	struct e4_fs *fs;
 	struct e4_inode *root;
 	size_t cache_bytes;
+	enum e4_atime atime;
 	unsigned errors; /* calls of on_error while mounted */
 };
 
