@@ -130,7 +130,8 @@ void op_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int to_set,
 
 	if (err == 0)
 		err = front_iget(front, node, &inode);
-	if (err == 0 && mask)
+	/* Without anything to set as well: it is a chown that changes no owner, and moves ctime. */
+	if (err == 0)
 		err = setattr(inode, &attr, mask, to_set, fi);
 	if (err < 0)
 		reply_err(req, err);
