@@ -277,6 +277,14 @@ static int make(const char *path, uint32_t mode, const char *target, struct e4_i
 		&(struct e4_create){.mode = mode, .symlink_target = target}, ret_inode);
 }
 
+static int do_extents(char **args)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	int r = lookup(args[0], &inode);
+
+	return r < 0 ? r : e4_set_extents(inode, args[1][0] == '+');
+}
+
 static int do_mkdir(char **args)
 {
 	CLEANUP_INODE struct e4_inode *inode = NULL;
@@ -511,6 +519,7 @@ static const struct command {
 } commands[] = {
 	{"cat", 1, do_cat, "FILE"},
 	{"exchange", 2, do_exchange, "PATH PATH"},
+	{"extents", 2, do_extents, "PATH +|-"},
 	{"fill", 3, do_fill, "DIR PREFIX COUNT"},
 	{"ln", 2, do_ln, "PATH NEW"},
 	{"ls", 1, do_ls, "DIR"},

@@ -41,4 +41,5 @@ round() { # NAME MKE2FS-OPTIONS...
 
 round "our format"
 round "1 KiB blocks" -b 1024
+round "block maps" -b 1024 -O ^extent,^64bit,^flex_bg,^huge_file,^metadata_csum,^dir_nlink
 done_testing
