@@ -59,6 +59,7 @@ const char *e4_read_only_reason(const struct e4_fs *fs);
 struct e4_statfs {
 	uint32_t block_bytes;
 	uint64_t blocks, blocks_free, blocks_avail; /* avail: without root's reserve */
+	uint32_t reserve_uid, reserve_gid; /* whose reserve it is, besides root; 0: nobody's */
 	uint64_t inodes, inodes_free;
 	uint32_t time_gran_ns; /* finest time that inodes store: 1, or a second in small ones */
 	uint8_t uuid[16];
@@ -146,12 +147,15 @@ ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off) MUS
 enum e4_write_flags {
 	E4_WRITE_MAY_CLOBBER = 1 << 0, /* buf's content is garbage afterwards */
 	E4_WRITE_HELD = 1 << 1, /* taken from a program earlier: goes where it belongs even if the
-				 * file has become immutable meanwhile */
+				 * file has become immutable meanwhile; beyond the longest
+				 * possible file not short, but -EFBIG */
+	E4_WRITE_USE_RESERVE = 1 << 2, /* for somebody who may use root's reserved blocks */
 };
-/* All len bytes; fewer when the volume got full on the way; or a failure (-ENOSPC: not one byte,
+/* All len bytes; fewer when the volume or the file got full on the way; or a failure (-ENOSPC: not one byte,
  * -EFBIG, -EROFS, -EIO ...: part may have been written). */
 ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, unsigned flags) MUST_CHECK;
-/* mode: FALLOC_FL_* as fallocate(2): none, PUNCH_HOLE or ZERO_RANGE, each with KEEP_SIZE or (but for
+enum { E4_FALLOC_USE_RESERVE = 1 << 30 }; /* as E4_WRITE_USE_RESERVE */
+/* mode: that, and FALLOC_FL_* as fallocate(2): none, PUNCH_HOLE or ZERO_RANGE, each with KEEP_SIZE or (but for
  * PUNCH_HOLE) without; others -EOPNOTSUPP. -ENOSPC: nothing has changed. */
 int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len) MUST_CHECK;
 int e4_fsync(struct e4_inode *inode, bool datasync) MUST_CHECK;

@@ -38,7 +38,7 @@ static uint64_t blocks_up(const struct e4_fs *fs, uint64_t bytes)
 /* ---- blocks into holes ----------------------------------------------------------------------- */
 
 /* -ENOSPC when the holes of [lblk, end) are more than there is. */
-static int check_space(struct e4_inode *inode, uint64_t lblk, uint64_t end)
+static int check_space(struct e4_inode *inode, uint64_t lblk, uint64_t end, bool use_reserve)
 {
 	uint64_t missing = 0;
 
@@ -52,7 +52,7 @@ static int check_space(struct e4_inode *inode, uint64_t lblk, uint64_t end)
 			missing += min_u64(run.count, end - lblk);
 		lblk += run.count;
 	}
-	return missing > balloc_available(inode->fs, false) ? -ENOSPC : 0;
+	return missing > balloc_available(inode->fs, use_reserve) ? -ENOSPC : 0;
 }
 
 static int filled_make_room(struct filled *filled)
@@ -70,7 +70,8 @@ static int filled_make_room(struct filled *filled)
 	return 0;
 }
 
-static int fill(struct e4_inode *inode, uint64_t lblk, uint64_t end, struct filled *filled)
+static int fill(struct e4_inode *inode, uint64_t lblk, uint64_t end, bool use_reserve,
+	struct filled *filled)
 {
 	while (lblk < end) {
 		struct extent_run run;
@@ -79,7 +80,8 @@ static int fill(struct e4_inode *inode, uint64_t lblk, uint64_t end, struct fill
 		if (r == 0 && !run.pblk) {
 			r = filled_make_room(filled);
 			if (r == 0)
-				r = file_allocate(inode, (uint32_t)lblk, end - lblk, &run);
+				r = file_allocate(inode, (uint32_t)lblk, end - lblk, use_reserve,
+					&run);
 			if (r == 0) {
 				filled->runs[filled->count].lblk = run.lblk;
 				filled->runs[filled->count++].count = run.count;
@@ -93,13 +95,13 @@ static int fill(struct e4_inode *inode, uint64_t lblk, uint64_t end, struct fill
 }
 
 /* Unwritten blocks for every hole of [lblk, end), or none. */
-static int fill_holes(struct e4_inode *inode, uint64_t lblk, uint64_t end)
+static int fill_holes(struct e4_inode *inode, uint64_t lblk, uint64_t end, bool use_reserve)
 {
 	struct filled filled = {0};
-	int undo = 0, r = check_space(inode, lblk, end);
+	int undo = 0, r = check_space(inode, lblk, end, use_reserve);
 
 	if (r == 0)
-		r = fill(inode, lblk, end, &filled);
+		r = fill(inode, lblk, end, use_reserve, &filled);
 	while (r < 0 && undo == 0 && filled.count-- > 0)
 		undo = file_remove_blocks(inode, filled.runs[filled.count].lblk,
 			(uint64_t)filled.runs[filled.count].lblk + filled.runs[filled.count].count);
@@ -196,25 +198,27 @@ static int finish(struct e4_inode *inode, bool keep_size, uint64_t end)
 	return r < 0 ? r : file_store_size(inode, end);
 }
 
-static int allocate_range(struct e4_inode *inode, bool keep_size, uint64_t off, uint64_t end)
+static int allocate_range(struct e4_inode *inode, int mode, uint64_t off, uint64_t end)
 {
 	struct e4_fs *fs = inode->fs;
-	int r = fill_holes(inode, off >> fs->block_bits, blocks_up(fs, end));
+	int r = fill_holes(inode, off >> fs->block_bits, blocks_up(fs, end),
+		mode & E4_FALLOC_USE_RESERVE);
 
-	return r < 0 ? r : finish(inode, keep_size, end);
+	return r < 0 ? r : finish(inode, mode & FALLOC_FL_KEEP_SIZE, end);
 }
 
-static int zero_range(struct e4_inode *inode, bool keep_size, uint64_t off, uint64_t end)
+static int zero_range(struct e4_inode *inode, int mode, uint64_t off, uint64_t end)
 {
 	struct e4_fs *fs = inode->fs;
 	uint64_t first, last;
-	int r = fill_holes(inode, off >> fs->block_bits, blocks_up(fs, end));
+	int r = fill_holes(inode, off >> fs->block_bits, blocks_up(fs, end),
+		mode & E4_FALLOC_USE_RESERVE);
 
 	if (r == 0)
 		r = zero_edges(inode, off, end, &first, &last);
 	if (r == 0)
 		r = unwrite(inode, first, last);
-	return r < 0 ? r : finish(inode, keep_size, end);
+	return r < 0 ? r : finish(inode, mode & FALLOC_FL_KEEP_SIZE, end);
 }
 
 /* Blocks behind the end of the file stay, as with the kernel's ext4. */
@@ -243,7 +247,7 @@ static int punch_hole(struct e4_inode *inode, uint64_t off, uint64_t end)
 
 static bool is_mode(int mode)
 {
-	switch (mode) {
+	switch (mode & ~E4_FALLOC_USE_RESERVE) {
 	case 0:
 	case FALLOC_FL_KEEP_SIZE:
 	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
@@ -257,7 +261,6 @@ static bool is_mode(int mode)
 
 int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len)
 {
-	bool keep_size = mode & FALLOC_FL_KEEP_SIZE;
 	uint64_t end;
 	int r;
 
@@ -267,7 +270,7 @@ int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len)
 		return -EINVAL;
 	r = file_check_writable(inode);
 	if (r == 0)
-		r = inode_check_fallocate(inode, mode);
+		r = inode_check_fallocate(inode, mode & ~E4_FALLOC_USE_RESERVE);
 	/* Block maps know no unwritten blocks. */
 	if (r == 0 && !(mode & FALLOC_FL_PUNCH_HOLE) && file_needs_claims(inode))
 		r = -EOPNOTSUPP;
@@ -279,9 +282,9 @@ int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len)
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		r = punch_hole(inode, off, end);
 	else if (mode & FALLOC_FL_ZERO_RANGE)
-		r = zero_range(inode, keep_size, off, end);
+		r = zero_range(inode, mode, off, end);
 	else
-		r = allocate_range(inode, keep_size, off, end);
+		r = allocate_range(inode, mode, off, end);
 	pthread_rwlock_unlock(&inode->io_lock);
 	return r < 0 ? r : inode_sync(inode, EXT2_SYNC_FL);
 }

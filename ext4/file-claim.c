@@ -20,11 +20,12 @@ bool file_needs_claims(struct e4_inode *inode)
 }
 
 int file_claim(struct e4_inode *inode, const struct extent_run *hole, uint64_t count,
-	struct extent_run *ret_run)
+	bool use_reserve, struct extent_run *ret_run)
 {
 	struct balloc_request request = {
 		.ino = inode->ino,
 		.wanted = (uint32_t)min_u64(count, hole->count),
+		.use_reserve = use_reserve,
 		.low = true,
 	};
 	struct extent_run run = {.lblk = hole->lblk};

@@ -19,7 +19,7 @@ struct writing {
 	struct e4_inode *inode;
 	uint8_t *buf;
 	uint64_t off, end; /* where buf begins and ends in the file */
-	bool may_clobber;
+	bool may_clobber, use_reserve;
 };
 
 int file_check_writable(struct e4_inode *inode)
@@ -142,7 +142,7 @@ static int fill_hole_once(const struct writing *w, uint64_t from, const struct e
 	struct writing kept = *w;
 	struct extent_run run;
 	uint64_t to;
-	int r = file_claim(w->inode, hole, end - hole->lblk, &run);
+	int r = file_claim(w->inode, hole, end - hole->lblk, w->use_reserve, &run);
 
 	if (r < 0)
 		return r;
@@ -184,7 +184,7 @@ static int write_run(const struct writing *w, uint64_t from, bool *ret_dirty, ui
 	if (r == 0 && !run.pblk && file_needs_claims(inode))
 		return fill_hole(w, from, &run, ret_to);
 	if (r == 0 && !run.pblk)
-		r = file_allocate(inode, (uint32_t)lblk, end - lblk, &run);
+		r = file_allocate(inode, (uint32_t)lblk, end - lblk, w->use_reserve, &run);
 	if (r < 0)
 		return r;
 	to = min_u64(w->end, fs_blocks_to_bytes(fs, (uint64_t)run.lblk + run.count));
@@ -321,7 +321,10 @@ ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, un
 		.buf = buf,
 		.off = off,
 		.may_clobber = flags & E4_WRITE_MAY_CLOBBER,
+		.use_reserve = flags & E4_WRITE_USE_RESERVE,
 	};
+	uint64_t max = file_max_bytes(inode);
+	ssize_t written;
 	int r = file_check_writable(inode);
 
 	if (r == 0 && !(flags & E4_WRITE_HELD))
@@ -332,7 +335,12 @@ ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, un
 		return 0;
 	if (len > SSIZE_MAX)
 		return -EINVAL;
-	if (!add_u64(off, len, &w.end) || w.end > file_max_bytes(inode))
+	if (off >= max)
 		return -EFBIG;
-	return sync_written(inode, write_any(&w), flags);
+	w.end = off + min_u64(len, max - off);
+	written = write_any(&w);
+	/* Nobody could be told of the rest. */
+	if (written >= 0 && w.end == max && max - off < len && (flags & E4_WRITE_HELD))
+		return -EFBIG;
+	return sync_written(inode, written, flags);
 }

@@ -223,12 +223,13 @@ int e4_fsync(struct e4_inode *inode, bool datasync)
 
 /* A run of unwritten blocks into the hole that begins at hole->lblk, at most `wanted`. */
 static int fill_hole(struct handle *h, struct e4_inode *inode, const struct extent_run *hole,
-	uint64_t wanted, struct extent_run *ret_run)
+	uint64_t wanted, bool use_reserve, struct extent_run *ret_run)
 {
 	struct balloc_request request = {
 		.goal = extent_goal(inode, hole->lblk),
 		.ino = inode->ino,
 		.wanted = (uint32_t)min_u64(min_u64(wanted, hole->count), EXTENT_RUN_MAX),
+		.use_reserve = use_reserve,
 	};
 	struct extent_run run = {.lblk = hole->lblk, .unwritten = true};
 	int undo, r;
@@ -247,7 +248,7 @@ static int fill_hole(struct handle *h, struct e4_inode *inode, const struct exte
 	return inode_store(h, inode, true);
 }
 
-static int allocate_once(struct e4_inode *inode, uint32_t lblk, uint64_t count,
+static int allocate_once(struct e4_inode *inode, uint32_t lblk, uint64_t count, bool use_reserve,
 	struct extent_run *ret_run)
 {
 	struct extent_run run;
@@ -265,7 +266,7 @@ static int allocate_once(struct e4_inode *inode, uint32_t lblk, uint64_t count,
 	/* Another writer may have filled it since the caller looked. */
 	r = extent_map(inode, lblk, &run);
 	if (r == 0 && !run.pblk)
-		r = fill_hole(&h, inode, &run, count, &run);
+		r = fill_hole(&h, inode, &run, count, use_reserve, &run);
 	pthread_rwlock_unlock(&inode->lock);
 	handle_end(&h);
 	if (r == 0)
@@ -273,14 +274,14 @@ static int allocate_once(struct e4_inode *inode, uint32_t lblk, uint64_t count,
 	return r;
 }
 
-int file_allocate(struct e4_inode *inode, uint32_t lblk, uint64_t count,
+int file_allocate(struct e4_inode *inode, uint32_t lblk, uint64_t count, bool use_reserve,
 	struct extent_run *ret_run)
 {
 	unsigned tries = 0;
 	int r;
 
 	do
-		r = allocate_once(inode, lblk, count, ret_run);
+		r = allocate_once(inode, lblk, count, use_reserve, ret_run);
 	while (r == -ENOSPC && balloc_retry(inode->fs, &tries));
 	return r;
 }

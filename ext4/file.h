@@ -34,14 +34,14 @@ int file_zero_tail(struct e4_inode *inode, uint64_t from, uint64_t to) MUST_CHEC
  * mapped already; *ret_run is what lies at lblk afterwards. Waits for freed blocks to become
  * available before it says -ENOSPC. io_lock held, no handle.
  */
-int file_allocate(struct e4_inode *inode, uint32_t lblk, uint64_t count,
+int file_allocate(struct e4_inode *inode, uint32_t lblk, uint64_t count, bool use_reserve,
 	struct extent_run *ret_run) MUST_CHECK;
 
 /* Whether new blocks of the file are claimed instead: it has a block map. io_lock held. */
 bool file_needs_claims(struct e4_inode *inode);
 /* A claimed run for the beginning of the hole, at most `count` blocks. No handle. */
 int file_claim(struct e4_inode *inode, const struct extent_run *hole, uint64_t count,
-	struct extent_run *ret_run) MUST_CHECK;
+	bool use_reserve, struct extent_run *ret_run) MUST_CHECK;
 /* The claimed run holds its data: makes it part of the file, which reaches to `to` at least. The
  * claim is over, whatever the result. -EEXIST: somebody else has filled the hole meanwhile. */
 int file_map_claim(struct e4_inode *inode, const struct extent_run *run, uint64_t to) MUST_CHECK;

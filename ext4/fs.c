@@ -196,6 +196,8 @@ void e4_statfs(struct e4_fs *fs, struct e4_statfs *ret_statfs)
 		.time_gran_ns = fs->inode_bytes > EXT2_GOOD_OLD_INODE_SIZE ? 1 : 1000000000,
 	};
 	pthread_mutex_lock(&fs->super_lock);
+	ret_statfs->reserve_uid = le16toh(fs->super.s_def_resuid);
+	ret_statfs->reserve_gid = le16toh(fs->super.s_def_resgid);
 	memcpy(ret_statfs->uuid, fs->super.s_uuid, sizeof(ret_statfs->uuid));
 	memcpy(ret_statfs->label, fs->super.s_volume_name, sizeof(ret_statfs->label) - 1);
 	pthread_mutex_unlock(&fs->super_lock);

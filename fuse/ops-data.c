@@ -73,47 +73,65 @@ void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fus
 		fuse_reply_buf(req, buffer, (size_t)len);
 }
 
+static bool caller_may_use_reserve(fuse_req_t req)
+{
+	const struct fuse_ctx *caller = fuse_req_ctx(req);
+
+	return owner_may_use_reserve(&front_of(req)->owner, caller->uid, caller->gid);
+}
+
 /* What did not fit: a program's own write may be short; the kernel's write-back takes any count for
  * all of it, so the rest would be lost without a word. */
-static ssize_t data_write_back(struct e4_inode *inode, char *buf, size_t size, off_t off)
+static ssize_t data_write_back(struct front *front, struct e4_inode *inode, char *buf, size_t size,
+	off_t off)
 {
-	ssize_t len = e4_write(inode, buf, size, (uint64_t)off,
-		E4_WRITE_MAY_CLOBBER | E4_WRITE_HELD);
+	unsigned flags = E4_WRITE_MAY_CLOBBER | E4_WRITE_HELD;
+	struct e4_attr attr;
+	ssize_t len;
+
+	/* Nobody knows any more who wrote it: most likely the file's owner. */
+	e4_getattr(inode, &attr);
+	owner_show(&front->owner, &attr);
+	if (owner_may_use_reserve(&front->owner, attr.uid, attr.gid))
+		flags |= E4_WRITE_USE_RESERVE;
+	len = e4_write(inode, buf, size, (uint64_t)off, flags);
 
 	return len >= 0 && (size_t)len < size ? -ENOSPC : len;
 }
 
 /* A write past the cache. The kernel brings no FSYNC with it where one would be due. */
-static ssize_t data_write_through(struct e4_inode *inode, char *buf, size_t size, off_t off,
-	const struct fuse_file_info *fi)
+static ssize_t data_write_through(fuse_req_t req, struct e4_inode *inode, char *buf, size_t size,
+	off_t off, const struct fuse_file_info *fi)
 {
+	unsigned flags = E4_WRITE_MAY_CLOBBER |
+		(caller_may_use_reserve(req) ? E4_WRITE_USE_RESERVE : 0);
 	ssize_t len = front_check_write(inode, fi);
 	int err = 0;
 
 	if (len == 0)
-		len = e4_write(inode, buf, size, (uint64_t)off, E4_WRITE_MAY_CLOBBER);
+		len = e4_write(inode, buf, size, (uint64_t)off, flags);
 	if (len > 0 && (fi->flags & O_DSYNC))
 		err = e4_fsync(inode, (fi->flags & O_SYNC) != O_SYNC);
 	return err < 0 ? err : len;
 }
 
-static ssize_t data_write(struct front *front, fuse_ino_t node, char *buf, size_t size, off_t off,
+static ssize_t data_write(fuse_req_t req, fuse_ino_t node, char *buf, size_t size, off_t off,
 	const struct fuse_file_info *fi)
 {
 	CLEANUP_INODE struct e4_inode *inode = NULL;
-	ssize_t err = front_iget(front, node, &inode);
+	ssize_t err = front_iget(front_of(req), node, &inode);
 
 	if (err < 0)
 		return err;
-	return fi->writepage ? data_write_back(inode, buf, size, off)
-			     : data_write_through(inode, buf, size, off, fi);
+	return fi->writepage ? data_write_back(front_of(req), inode, buf, size, off)
+			     : data_write_through(req, inode, buf, size, off, fi);
 }
 
 void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off_t off,
 	struct fuse_file_info *fi)
 {
 	/* buf is the thread's own request buffer, which nobody reads after us. */
-	ssize_t len = data_write(front_of(req), node, (char *)(uintptr_t)buf, size, off, fi);
+	ssize_t len = data_write(req, node, (char *)(uintptr_t)buf, size, off, fi);
 
 	if (len < 0)
 		reply_err(req, (int)len);
@@ -137,6 +155,8 @@ void op_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t le
 	CLEANUP_INODE struct e4_inode *inode = NULL;
 	int err = front_iget(front_of(req), node, &inode);
 
+	if (caller_may_use_reserve(req))
+		mode |= E4_FALLOC_USE_RESERVE;
 	if (err == 0)
 		err = e4_fallocate(inode, mode, (uint64_t)off, (uint64_t)len);
 	reply_err(req, err);

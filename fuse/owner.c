@@ -9,18 +9,22 @@ int owner_init(struct owner *owner, enum owner_view view, uid_t my_uid, gid_t my
 {
 	struct e4_inode *root;
 	struct e4_attr attr;
+	struct e4_statfs statfs;
 	int err = e4_iget(fs, E4_ROOT_INO, &root);
 
 	if (err < 0)
 		return err;
 	e4_getattr(root, &attr);
 	e4_iput(root);
+	e4_statfs(fs, &statfs);
 	*owner = (struct owner){
 		.view = view,
 		.my_uid = my_uid,
 		.my_gid = my_gid,
 		.drive_uid = attr.uid,
 		.drive_gid = attr.gid,
+		.reserve_uid = statfs.reserve_uid,
+		.reserve_gid = statfs.reserve_gid,
 	};
 	return 0;
 }
@@ -64,6 +68,14 @@ int owner_change(const struct owner *owner, const struct e4_attr *attr, unsigned
 bool owner_may_administer(const struct owner *owner, uid_t uid)
 {
 	return uid == 0 || uid == owner->my_uid;
+}
+
+bool owner_may_use_reserve(const struct owner *owner, uid_t uid, gid_t gid)
+{
+	if (uid == 0)
+		return true;
+	return owner->view == OWNER_DISK && (uid == owner->reserve_uid ||
+		(owner->reserve_gid != 0 && gid == owner->reserve_gid));
 }
 
 const char *owner_view_name(enum owner_view view)

@@ -18,6 +18,7 @@ struct owner {
 	uid_t my_uid;
 	gid_t my_gid;
 	uint32_t drive_uid, drive_gid; /* of new files, OWNER_ME only */
+	uint32_t reserve_uid, reserve_gid; /* may use reserved blocks, OWNER_DISK only; 0: only root */
 };
 
 /* my_uid and my_gid: the mounting user; reads the drive's owner from the root folder. */
@@ -33,6 +34,9 @@ int owner_change(const struct owner *owner, const struct e4_attr *attr, unsigned
 
 /* Whether uid may do what the kernel's ext4 asks a capability for: root, and who mounted the drive. */
 bool owner_may_administer(const struct owner *owner, uid_t uid);
+
+/* Whether uid:gid may use root's reserved blocks. */
+bool owner_may_use_reserve(const struct owner *owner, uid_t uid, gid_t gid);
 
 const char *owner_view_name(enum owner_view view);
 

@@ -227,6 +227,40 @@ static void test_full_no_reserve(void)
 	random_full("-b 1024 -O ^has_journal -N 16 -m 0", 2 << 20, 6);
 }
 
+/* Root's reserve, and what trees may need besides. */
+static void reserve(const char *options)
+{
+	struct e4_statfs st;
+	uint64_t fits;
+
+	setup(8 << 20, options, 15);
+	spread_junk();
+	e4_statfs(fs, &st);
+	CU_ASSERT_EQUAL(st.blocks_free - st.blocks_avail, st.blocks * 10 / 100 + st.blocks / 50);
+	fits = st.blocks_avail * st.block_bytes;
+	CU_ASSERT_EQUAL(e4_fallocate(inode, KEEP, 0, fits + 1), -ENOSPC);
+	CU_ASSERT_EQUAL(e4_fallocate(inode, KEEP, 0, fits - (64 << 10)), 0);
+	do_write(0, 5000);
+	CU_ASSERT_EQUAL(e4_fallocate(inode, KEEP, fits, 128 << 10), -ENOSPC);
+	CU_ASSERT_EQUAL(e4_fallocate(inode, KEEP | E4_FALLOC_USE_RESERVE, fits, 128 << 10), 0);
+	CU_ASSERT_EQUAL(e4_write(inode, scratch, 4096, 64ull << 20, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(e4_write(inode, scratch, 4096, 64ull << 20, E4_WRITE_USE_RESERVE), 4096);
+	CU_ASSERT_EQUAL(e4_fallocate(inode, KEEP | E4_FALLOC_USE_RESERVE, fits, 1 << 20), -ENOSPC);
+	/* Every second block of what was allocated ahead: no lack of space now. */
+	for (uint64_t at = 8192; at < MODEL; at += 2 * st.block_bytes)
+		do_write(at, st.block_bytes);
+	CU_ASSERT_EQUAL(file_set_size(inode, model_size), 0);
+	check_all();
+	reload();
+	finish();
+}
+
+static void test_reserve(void)
+{
+	reserve("-b 1024 -O ^has_journal -N 16 -m 10");
+	reserve("-b 4096 -O ^has_journal -N 16 -m 10");
+}
+
 /* ---- the shape of the tree -------------------------------------------------------------------- */
 
 /* Holes in every second block need tree blocks; freeing the rest gives all of them back. */
@@ -549,6 +583,6 @@ int main(void)
 {
 	return UNIT_RUN(UNIT(test_random_1k), UNIT(test_random_4k), UNIT(test_random_old_features),
 		UNIT(test_block_map), UNIT(test_full_1k), UNIT(test_full_4k), UNIT(test_full_no_reserve),
-		UNIT(test_comb), UNIT(test_large), UNIT(test_behind_end), UNIT(test_refused),
+		UNIT(test_reserve), UNIT(test_comb), UNIT(test_large), UNIT(test_behind_end), UNIT(test_refused),
 		UNIT(test_every_fault), UNIT(test_crash), UNIT(test_parallel));
 }

@@ -180,14 +180,15 @@ static void test_limits(void)
 {
 	uint64_t max = ((1ull << 32) - 1) << 12;
 	struct e4_attr attr = {.size = max};
-	uint8_t byte = 1;
+	uint8_t byte = 1, two[] = {1, 2};
 
 	setup(24 << 20, "-b 4096", 8);
 	CU_ASSERT_EQUAL(e4_write(inode, &byte, 1, max, 0), -EFBIG);
 	CU_ASSERT_EQUAL(e4_write(inode, &byte, 1, UINT64_MAX, 0), -EFBIG);
 	CU_ASSERT_EQUAL(e4_fallocate(inode, 0, max - 1, 2), -EFBIG);
 	CU_ASSERT_EQUAL(e4_fallocate(inode, 0, 0, 0), -EINVAL);
-	CU_ASSERT_EQUAL(e4_write(inode, &byte, 1, max - 1, 0), 1);
+	CU_ASSERT_EQUAL(e4_write(inode, two, 2, max - 1, 0), 1);
+	CU_ASSERT_EQUAL(e4_write(inode, two, 2, max - 1, E4_WRITE_HELD), -EFBIG);
 	CU_ASSERT_EQUAL(e4_setattr(inode, &attr, E4_SET_SIZE), 0);
 	attr.size = max + 1;
 	CU_ASSERT_EQUAL(e4_setattr(inode, &attr, E4_SET_SIZE), -EFBIG);
