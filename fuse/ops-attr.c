@@ -125,11 +125,9 @@ void op_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int to_set,
 	struct front *front = front_of(req);
 	CLEANUP_INODE struct e4_inode *inode = NULL;
 	struct e4_attr attr;
-	unsigned mask = attr_of_stat(st, to_set, &attr);
-	int err = owner_change(&front->owner, &attr, &mask);
+	unsigned mask = owner_change(&front->owner, attr_of_stat(st, to_set, &attr));
+	int err = front_iget(front, node, &inode);
 
-	if (err == 0)
-		err = front_iget(front, node, &inode);
 	/* Without anything to set as well: it is a chown that changes no owner, and moves ctime. */
 	if (err == 0)
 		err = setattr(inode, &attr, mask, to_set, fi);

@@ -42,27 +42,17 @@ void owner_create(const struct owner *owner, uid_t uid, gid_t gid, const struct 
 {
 	bool inherit = dir->mode & S_ISGID;
 
-	if (owner->view == OWNER_ME) {
-		what->uid = owner->drive_uid;
-		what->gid = owner->drive_gid;
-	} else {
-		what->uid = uid;
-		what->gid = inherit ? dir->gid : gid;
-	}
+	what->uid = owner->view == OWNER_ME ? owner->drive_uid : uid;
+	what->gid = owner->view == OWNER_ME ? owner->drive_gid : gid;
+	if (inherit)
+		what->gid = dir->gid;
 	if (inherit && S_ISDIR(what->mode))
 		what->mode |= S_ISGID;
 }
 
-int owner_change(const struct owner *owner, const struct e4_attr *attr, unsigned *mask)
+unsigned owner_change(const struct owner *owner, unsigned mask)
 {
-	if (owner->view == OWNER_DISK)
-		return 0;
-	if ((*mask & E4_SET_UID) && attr->uid != owner->my_uid)
-		return -EPERM;
-	if ((*mask & E4_SET_GID) && attr->gid != owner->my_gid)
-		return -EPERM;
-	*mask &= ~(unsigned)(E4_SET_UID | E4_SET_GID);
-	return 0;
+	return owner->view == OWNER_DISK ? mask : mask & ~(unsigned)(E4_SET_UID | E4_SET_GID);
 }
 
 bool owner_may_administer(const struct owner *owner, uid_t uid)

@@ -3,7 +3,9 @@
  * The ownership view. ext4 stores numeric owners, which mean nothing on the next computer.
  *
  *	me	every file shows as the mounting user's; new ones are stored under the drive's owner,
- *		who is the owner of its root folder
+ *		who is the owner of its root folder, and in set-group-id folders under their group.
+ *		A chown that the kernel permits (to a group of the user's; anything by root) changes
+ *		nothing: cp -a, rsync -a and tar x need not know what they write to.
  *	disk	what is stored is shown, new files belong to their maker
  */
 #ifndef FUSE_OWNER_H
@@ -29,8 +31,8 @@ void owner_show(const struct owner *owner, struct e4_attr *attr);
 /* Owner and mode of something new that uid:gid makes in a folder with the stored attributes dir. */
 void owner_create(const struct owner *owner, uid_t uid, gid_t gid, const struct e4_attr *dir,
 	struct e4_create *what);
-/* A chown: takes owners that are shown already out of mask. -EPERM for any other in the view "me". */
-int owner_change(const struct owner *owner, const struct e4_attr *attr, unsigned *mask) MUST_CHECK;
+/* The part of a change of attributes (E4_SET_*) that reaches the drive. */
+unsigned owner_change(const struct owner *owner, unsigned mask);
 
 /* Whether uid may do what the kernel's ext4 asks a capability for: root, and who mounted the drive. */
 bool owner_may_administer(const struct owner *owner, uid_t uid);
