@@ -55,6 +55,13 @@ int blkdev_discard(struct blkdev *dev, uint64_t off, uint64_t len)
 	return dev->ops->discard(dev, off, len);
 }
 
+int blkdev_refresh(struct blkdev *dev, size_t len, uint64_t off)
+{
+	if (!range_inside(off, len, dev->size_bytes))
+		return -EINVAL;
+	return dev->ops->refresh ? dev->ops->refresh(dev, len, off) : 0;
+}
+
 void blkdev_close(struct blkdev *dev)
 {
 	if (dev)

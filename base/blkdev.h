@@ -39,6 +39,9 @@ struct blkdev_ops {
 	int (*flush)(struct blkdev *dev);
 	/* Advice; the range reads as anything afterwards. NULL: not supported. */
 	int (*discard)(struct blkdev *dev, uint64_t off, uint64_t len);
+	/* The next read of the range comes from the medium, not from a cache that somebody who shares
+	 * the medium does not know of. NULL: no cache. */
+	int (*refresh)(struct blkdev *dev, size_t len, uint64_t off);
 	/* Frees dev itself; does not close a lower device unless the layer owns it. */
 	void (*close)(struct blkdev *dev);
 };
@@ -60,6 +63,7 @@ int blkdev_write_clobber(struct blkdev *dev, void *buf, size_t len, uint64_t off
 int blkdev_flush(struct blkdev *dev) MUST_CHECK;
 /* -EOPNOTSUPP where the device cannot. */
 int blkdev_discard(struct blkdev *dev, uint64_t off, uint64_t len) MUST_CHECK;
+int blkdev_refresh(struct blkdev *dev, size_t len, uint64_t off) MUST_CHECK;
 void blkdev_close(struct blkdev *dev); /* NULL is fine */
 
 static inline void cleanup_blkdev(struct blkdev **dev)

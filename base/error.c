@@ -72,6 +72,10 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_JOURNAL_DIRTY) = {EXIT_FEATURE,
 		N_("The drive was not unmounted cleanly, and its journal must be replayed first"),
 		N_("Open the drive once with cryptsetup and mount it, or run e2fsck on it.")},
+	ENTRY(SDE_FS_IN_USE) = {EXIT_BUSY,
+		N_("Another computer uses the file system on this drive"),
+		N_("Unmount it there first. If no computer uses it, because one was switched off or a "
+		   "check was stopped, have your IT staff run 'tune2fs -f -E clear_mmp' and e2fsck.")},
 	ENTRY(SDE_FS_SIZE) = {EXIT_NOT_LUKS,
 		N_("The file system is larger than the drive that holds it"),
 		N_("The drive or container was cut off. Restore it from a complete copy.")},

@@ -32,6 +32,7 @@ enum error_code {
 	SDE_FS_DAMAGED,		    /* super block or other metadata damaged */
 	SDE_FS_FEATURE,		    /* incompatible ext4 feature */
 	SDE_JOURNAL_DIRTY,	    /* journal must be replayed first */
+	SDE_FS_IN_USE,		    /* another computer uses the file system (MMP) */
 	SDE_FS_SIZE,		    /* file system larger than the device */
 	SDE_BUSY,		    /* locked by another program */
 	SDE_MOUNTED,		    /* already mounted */

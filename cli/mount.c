@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* sealdrive mount TARGET [DIR] */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct mount_args {
 	struct daemon_options options;
 	struct cli_passphrase_source source;
 	bool foreground;
+	bool waiting; /* the user knows */
 };
 
 enum {
@@ -178,6 +180,26 @@ static int finish(struct daemon *daemon, const struct mount_args *args, int err,
 	return close_err < 0 ? cli_fail(args->target, close_err, NULL) : EXIT_DONE;
 }
 
+/* The signals that end a daemon are blocked by now. */
+static bool interrupted(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 && (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) ||
+						    sigismember(&pending, SIGHUP));
+}
+
+static bool wait_for_others(void *ctx, unsigned seconds_left)
+{
+	struct mount_args *args = ctx;
+
+	if (!args->waiting && seconds_left > 1)
+		cli_warn(args->target, _("waiting %u seconds to see whether another computer uses it"),
+			seconds_left);
+	args->waiting = true;
+	return !interrupted();
+}
+
 static int mount_and_serve(const struct mount_args *args)
 {
 	struct daemon *daemon = NULL;
@@ -221,6 +243,8 @@ static int run(int argc, char **argv)
 	if (status != EXIT_DONE)
 		return status;
 	args.options.mount_point = mount_point;
+	args.options.on_wait = wait_for_others;
+	args.options.on_wait_ctx = &args;
 	if (!args.foreground && !background_start(&status))
 		return status;
 	return mount_and_serve(&args);

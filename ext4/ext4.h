@@ -38,12 +38,17 @@ struct e4_mount_options {
 	/* Called once, from any thread, when the volume turns read-only after an error. */
 	void (*on_error)(void *ctx, int err, const char *what);
 	void *on_error_ctx;
+	/* Called every second while it must be waited for other users of a volume with multiple mount
+	 * protection, at most so much longer; false: give up. NULL: wait. */
+	bool (*on_wait)(void *ctx, unsigned seconds_left);
+	void *on_wait_ctx;
+	unsigned mmp_second_ms; /* for tests: how long a second of the above lasts; 0: 1000 */
 };
 
 /*
  * Opens the file system on dev (which stays the caller's and must outlive the fs).
  * Errors: -SDE_NOT_EXT4, -SDE_FS_DAMAGED, -SDE_FS_FEATURE (diag names it), -SDE_FS_SIZE,
- * -SDE_JOURNAL_DIRTY, I/O. A volume with unknown ro_compat features, or that was not cleanly
+ * -SDE_JOURNAL_DIRTY, -SDE_FS_IN_USE (on another computer; diag: which), -SDE_CANCELLED (on_wait), I/O. A volume with unknown ro_compat features, or that was not cleanly
  * unmounted, opens read-only, and e4_read_only_reason() says why.
  */
 int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct e4_fs **ret_fs,

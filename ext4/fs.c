@@ -19,6 +19,7 @@
 #include "ext4/balloc.h"
 #include "ext4/cache.h"
 #include "ext4/inode.h"
+#include "ext4/mmp.h"
 #include "ext4/super.h"
 #include "ext4/xattr-share.h"
 
@@ -127,6 +128,8 @@ static int start_parts(struct e4_fs *fs, struct diag *diag)
 	r = r < 0 ? r : cache_new(fs, fs->options.cache_bytes, &fs->cache);
 	r = r < 0 ? r : groups_start(fs);
 	r = r < 0 ? r : xattr_share_start(fs);
+	r = r < 0 ? r : mmp_start(fs, diag);
+	r = r < 0 ? r : super_check_journal(fs, diag);
 	r = r < 0 ? r : inodes_start(fs);
 	r = r < 0 ? r : txn_start(fs);
 	r = r < 0 ? r : check_root(fs, diag);
@@ -153,6 +156,7 @@ int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct 
 	r = start_parts(fs, diag);
 	if (r < 0) {
 		(void)!txn_stop(fs);
+		(void)!mmp_stop(fs);
 		fs_free(fs);
 		return r;
 	}
@@ -164,7 +168,7 @@ int e4_unmount(struct e4_fs *fs)
 {
 	int lazy = inodes_store_lazy(fs);
 	int r = e4_is_read_only(fs) ? atomic_load(&fs->error) : super_mark_clean(fs);
-	int stopped = txn_stop(fs);
+	int stopped = txn_stop(fs), released = mmp_stop(fs);
 
 	/* What fails here changes nothing: the drive says that it must be checked in any case. */
 	if (fs->was_writable && atomic_load(&fs->error) == -EUCLEAN)
@@ -172,7 +176,8 @@ int e4_unmount(struct e4_fs *fs)
 	fs_free(fs);
 	if (r == 0)
 		r = lazy;
-	return r < 0 ? r : stopped;
+	r = r < 0 ? r : stopped;
+	return r < 0 ? r : released;
 }
 
 int e4_sync(struct e4_fs *fs)

@@ -34,6 +34,7 @@ struct txn_manager;
 struct group_table;
 struct inode_table;
 struct xattr_share;
+struct mmp;
 
 struct e4_fs {
 	struct blkdev *dev;
@@ -63,6 +64,7 @@ struct e4_fs {
 	struct group_table *groups;
 	struct inode_table *inodes;
 	struct xattr_share *xattr_share;
+	struct mmp *mmp; /* NULL: read-only, or a volume without it */
 
 	pthread_mutex_t rename_lock;
 	/* Held while free blocks are set aside to be discarded; only group->lock is taken below it. */

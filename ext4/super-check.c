@@ -30,7 +30,6 @@ struct feature {
 static const struct feature incompat_names[] = {
 	{EXT2_FEATURE_INCOMPAT_COMPRESSION, "compression"},
 	{EXT3_FEATURE_INCOMPAT_JOURNAL_DEV, "journal_dev"},
-	{EXT4_FEATURE_INCOMPAT_MMP, "mmp"},
 	{EXT4_FEATURE_INCOMPAT_EA_INODE, "ea_inode"},
 	{EXT4_FEATURE_INCOMPAT_DIRDATA, "dirdata"},
 	{EXT4_FEATURE_INCOMPAT_ENCRYPT, "encrypt"},
@@ -50,7 +49,7 @@ static const uint32_t incompat_known =
 	EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_RECOVER | EXT2_FEATURE_INCOMPAT_META_BG |
 	EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_FLEX_BG |
 	EXT4_FEATURE_INCOMPAT_CSUM_SEED | EXT4_FEATURE_INCOMPAT_LARGEDIR |
-	EXT4_FEATURE_INCOMPAT_INLINE_DATA;
+	EXT4_FEATURE_INCOMPAT_INLINE_DATA | EXT4_FEATURE_INCOMPAT_MMP;
 
 static const uint32_t ro_compat_known =
 	EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |
@@ -136,8 +135,6 @@ static int check_features(struct e4_fs *fs, struct diag *diag)
 	if (fs_has_compat(fs, EXT3_FEATURE_COMPAT_HAS_JOURNAL) && s->s_journal_inum == 0 &&
 		s->s_journal_dev != 0)
 		return diag_set(diag, -SDE_FS_FEATURE, _("a journal on another device"));
-	if (fs_has_incompat(fs, EXT3_FEATURE_INCOMPAT_RECOVER))
-		return diag_set(diag, -SDE_JOURNAL_DIRTY, "%s", "");
 	if (fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_INLINE_DATA)) {
 		int r = set_read_only(fs, _("the file system uses the ext4 feature '%s'"), "inline_data");
 
@@ -307,4 +304,11 @@ int super_load(struct e4_fs *fs, struct diag *diag)
 	r = r < 0 ? r : check_counts(fs, diag);
 	r = r < 0 ? r : load_hash_and_seed(fs, diag);
 	return r < 0 ? r : decide_read_only(fs);
+}
+
+int super_check_journal(struct e4_fs *fs, struct diag *diag)
+{
+	if (fs_has_incompat(fs, EXT3_FEATURE_INCOMPAT_RECOVER))
+		return diag_set(diag, -SDE_JOURNAL_DIRTY, "%s", "");
+	return 0;
 }

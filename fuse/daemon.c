@@ -109,6 +109,8 @@ static int daemon_open_volume(struct daemon *daemon, const struct daemon_options
 		.atime = options->atime,
 		.on_error = volume_failed,
 		.on_error_ctx = daemon,
+		.on_wait = options->on_wait,
+		.on_wait_ctx = options->on_wait_ctx,
 	};
 	int err;
 

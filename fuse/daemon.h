@@ -20,6 +20,9 @@ struct daemon_options {
 	bool read_only, allow_other, discard;
 	enum e4_atime atime;
 	enum owner_view view;
+	/* As in struct e4_mount_options; in the thread of daemon_mount(). */
+	bool (*on_wait)(void *ctx, unsigned seconds_left);
+	void *on_wait_ctx;
 };
 
 /* What can be known before a passphrase is asked for: -SDE_MOUNTED with the place in diag. */

@@ -140,6 +140,8 @@ int volume_mount(struct volume *volume, struct diag *diag)
 		.commit_ms = volume->options.commit_ms,
 		.on_error = volume->options.on_error,
 		.on_error_ctx = volume->options.on_error_ctx,
+		.on_wait = volume->options.on_wait,
+		.on_wait_ctx = volume->options.on_wait_ctx,
 	};
 
 	if (!volume->crypt || volume->fs)

@@ -20,6 +20,8 @@ struct volume_options {
 	unsigned commit_ms;
 	void (*on_error)(void *ctx, int err, const char *what);
 	void *on_error_ctx;
+	bool (*on_wait)(void *ctx, unsigned seconds_left);
+	void *on_wait_ctx;
 };
 
 struct volume; /* an opened target, later unlocked, later with its file system mounted */

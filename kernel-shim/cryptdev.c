@@ -240,6 +240,13 @@ static void cryptdev_free(struct cryptdev *cd)
 	free(cd);
 }
 
+static int cryptdev_refresh(struct blkdev *dev, size_t len, uint64_t off)
+{
+	struct cryptdev *cd = cryptdev_of(dev);
+
+	return blkdev_refresh(cd->lower, len, cd->offset_bytes + off);
+}
+
 static void cryptdev_close(struct blkdev *dev)
 {
 	struct cryptdev *cd = cryptdev_of(dev);
@@ -253,6 +260,7 @@ static const struct blkdev_ops cryptdev_ops = {
 	.write = cryptdev_write,
 	.flush = cryptdev_flush,
 	.discard = cryptdev_discard,
+	.refresh = cryptdev_refresh,
 	.close = cryptdev_close,
 };
 

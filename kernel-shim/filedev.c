@@ -156,11 +156,21 @@ static void filedev_close(struct blkdev *dev)
 	free(file);
 }
 
+/* Advice, but clean pages that nobody maps are dropped; what is not written yet stays. */
+static int filedev_refresh(struct blkdev *dev, size_t len, uint64_t off)
+{
+	uint64_t first = round_down_u64(off, FILE_BLOCK_BYTES);
+
+	return -posix_fadvise(filedev_of(dev)->fd, (off_t)first,
+		(off_t)(round_up_u64(off + len, FILE_BLOCK_BYTES) - first), POSIX_FADV_DONTNEED);
+}
+
 static const struct blkdev_ops filedev_ops = {
 	.read = filedev_read,
 	.write = filedev_write,
 	.flush = filedev_flush,
 	.discard = filedev_discard,
+	.refresh = filedev_refresh,
 	.close = filedev_close,
 };
 
