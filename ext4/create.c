@@ -36,15 +36,6 @@ static int fill_new(struct handle *h, struct e4_inode *dir, struct e4_inode *ino
 	return r;
 }
 
-static int set_first_link(struct handle *h, struct e4_inode *inode)
-{
-	pthread_rwlock_wrlock(&inode->lock);
-	inode->nlink = inode_is_dir(inode) ? 2 : 1;
-	int r = inode_store(h, inode, true);
-	pthread_rwlock_unlock(&inode->lock);
-	return r;
-}
-
 /* *ret_inode is set as soon as there is one to put, whatever comes then. */
 static int new_inode(struct handle *h, struct e4_inode *dir, const struct e4_create *what,
 	const struct acl_heritage *heritage, struct e4_inode **ret_inode)
@@ -87,7 +78,7 @@ static int create_under(struct handle *h, struct e4_inode *dir, const char *name
 		r = dir_insert(h, dir, name, name_len, inode->ino, namei_mode_type(what->mode));
 	if (r < 0)
 		return r;
-	r = set_first_link(h, inode);
+	r = namei_first_link(h, inode);
 	if (r == 0)
 		r = namei_touch_dir(h, dir, S_ISDIR(what->mode) ? 1 : 0);
 	return dir_half_done(h, r);
@@ -187,7 +178,7 @@ int e4_tmpfile(struct e4_inode *dir, const struct e4_create *what, struct e4_ino
 
 	if (r < 0)
 		return r;
-	if (!S_ISREG(what->mode))
+	if (!S_ISREG(what->mode) && !S_ISCHR(what->mode))
 		return -EINVAL;
 	do {
 		inode = NULL;

@@ -210,7 +210,7 @@ struct e4_create {
 /* -EEXIST, -ENOSPC, -EDQUOT, -EMLINK, -ENAMETOOLONG, -ENOENT (dir already removed) ... */
 int e4_create(struct e4_inode *dir, const char *name, size_t name_len,
 	const struct e4_create *what, struct e4_inode **ret_inode) MUST_CHECK;
-/* A regular file without a name, with the group and flags that dir gives to new ones. It goes with
+/* A regular file (or a device, see e4_rename_marked()) without a name, with the group and flags that dir gives to new ones. It goes with
  * its last reference, unless e4_link() has named it. */
 int e4_tmpfile(struct e4_inode *dir, const struct e4_create *what, struct e4_inode **ret_inode) MUST_CHECK;
 /* -ENOENT for an inode that has lost all its names. */
@@ -225,6 +225,11 @@ int e4_rmdir(struct e4_inode *dir, const char *name, size_t name_len, struct e4_
 int e4_rename(struct e4_inode *from_dir, const char *from, size_t from_len,
 	struct e4_inode *to_dir, const char *to, size_t to_len, unsigned flags,
 	struct e4_inode **ret_gone) MUST_CHECK;
+/* The same with flags 0 or RENAME_NOREPLACE; from stands for mark then, which e4_tmpfile() has made
+ * (RENAME_WHITEOUT). Nothing is renamed, and mark gets no name, if both names are one inode. */
+int e4_rename_marked(struct e4_inode *from_dir, const char *from, size_t from_len,
+	struct e4_inode *to_dir, const char *to, size_t to_len, unsigned flags,
+	struct e4_inode *mark, struct e4_inode **ret_gone) MUST_CHECK;
 
 struct e4_dirent {
 	uint32_t ino;

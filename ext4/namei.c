@@ -143,6 +143,16 @@ int namei_drop_link(struct handle *h, struct e4_inode *inode)
 	return r;
 }
 
+int namei_first_link(struct handle *h, struct e4_inode *inode)
+{
+	pthread_rwlock_wrlock(&inode->lock);
+	inode->nlink = inode_is_dir(inode) ? 2 : 1;
+	inode->linkable = false;
+	int r = inode_store(h, inode, true);
+	pthread_rwlock_unlock(&inode->lock);
+	return r;
+}
+
 uint8_t namei_mode_type(uint32_t mode)
 {
 	switch (mode & S_IFMT) {

@@ -42,6 +42,9 @@ int namei_touch(struct handle *h, struct e4_inode *inode) MUST_CHECK;
  */
 int namei_drop_link(struct handle *h, struct e4_inode *inode) MUST_CHECK;
 
+/* An inode that has just got its first name, or is about to. Stores it. */
+int namei_first_link(struct handle *h, struct e4_inode *inode) MUST_CHECK;
+
 /* EXT2_FT_* of a mode. */
 uint8_t namei_mode_type(uint32_t mode);
 

@@ -36,6 +36,7 @@ struct rename_end {
 struct rename {
 	struct rename_end from, to;
 	bool exchange, noreplace;
+	struct e4_inode *mark; /* what from's name stands for afterwards; NULL: nothing */
 };
 
 static bool rename_is_across(const struct rename *rename)
@@ -247,8 +248,8 @@ static void unlock_children(struct rename *rename)
 
 static unsigned rename_credits(const struct rename *rename)
 {
-	/* two entries, two "..", four inodes */
-	return dir_insert_credits(rename->to.dir) + DIR_REMOVE_CREDITS + 2 + 4 * INODE_CREDITS;
+	/* two entries, two "..", four inodes, the mark */
+	return dir_insert_credits(rename->to.dir) + DIR_REMOVE_CREDITS + 2 + 5 * INODE_CREDITS;
 }
 
 static int end_replace(struct handle *h, struct rename_end *end, struct e4_inode *by)
@@ -266,10 +267,10 @@ static int take_name(struct handle *h, struct rename_end *to, struct e4_inode *i
 		h, to->dir, to->name, to->name_len, inode->ino, namei_mode_type(inode->type));
 }
 
-static int give_name(struct handle *h, struct rename_end *from, struct e4_inode *exchanged)
+static int give_name(struct handle *h, struct rename_end *from, struct e4_inode *instead)
 {
-	if (exchanged)
-		return end_replace(h, from, exchanged);
+	if (instead)
+		return end_replace(h, from, instead);
 	return dir_remove(h, from->dir, from->name, from->name_len);
 }
 
@@ -306,7 +307,9 @@ static int rename_under(struct handle *h, struct rename *rename)
 
 	if (r < 0)
 		return r;
-	r = give_name(h, from, rename->exchange ? to->inode : NULL);
+	r = give_name(h, from, rename->exchange ? to->inode : rename->mark);
+	if (r == 0 && rename->mark)
+		r = namei_first_link(h, rename->mark);
 	if (r == 0)
 		r = moved(h, from->inode, to->dir, across);
 	if (r == 0 && rename->exchange)
@@ -359,7 +362,7 @@ static int check_arguments(const struct rename *rename, unsigned flags)
 
 	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
-	if (rename->exchange && rename->noreplace)
+	if (rename->exchange && (rename->noreplace || rename->mark))
 		return -EINVAL;
 	if (from->dir->fs != to->dir->fs)
 		return -EXDEV;
@@ -388,14 +391,16 @@ static int rename_once(struct rename *rename)
 	return r;
 }
 
-int e4_rename(struct e4_inode *from_dir, const char *from, size_t from_len, struct e4_inode *to_dir,
-	const char *to, size_t to_len, unsigned flags, struct e4_inode **ret_gone)
+int e4_rename_marked(struct e4_inode *from_dir, const char *from, size_t from_len,
+	struct e4_inode *to_dir, const char *to, size_t to_len, unsigned flags,
+	struct e4_inode *mark, struct e4_inode **ret_gone)
 {
 	const struct rename wanted = {
 		.from = {.dir = from_dir, .name = from, .name_len = from_len},
 		.to = {.dir = to_dir, .name = to, .name_len = to_len},
 		.exchange = flags & RENAME_EXCHANGE,
 		.noreplace = flags & RENAME_NOREPLACE,
+		.mark = mark,
 	};
 	struct rename rename;
 	unsigned tries = 0;
@@ -417,4 +422,11 @@ int e4_rename(struct e4_inode *from_dir, const char *from, size_t from_len, stru
 	else if (rename.to.inode)
 		e4_iput(rename.to.inode);
 	return r;
+}
+
+int e4_rename(struct e4_inode *from_dir, const char *from, size_t from_len, struct e4_inode *to_dir,
+	const char *to, size_t to_len, unsigned flags, struct e4_inode **ret_gone)
+{
+	return e4_rename_marked(from_dir, from, from_len, to_dir, to, to_len, flags, NULL,
+		ret_gone);
 }

@@ -6,6 +6,10 @@
 
 #include "fuse/reply.h"
 
+#ifndef RENAME_WHITEOUT
+#define RENAME_WHITEOUT (1 << 2)
+#endif
+
 int front_name_len(const char *name)
 {
 	size_t len = strlen(name);
@@ -175,10 +179,22 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	reply_err(req, name_remove(front_of(req), parent, name, e4_rmdir));
 }
 
-static int name_rename(struct front *front, fuse_ino_t parent, const char *name,
-	fuse_ino_t to_parent, const char *to_name, unsigned flags)
+/* What RENAME_WHITEOUT leaves behind: a device that is none. */
+static int mark_new(fuse_req_t req, struct e4_inode *dir, struct e4_inode **ret_mark)
 {
-	CLEANUP_INODE struct e4_inode *dir = NULL, *to_dir = NULL;
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	const struct front_caller caller = {.uid = ctx->uid, .gid = ctx->gid, .umask = ctx->umask};
+	struct e4_create what = {.mode = S_IFCHR};
+
+	front_inherit(front_of(req), &caller, dir, &what);
+	return e4_tmpfile(dir, &what, ret_mark);
+}
+
+static int name_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent,
+	const char *to_name, unsigned flags)
+{
+	CLEANUP_INODE struct e4_inode *dir = NULL, *to_dir = NULL, *mark = NULL;
+	struct front *front = front_of(req);
 	struct e4_inode *gone = NULL;
 	size_t len, to_len;
 	int err = parent_get(front, parent, name, &dir, &len);
@@ -186,9 +202,12 @@ static int name_rename(struct front *front, fuse_ino_t parent, const char *name,
 	if (err < 0)
 		return err;
 	err = parent_get(front, to_parent, to_name, &to_dir, &to_len);
+	if (err == 0 && (flags & RENAME_WHITEOUT))
+		err = mark_new(req, dir, &mark);
 	if (err < 0)
 		return err;
-	err = e4_rename(dir, name, len, to_dir, to_name, to_len, flags, &gone);
+	err = e4_rename_marked(dir, name, len, to_dir, to_name, to_len,
+		flags & ~(unsigned)RENAME_WHITEOUT, mark, &gone);
 	if (err < 0)
 		return err;
 	if (gone)
@@ -199,5 +218,5 @@ static int name_rename(struct front *front, fuse_ino_t parent, const char *name,
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent,
 	const char *to_name, unsigned flags)
 {
-	reply_err(req, name_rename(front_of(req), parent, name, to_parent, to_name, flags));
+	reply_err(req, name_rename(req, parent, name, to_parent, to_name, flags));
 }

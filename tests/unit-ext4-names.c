@@ -286,6 +286,47 @@ static void test_hard_links(void)
 	teardown();
 }
 
+static void test_rename_marked(void)
+{
+	const struct e4_create what = {.mode = S_IFCHR, .uid = 7};
+	struct e4_inode *mark, *dir, *gone = NULL;
+	struct e4_attr attr;
+
+	setup();
+	CU_ASSERT_EQUAL(make_file(a, "from"), 0);
+	CU_ASSERT_EQUAL(make_file(b, "to"), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_tmpfile(a, &what, &mark), 0);
+	CU_ASSERT_EQUAL(e4_rename_marked(a, "from", 4, b, "to", 2, RENAME_EXCHANGE, mark, &gone),
+		-EINVAL);
+	CU_ASSERT_EQUAL(e4_rename_marked(a, "from", 4, b, "to", 2, RENAME_NOREPLACE, mark, &gone),
+		-EEXIST);
+	CU_ASSERT_EQUAL(volume_nlink(mark), 0);
+	CU_ASSERT_EQUAL(e4_rename_marked(a, "from", 4, b, "to", 2, 0, mark, &gone), 0);
+	e4_iput(gone);
+	CU_ASSERT_EQUAL(volume_ino(a, "from"), e4_ino(mark));
+	CU_ASSERT_EQUAL(volume_nlink(mark), 1);
+	e4_getattr(mark, &attr);
+	CU_ASSERT_EQUAL(attr.mode, S_IFCHR);
+	CU_ASSERT_EQUAL(attr.uid, 7);
+	e4_iput(mark);
+
+	/* a folder leaves one behind, in place and across: its parent loses a link only across */
+	CU_ASSERT_EQUAL_FATAL(volume_mkdir(a, "dir", &dir), 0);
+	e4_iput(dir);
+	CU_ASSERT_EQUAL_FATAL(e4_tmpfile(a, &what, &mark), 0);
+	CU_ASSERT_EQUAL(e4_rename_marked(a, "dir", 3, a, "dir2", 4, 0, mark, &gone), 0);
+	CU_ASSERT_PTR_NULL(gone);
+	CU_ASSERT_EQUAL(volume_nlink(a), 3);
+	e4_iput(mark);
+	CU_ASSERT_EQUAL_FATAL(e4_tmpfile(a, &what, &mark), 0);
+	CU_ASSERT_EQUAL(e4_rename_marked(a, "dir2", 4, b, "dir", 3, 0, mark, &gone), 0);
+	CU_ASSERT_EQUAL(volume_nlink(a), 2);
+	CU_ASSERT_EQUAL(volume_nlink(b), 3);
+	CU_ASSERT_EQUAL(volume_ino(a, "dir2"), e4_ino(mark));
+	e4_iput(mark);
+	teardown();
+}
+
 static void test_replace(void)
 {
 	struct e4_inode *from, *to, *gone = NULL;
@@ -832,6 +873,7 @@ int main(void)
 	return UNIT_RUN(UNIT(test_types), UNIT(test_bad_names), UNIT(test_wrong_types),
 		UNIT(test_removed_directory), UNIT(test_unlink_while_open), UNIT(test_hard_links),
 		UNIT(test_tmpfile),
+		UNIT(test_rename_marked),
 		UNIT(test_replace), UNIT(test_move_directory), UNIT(test_exchange),
 		UNIT(test_no_loops), UNIT(test_times), UNIT(test_setgid), UNIT(test_link_limits),
 		UNIT(test_immutable), UNIT(test_flags), UNIT(test_hostile_parents), UNIT(test_threads_tree),
