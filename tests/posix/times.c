@@ -39,6 +39,19 @@ static int file_open(void)
 	return 0;
 }
 
+/* Nothing of its data is in memory. */
+static int file_cold(void)
+{
+	file_open();
+	return posix_fadvise(fd_kept, 0, 0, POSIX_FADV_DONTNEED) == 0 ? 0 : -1;
+}
+
+static int file_cold_and_outside(void)
+{
+	make_file("outside");
+	return file_cold();
+}
+
 static int folder(void)
 {
 	return mkdir("in/folder", 0755);
@@ -395,7 +408,8 @@ static const struct row rows[] = {
 	{"creat_excl", "a failing O_EXCL", file, open_excl_fails, "in/file", "", ""},
 	{"open_trunc", "O_TRUNC", file, open_trunc, "in/file", "mc", ""},
 	{"open", "open and close", file, open_read_close, "in/file", "", ""},
-	{"read", "read", file_open, read_some, "in/file", "a", ""},
+	{"read", "read", file_cold, read_some, "in/file", "a", ""},
+	{"read_cached", "read of what is in memory", file_open, read_some, "in/file", "a", ""},
 	{"read_nothing", "read of no bytes", file_open, read_nothing, "in/file", "", ""},
 	{"write", "write", file_open, write_some, "in/file", "mc", ""},
 	{"write_nothing", "write of no bytes", file_open, write_nothing, "in/file", "", ""},
@@ -442,14 +456,16 @@ static const struct row rows[] = {
 	{"readdir", "readdir", full_folder, list_it, "in/folder", "a", ""},
 	{"lookup", "looking up a name", folder, look_below, "in/folder", "", ""},
 	{"chdir", "chdir", folder, chdir_it, "in/folder", "", ""},
-	{"map_write", "a write through a mapping, with msync", file_open, map_write, "in/file", "amc", ""},
-	{"map_read", "a read through a mapping", file_open, map_read, "in/file", "a", ""},
+	{"map_write", "a write through a mapping, with msync", file_cold, map_write, "in/file", "amc", ""},
+	{"map_read", "a read through a mapping", file_cold, map_read, "in/file", "a", ""},
+	{"map_cached", "a read through a mapping of what is in memory", file_open, map_read, "in/file",
+		"a", ""},
 	{"fallocate", "fallocate that grows", file_open, allocate_longer, "in/file", "mc", ""},
 	{"fallocate_keep", "fallocate that keeps the size", file_open, allocate_same, "in/file", "mc", ""},
 	{"punch", "punching a hole", file_open, punch, "in/file", "mc", ""},
 	{"lock", "a lock", file_open, lock_it, "in/file", "", ""},
-	{"sendfile", "sendfile from it", outside_and_file, sendfile_it, "in/file", "a", ""},
-	{"copy_range", "copy_file_range within it", file_open, copy_range, "in/file", "amc", ""},
+	{"sendfile", "sendfile from it", file_cold_and_outside, sendfile_it, "in/file", "a", ""},
+	{"copy_range", "copy_file_range within it", file_cold, copy_range, "in/file", "amc", ""},
 	{"fifo_stat", "nothing at all, for a FIFO", fifo, nothing, "in/fifo", "", ""},
 };
 
@@ -464,8 +480,6 @@ static void row_case(const void *arg)
 		before = stamps_set(row->path);
 	else if (row->path)
 		before = stamps_set(exists("in/file") ? "in/file" : "in/folder");
-	if (row->act == sendfile_it)
-		fd_kept = open_ok("in/file", O_RDONLY);
 	folder_before = stamps_set("in");
 	OK(row->act());
 	if (row->path)
