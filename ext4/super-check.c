@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <uuid/uuid.h>
 
 #include "base/i18n.h"
 #include "ext4/super.h"
@@ -58,17 +59,32 @@ static const uint32_t ro_compat_known =
 	EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE | EXT4_FEATURE_RO_COMPAT_METADATA_CSUM |
 	RO_COMPAT_ORPHAN_PRESENT;
 
-/* The name of the lowest bit in bits, or its number. */
-static const char *feature_name(const struct feature *names, size_t count, uint32_t bits,
-	char buffer[static 24])
-{
-	uint32_t lowest = bits & -bits;
+/* Read, but not changed: nobody here would keep the counts of what users and projects have. */
+static const uint32_t ro_compat_counted = EXT4_FEATURE_RO_COMPAT_QUOTA | EXT4_FEATURE_RO_COMPAT_PROJECT;
 
-	for (size_t i = 0; i < count; i++)
-		if (names[i].bit == lowest)
-			return names[i].name;
-	snprintf(buffer, 24, "0x%x", lowest);
-	return buffer;
+struct feature_list {
+	char text[200];
+};
+
+/* The names of all bits, or their numbers: "quota, 0x20000000". */
+static const char *feature_list(const struct feature *names, size_t count, uint32_t bits,
+	struct feature_list *ret_list)
+{
+	size_t used = 0;
+
+	ret_list->text[0] = '\0';
+	for (; bits && used < sizeof(ret_list->text) - 1; bits &= bits - 1) {
+		uint32_t lowest = bits & -bits;
+		const char *name = NULL;
+		char number[24];
+
+		for (size_t i = 0; i < count && !name; i++)
+			name = names[i].bit == lowest ? names[i].name : NULL;
+		snprintf(number, sizeof(number), "0x%x", lowest);
+		used += snprintf(ret_list->text + used, sizeof(ret_list->text) - used, "%s%s",
+			used ? ", " : "", name ? name : number);
+	}
+	return ret_list->text;
 }
 
 static int damaged(struct diag *diag, const char *field)
@@ -117,35 +133,60 @@ static int set_read_only(struct e4_fs *fs, const char *fmt, ...)
 	return r;
 }
 
+static int check_incompat(const struct e4_fs *fs, struct diag *diag)
+{
+	uint32_t unknown = fs->feature_incompat & ~incompat_known;
+	struct feature_list list;
+
+	if (!unknown)
+		return 0;
+	return diag_set(diag, -SDE_FS_FEATURE, _("ext4 feature '%s'"),
+		feature_list(incompat_names, ARRAY_SIZE(incompat_names), unknown, &list));
+}
+
+static int check_ro_compat(struct e4_fs *fs)
+{
+	uint32_t unknown = fs->feature_ro_compat & ~ro_compat_known;
+	struct feature_list list;
+
+	if (!unknown)
+		return 0;
+	feature_list(ro_compat_names, ARRAY_SIZE(ro_compat_names), unknown, &list);
+	if (!(unknown & ~ro_compat_counted))
+		return set_read_only(fs,
+			_("it keeps account of what users or projects store (ext4 feature '%s'), which "
+			  "this program cannot"), list.text);
+	return set_read_only(fs, _("the file system uses the ext4 feature '%s'"), list.text);
+}
+
+/* A journal elsewhere is found by its UUID. */
+static int check_journal_place(const struct e4_fs *fs, struct diag *diag)
+{
+	const struct ext2_super_block *s = &fs->super;
+	char uuid[37];
+
+	if (!fs_has_compat(fs, EXT3_FEATURE_COMPAT_HAS_JOURNAL) || s->s_journal_inum)
+		return 0;
+	SUPER_MUST(s->s_journal_dev, "s_journal_inum");
+	uuid_unparse_lower(s->s_journal_uuid, uuid);
+	return diag_set(diag, -SDE_FS_FEATURE, _("a journal on another device, with the UUID %s"), uuid);
+}
+
 static int check_features(struct e4_fs *fs, struct diag *diag)
 {
 	const struct ext2_super_block *s = &fs->super;
-	uint32_t unknown;
-	char number[24];
+	int r;
 
 	if (le32toh(s->s_rev_level) == EXT2_GOOD_OLD_REV)
 		return 0;
 	fs->feature_compat = le32toh(s->s_feature_compat);
 	fs->feature_incompat = le32toh(s->s_feature_incompat);
 	fs->feature_ro_compat = le32toh(s->s_feature_ro_compat);
-	unknown = fs->feature_incompat & ~incompat_known;
-	if (unknown)
-		return diag_set(diag, -SDE_FS_FEATURE, _("ext4 feature '%s'"),
-			feature_name(incompat_names, ARRAY_SIZE(incompat_names), unknown, number));
-	if (fs_has_compat(fs, EXT3_FEATURE_COMPAT_HAS_JOURNAL) && s->s_journal_inum == 0 &&
-		s->s_journal_dev != 0)
-		return diag_set(diag, -SDE_FS_FEATURE, _("a journal on another device"));
-	if (fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_INLINE_DATA)) {
-		int r = set_read_only(fs, _("the file system uses the ext4 feature '%s'"), "inline_data");
-
-		if (r < 0)
-			return r;
-	}
-	unknown = fs->feature_ro_compat & ~ro_compat_known;
-	if (unknown)
-		return set_read_only(fs, _("the file system uses the ext4 feature '%s'"),
-			feature_name(ro_compat_names, ARRAY_SIZE(ro_compat_names), unknown, number));
-	return 0;
+	r = check_incompat(fs, diag);
+	r = r < 0 ? r : check_journal_place(fs, diag);
+	if (r == 0 && fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_INLINE_DATA))
+		r = set_read_only(fs, _("the file system uses the ext4 feature '%s'"), "inline_data");
+	return r < 0 ? r : check_ro_compat(fs);
 }
 
 static int check_sizes(struct e4_fs *fs, struct diag *diag)
