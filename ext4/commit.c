@@ -32,6 +32,7 @@ static int writer_flush(struct writer *w)
 
 	if (w->count == 0)
 		return 0;
+	atomic_fetch_add(&w->fs->bytes_written, (uint64_t)w->count << w->fs->block_bits);
 	r = blkdev_write_clobber(w->fs->dev, w->run, (size_t)w->count << w->fs->block_bits,
 		fs_blocks_to_bytes(w->fs, w->first));
 	w->count = 0;

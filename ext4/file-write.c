@@ -53,6 +53,7 @@ static int put_data(const struct writing *w, uint64_t from, uint64_t to,
 
 	if (!len)
 		return 0;
+	atomic_fetch_add(&fs->bytes_written, len);
 	if (w->may_clobber)
 		return blkdev_write_clobber(fs->dev, src, len, to_dev);
 	return blkdev_write(fs->dev, src, len, to_dev);

@@ -76,6 +76,7 @@ struct e4_fs {
 	struct ext2_super_block super;
 	_Atomic uint64_t free_blocks;
 	_Atomic uint32_t free_inodes;
+	_Atomic uint64_t bytes_written; /* not counted in the super block yet */
 	uint64_t reserved_blocks; /* root's reserve */
 	uint64_t tree_reserve;	  /* for nodes of extent trees */
 	_Atomic uint64_t claimed_blocks; /* free on the drive, but somebody's (balloc_claim()) */

@@ -14,6 +14,8 @@
 
 enum { SUPER_OFFSET = 1024 };
 
+static const char ERROR_FUNCTION[] = "sealdrive"; /* e2fsck and dumpe2fs show it */
+
 static size_t offset_in_block(const struct e4_fs *fs)
 {
 	return fs->block_bytes == SUPER_OFFSET ? 0 : SUPER_OFFSET;
@@ -33,6 +35,23 @@ static void super_seal(struct e4_fs *fs, struct buf *buf, void *data)
 
 static const struct buf_type super_type = {.name = "super block", .seal = super_seal};
 
+static void store_now(__u32 *low, __u8 *high)
+{
+	uint64_t now = (uint64_t)time(NULL);
+
+	*low = htole32((uint32_t)now);
+	*high = now >> 32;
+}
+
+/* Under super_lock. */
+static void count_written(struct e4_fs *fs)
+{
+	uint64_t kib = atomic_load(&fs->bytes_written) >> 10;
+
+	atomic_fetch_sub(&fs->bytes_written, kib << 10);
+	fs->super.s_kbytes_written = htole64(le64toh(fs->super.s_kbytes_written) + kib);
+}
+
 /* Not from disk after the first time: it is pinned in memory as fs->super. */
 int super_store(struct handle *h)
 {
@@ -51,12 +70,24 @@ int super_store(struct handle *h)
 	if (fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_64BIT))
 		fs->super.s_free_blocks_hi = htole32(blocks >> 32);
 	fs->super.s_free_inodes_count = htole32(min_u64(atomic_load(&fs->free_inodes), fs->inodes_count));
-	fs->super.s_wtime = htole32((uint32_t)time(NULL));
+	store_now(&fs->super.s_wtime, &fs->super.s_wtime_hi);
+	count_written(fs);
 	fs->super.s_feature_compat = htole32(fs->feature_compat);
 	fs->super.s_feature_ro_compat = htole32(fs->feature_ro_compat);
 	memcpy(buf->data + offset_in_block(fs), &fs->super, sizeof(fs->super));
 	pthread_mutex_unlock(&fs->super_lock);
 	return 0;
+}
+
+/* Where nothing says whether names are hashed with signed characters, the kernel takes what its
+ * processor has. What we take must be said, or the next computer finds nothing. */
+static void settle_hash_sign(struct e4_fs *fs)
+{
+	uint32_t flags = le32toh(fs->super.s_flags);
+
+	if (fs_has_compat(fs, EXT2_FEATURE_COMPAT_DIR_INDEX) &&
+		!(flags & (EXT2_FLAGS_SIGNED_HASH | EXT2_FLAGS_UNSIGNED_HASH)))
+		fs->super.s_flags = htole32(flags | EXT2_FLAGS_SIGNED_HASH);
 }
 
 /* Changes the state bits and commits. */
@@ -73,7 +104,8 @@ static int set_state(struct e4_fs *fs, bool clean)
 		fs->super.s_state |= htole16(EXT2_VALID_FS);
 	} else {
 		fs->super.s_state &= htole16((uint16_t)~EXT2_VALID_FS);
-		fs->super.s_mtime = htole32((uint32_t)time(NULL));
+		store_now(&fs->super.s_mtime, &fs->super.s_mtime_hi);
+		settle_hash_sign(fs);
 		fs->super.s_mnt_count = htole16(le16toh(fs->super.s_mnt_count) + 1);
 	}
 	pthread_mutex_unlock(&fs->super_lock);
@@ -110,8 +142,11 @@ int super_mark_errors(struct e4_fs *fs)
 	super.s_state = htole16((le16toh(super.s_state) | EXT2_ERROR_FS) & ~EXT2_VALID_FS);
 	super.s_error_count = htole32(le32toh(super.s_error_count) + 1);
 	super.s_last_error_time = htole32(now);
-	if (!super.s_first_error_time)
+	memcpy(super.s_last_error_func, ERROR_FUNCTION, sizeof(ERROR_FUNCTION));
+	if (!super.s_first_error_time) {
 		super.s_first_error_time = super.s_last_error_time;
+		memcpy(super.s_first_error_func, ERROR_FUNCTION, sizeof(ERROR_FUNCTION));
+	}
 	super_csum(fs, &super);
 	r = blkdev_write(fs->dev, &super, sizeof(super), SUPER_OFFSET);
 	return r < 0 ? r : blkdev_flush(fs->dev);
@@ -141,4 +176,14 @@ int super_add_ro_compat(struct handle *h, uint32_t feature)
 	super_raise_revision(h->fs);
 	atomic_fetch_or(&h->fs->feature_ro_compat, feature);
 	return super_store(h);
+}
+
+void e4_set_mounted_on(struct e4_fs *fs, const char *path)
+{
+	size_t len = strlen(path);
+
+	pthread_mutex_lock(&fs->super_lock);
+	memset(fs->super.s_last_mounted, 0, sizeof(fs->super.s_last_mounted));
+	memcpy(fs->super.s_last_mounted, path, min_u64(len, sizeof(fs->super.s_last_mounted)));
+	pthread_mutex_unlock(&fs->super_lock);
 }

@@ -307,6 +307,7 @@ int daemon_mount(struct daemon *daemon, struct diag *diag)
 		err = front_mount(daemon->front, daemon->mount_point, diag);
 	if (err < 0)
 		return err;
+	e4_set_mounted_on(volume_fs(daemon->volume), daemon->mount_point);
 	daemon->since = time(NULL);
 	daemon->live = true;
 	return control_start(daemon->control);
