@@ -101,10 +101,9 @@ cp --sparse=always "$T/image" "$T/kernel.img"
 files="empty small more gap large far fragments many many/few"
 loop_mount "$T/kernel.img" "$T/theirs"
 for way in + -; do
-	script=$T/script$way
 	for file in $files; do
 		# chattr says why it fails, and fails; we must fail likewise.
-		(cd "$T/theirs" && chattr ${way}e $file) >>"$T/said" 2>&1
+		(cd "$T/theirs" && chattr "${way}e" "$file") >>"$T/said" 2>&1
 		got=$?
 		check_status $got "conversion: chattr ${way}e $file" \
 			e4tool "$T/image" extents "/$file" $way

@@ -225,6 +225,41 @@ static void test_limits(void)
 	}
 }
 
+/* A pointer has 32 bits: on a volume with more blocks than that only the first of them will do. */
+static void test_low_blocks(void)
+{
+	struct e4_mkfs_params params = {.block_bytes = 1024};
+	struct e4_create what = {.mode = 0100644};
+	struct e4_mount_options mount = {0};
+	struct e4_inode *root;
+	struct extent_run run;
+
+	CU_ASSERT_EQUAL_FATAL(memdev_new(4200ull << 30, 512, &dev), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_mkfs(dev, &params, NULL, NULL, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_mount(dev, &mount, &fs, NULL), 0);
+	CU_ASSERT_FATAL(fs->blocks_count > 1ull << 32);
+	CU_ASSERT_EQUAL_FATAL(e4_iget(fs, E4_ROOT_INO, &root), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_create(root, "f", 1, &what, &inode), 0);
+	CU_ASSERT_EQUAL(e4_set_extents(inode, false), -EOPNOTSUPP);
+	for (unsigned tree = 0; tree < 2; tree++) {
+		inode->flags = tree ? inode->flags | EXT4_EXTENTS_FL :
+				      inode->flags & ~(uint32_t)EXT4_EXTENTS_FL;
+		extent_init(inode);
+		inode->alloc_goal = (1ull << 32) + 100000;
+		CU_ASSERT_EQUAL(e4_write(inode, scratch, 20000, 0, 0), 20000);
+		for (uint32_t lblk = 0; lblk < 20; lblk++) {
+			CU_ASSERT_EQUAL_FATAL(file_map(inode, lblk, &run), 0);
+			CU_ASSERT_EQUAL(run.pblk > 1ull << 32, tree);
+			CU_ASSERT_NOT_EQUAL(run.pblk, 0);
+		}
+		CU_ASSERT_EQUAL(file_set_size(inode, 0), 0);
+	}
+	e4_iput(root);
+	e4_iput(inode);
+	CU_ASSERT_EQUAL(e4_unmount(fs), 0);
+	blkdev_close(dev);
+}
+
 /* ---- full volume ---------------------------------------------------------------------------- */
 
 /* Places that all need tables of their own, until nothing is left, again and again. */
@@ -549,7 +584,7 @@ static void test_hostile_cycles(void)
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_random_1k), UNIT(test_random_2k), UNIT(test_random_4k),
-		UNIT(test_random_ext3), UNIT(test_random_ext2), UNIT(test_limits),
+		UNIT(test_random_ext3), UNIT(test_random_ext2), UNIT(test_limits), UNIT(test_low_blocks),
 		UNIT(test_no_space), UNIT(test_threads), UNIT(test_crash), UNIT(test_write_fails),
 		UNIT(test_every_fault), UNIT(test_hostile_pointers), UNIT(test_hostile_metadata),
 		UNIT(test_hostile_cycles));

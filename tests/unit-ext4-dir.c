@@ -280,6 +280,11 @@ static void test_without_csum(void)
 		name_mixed, 9000);
 }
 
+static void test_block_map(void)
+{
+	random_changes("-t ext3 -b 1024 -N 8192", NULL, 4000, name_mixed, 12000);
+}
+
 static void test_linear(void)
 {
 	random_changes("-b 1024 -O ^dir_index", NULL, 600, name_mixed, 3000);
@@ -1190,7 +1195,7 @@ static void test_read_errors(void)
 
 int main(void)
 {
-	return UNIT_RUN(UNIT(test_1k), UNIT(test_2k), UNIT(test_4k), UNIT(test_without_csum),
+	return UNIT_RUN(UNIT(test_1k), UNIT(test_2k), UNIT(test_4k), UNIT(test_without_csum), UNIT(test_block_map),
 		UNIT(test_linear), UNIT(test_without_filetype), UNIT(test_hash_versions),
 		UNIT(test_hash_sign), UNIT(test_collisions), UNIT(test_longest_names),
 		UNIT(test_hundred_thousand), UNIT(test_index_full), UNIT(test_no_space),
