@@ -47,8 +47,8 @@ static inline int take_fd(int *fd)
 /* take_ptr(p): the value of p, which becomes NULL, so that its cleanup does nothing. */
 #define take_ptr(p)                                                                                \
 	({                                                                                         \
-		__typeof__(p) taken_ = (p);                                                        \
-		(p) = NULL;                                                                        \
+		__typeof__(p) *from_ = &(p), taken_ = *from_;                                      \
+		*from_ = NULL;                                                                     \
 		taken_;                                                                            \
 	})
 

@@ -47,8 +47,10 @@ static int chain_read(struct chain *chain)
 /* Gives back the new tables up to `end`; returns err, or what is worse. */
 static int chain_undo(struct handle *h, struct chain *chain, unsigned end, int err)
 {
-	while (end > chain->have)
-		err = metablock_undo(h, take_ptr(chain->tables[--end]), err);
+	while (end > chain->have) {
+		end--;
+		err = metablock_undo(h, take_ptr(chain->tables[end]), err);
+	}
 	return err;
 }
 

@@ -155,8 +155,10 @@ static int fill_hole_once(const struct writing *w, uint64_t from, const struct e
 		return r;
 	}
 	r = file_map_claim(w->inode, &run, to);
+	if (r < 0 && r != -EEXIST)
+		return r;
 	*ret_to = r == -EEXIST ? from : to;
-	return r == -EEXIST ? 0 : r;
+	return 0;
 }
 
 static int fill_hole(const struct writing *w, uint64_t from, const struct extent_run *hole,

@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 
-#include "ext4/blockmap.h"
+#include "ext4/blockmap-table.h"
 #include "tests/ext4-model.h"
 
 #define MAPS "-O ^extent,^64bit,^flex_bg"
@@ -281,6 +281,8 @@ static void test_no_space(void)
 		}
 		CU_ASSERT_EQUAL(n, -ENOSPC);
 		full++;
+		e4_statfs(fs, &after);
+		CU_ASSERT_EQUAL_FATAL(after.blocks_free + inode->blocks / 2, before.blocks_free);
 		if (i % 20 == 0) {
 			close_all();
 			CU_ASSERT_EQUAL_FATAL(image_check(mem), 0);
@@ -295,6 +297,41 @@ static void test_no_space(void)
 	e4_statfs(fs, &after);
 	CU_ASSERT_EQUAL(after.blocks_free, before.blocks_free);
 	CU_ASSERT_EQUAL(atomic_load(&fs->claimed_blocks), 0);
+	finish();
+}
+
+/* Room for some of the tables that a block needs, and for all of them: all or nothing. */
+static void test_no_room_for_tables(void)
+{
+	struct e4_create what = {.mode = 0100644};
+	struct e4_inode *root, *filler;
+	struct e4_statfs before, after;
+	uint8_t byte = 1;
+
+	start(4 << 20, "-b 1024 -O ^has_journal -N 64 -t ext2 -m 0", 13);
+	CU_ASSERT_EQUAL_FATAL(e4_iget(fs, E4_ROOT_INO, &root), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_create(root, "filler", 6, &what, &filler), 0);
+	while (e4_write(filler, scratch, 1024, filler->size, 0) == 1024)
+		;
+	for (unsigned room = 0; room < 5; room++) {
+		for (unsigned levels = 0; levels < 4; levels++) {
+			uint64_t lblk = levels ? blockmap_base(fs, 11 + levels) : 5;
+
+			e4_statfs(fs, &before);
+			CU_ASSERT_EQUAL_FATAL(before.blocks_free, room);
+			CU_ASSERT_EQUAL(e4_write(inode, &byte, 1, lblk * 1024, 0),
+				room > levels ? 1 : -ENOSPC);
+			CU_ASSERT_EQUAL(inode->blocks, room > levels ? 2 * (levels + 1) : 0);
+			e4_statfs(fs, &after);
+			CU_ASSERT_EQUAL(after.blocks_free + inode->blocks / 2, room);
+			CU_ASSERT_EQUAL_FATAL(file_set_size(inode, 0), 0);
+			CU_ASSERT_EQUAL_FATAL(e4_sync(fs), 0);
+		}
+		/* One block of the filler's last table, whose other blocks stay. */
+		CU_ASSERT_EQUAL_FATAL(file_set_size(filler, filler->size - 1024), 0);
+	}
+	e4_iput(root);
+	e4_iput(filler);
 	finish();
 }
 
@@ -585,7 +622,7 @@ int main(void)
 {
 	return UNIT_RUN(UNIT(test_random_1k), UNIT(test_random_2k), UNIT(test_random_4k),
 		UNIT(test_random_ext3), UNIT(test_random_ext2), UNIT(test_limits), UNIT(test_low_blocks),
-		UNIT(test_no_space), UNIT(test_threads), UNIT(test_crash), UNIT(test_write_fails),
+		UNIT(test_no_space), UNIT(test_no_room_for_tables), UNIT(test_threads), UNIT(test_crash), UNIT(test_write_fails),
 		UNIT(test_every_fault), UNIT(test_hostile_pointers), UNIT(test_hostile_metadata),
 		UNIT(test_hostile_cycles));
 }
