@@ -342,8 +342,7 @@ ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, un
 		return -EFBIG;
 	w.end = off + min_u64(len, max - off);
 	written = write_any(&w);
-	/* Nobody could be told of the rest. */
-	if (written >= 0 && w.end == max && max - off < len && (flags & E4_WRITE_HELD))
-		return -EFBIG;
+	if (written >= 0 && (size_t)written < len && (flags & E4_WRITE_WHOLE))
+		return off + (size_t)written == max ? -EFBIG : -ENOSPC;
 	return sync_written(inode, written, flags);
 }

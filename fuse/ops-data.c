@@ -80,30 +80,29 @@ static bool caller_may_use_reserve(fuse_req_t req)
 	return owner_may_use_reserve(&front_of(req)->owner, caller->uid, caller->gid);
 }
 
-/* What did not fit: a program's own write may be short; the kernel's write-back takes any count for
- * all of it, so the rest would be lost without a word. */
+/*
+ * A write that did not fit is never answered with what did: the kernel's write-back takes any count
+ * for all of it, so the rest would be lost without a word, and makes EIO of a short direct write.
+ */
 static ssize_t data_write_back(struct front *front, struct e4_inode *inode, char *buf, size_t size,
 	off_t off)
 {
-	unsigned flags = E4_WRITE_MAY_CLOBBER | E4_WRITE_HELD;
+	unsigned flags = E4_WRITE_MAY_CLOBBER | E4_WRITE_WHOLE | E4_WRITE_HELD;
 	struct e4_attr attr;
-	ssize_t len;
 
 	/* Nobody knows any more who wrote it: most likely the file's owner. */
 	e4_getattr(inode, &attr);
 	owner_show(&front->owner, &attr);
 	if (owner_may_use_reserve(&front->owner, attr.uid, attr.gid))
 		flags |= E4_WRITE_USE_RESERVE;
-	len = e4_write(inode, buf, size, (uint64_t)off, flags);
-
-	return len >= 0 && (size_t)len < size ? -ENOSPC : len;
+	return e4_write(inode, buf, size, (uint64_t)off, flags);
 }
 
 /* A write past the cache. The kernel brings no FSYNC with it where one would be due. */
 static ssize_t data_write_through(fuse_req_t req, struct e4_inode *inode, char *buf, size_t size,
 	off_t off, const struct fuse_file_info *fi)
 {
-	unsigned flags = E4_WRITE_MAY_CLOBBER |
+	unsigned flags = E4_WRITE_MAY_CLOBBER | E4_WRITE_WHOLE |
 		(caller_may_use_reserve(req) ? E4_WRITE_USE_RESERVE : 0);
 	ssize_t len = front_check_write(inode, fi);
 	int err = 0;

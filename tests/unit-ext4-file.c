@@ -188,7 +188,7 @@ static void test_limits(void)
 	CU_ASSERT_EQUAL(e4_fallocate(inode, 0, max - 1, 2), -EFBIG);
 	CU_ASSERT_EQUAL(e4_fallocate(inode, 0, 0, 0), -EINVAL);
 	CU_ASSERT_EQUAL(e4_write(inode, two, 2, max - 1, 0), 1);
-	CU_ASSERT_EQUAL(e4_write(inode, two, 2, max - 1, E4_WRITE_HELD), -EFBIG);
+	CU_ASSERT_EQUAL(e4_write(inode, two, 2, max - 1, E4_WRITE_WHOLE), -EFBIG);
 	CU_ASSERT_EQUAL(e4_setattr(inode, &attr, E4_SET_SIZE), 0);
 	attr.size = max + 1;
 	CU_ASSERT_EQUAL(e4_setattr(inode, &attr, E4_SET_SIZE), -EFBIG);
