@@ -361,6 +361,31 @@ def immutable():
         set_flags("d", EXTENTS)
 
 
+def held():
+    """What was written and mapped before a file became immutable gets to the drive."""
+    fd = os.open("h", os.O_RDWR | os.O_CREAT, 0o644)
+    os.ftruncate(fd, 12288)
+    mapped = mmap.mmap(fd, 12288)
+    os.pwrite(fd, b"written", 0)
+    mapped[4096:4102] = b"mapped"
+    set_flags("h", EXTENTS | IMMUTABLE)
+    mapped.close()
+    os.close(fd)
+    fd = os.open("h2", os.O_RDWR | os.O_CREAT, 0o644)
+    os.write(fd, b"before it was append-only")
+    set_flags("h2", EXTENTS | APPEND)
+    os.close(fd)
+
+
+def check_held():
+    data = open("h", "rb").read()
+    assert data == b"written".ljust(4096, b"\0") + b"mapped".ljust(8192, b"\0")
+    assert open("h2").read() == "before it was append-only"
+    assert get_flags("h") == EXTENTS | IMMUTABLE and get_flags("h2") == EXTENTS | APPEND
+    set_flags("h", EXTENTS)
+    set_flags("h2", EXTENTS)
+
+
 def append_only():
     """Only the end can grow, and no descriptor or mapping gets around that."""
     write_file("a")

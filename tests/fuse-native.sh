@@ -21,7 +21,8 @@ beyond_fuse() { # CASE: says why, if so
 }
 
 cases="birth tmpfile tmpfile_removed flags flags_inherited converted xflags version"
-root_cases="tmpfile_group immutable append_only"
+root_cases="tmpfile_group immutable append_only held"
+root_after="check_held"
 after="check_birth check_tmpfile check_flags check_converted"
 
 run_case() { # WHO PROGRAM... CASE DIR
@@ -47,7 +48,7 @@ if have_loop; then
 	mke2fs -q -t ext4 -b 4096 "$T/kernel.img"
 	loop_mount "$T/kernel.img" "$T/kernel" nodev
 	mkdir "$T/kernel/work"
-	run_cases "the kernel" "$T/kernel/work" "$cases $root_cases $after"
+	run_cases "the kernel" "$T/kernel/work" "$cases $root_cases $after $root_after"
 	umount "$T/kernel"
 else
 	skip "the kernel's ext4 fulfils the expectations" "$NO_LOOP"
@@ -61,7 +62,7 @@ if is_root; then
 	check "unmount" drive_unmount "$T/mnt"
 	check "perfect" judge "$T/a.img"
 	must "mount again" drive_mount "$T/a.img" "$T/mnt" --owner disk
-	run_cases "after remount" "$T/mnt/work" "$after"
+	run_cases "after remount" "$T/mnt/work" "$after $root_after"
 	check "unmount again" drive_unmount "$T/mnt"
 fi
 
