@@ -122,6 +122,8 @@ enum e4_set_mask {
 	E4_SET_CTIME = 1 << 6,
 	/* not fields: */
 	E4_SET_GIVEN_TIMES = 1 << 7, /* atime and mtime are not both "now": not if append-only */
+	E4_SET_KILL_SUID = 1 << 9, /* the set-id bits go, whatever the mode is then */
+	E4_SET_KILL_SGID = 1 << 10,
 	E4_SET_HELD = 1 << 8, /* times of writes taken from a program earlier, as E4_WRITE_HELD */
 };
 /* Fields named in mask; ctime becomes now unless it is named. Size: truncates or extends. */

@@ -99,6 +99,10 @@ static void set_fields(struct e4_inode *inode, const struct e4_attr *attr, unsig
 {
 	if (mask & E4_SET_MODE)
 		inode->mode = (uint16_t)((inode->mode & S_IFMT) | (attr->mode & 07777));
+	if (mask & E4_SET_KILL_SUID)
+		inode->mode &= (uint16_t)~S_ISUID;
+	if (mask & E4_SET_KILL_SGID)
+		inode->mode &= (uint16_t)~S_ISGID;
 	if (mask & E4_SET_UID)
 		inode->uid = attr->uid;
 	if (mask & E4_SET_GID)

@@ -21,6 +21,7 @@ enum xattr_index { /* the namespace, as stored in front of the rest of the name 
 	XATTR_INDEX_TRUSTED = 4,
 	XATTR_INDEX_SECURITY = 6,
 	XATTR_INDEX_SYSTEM = 7, /* only "data": inline data */
+	XATTR_INDEX_HURD = 10,
 };
 
 struct xattr_area {

@@ -13,6 +13,7 @@ static const struct {
 	{XATTR_INDEX_USER, false, "user."},
 	{XATTR_INDEX_TRUSTED, false, "trusted."},
 	{XATTR_INDEX_SECURITY, false, "security."},
+	{XATTR_INDEX_HURD, false, "gnu."},
 	{XATTR_INDEX_ACL_ACCESS, true, "system.posix_acl_access"},
 	{XATTR_INDEX_ACL_DEFAULT, true, "system.posix_acl_default"},
 };

@@ -30,6 +30,7 @@ struct front {
 	pthread_t thread; /* the one that serves */
 	char *mount_point; /* NULL until mounted; then constant, as are the two behind it */
 	unsigned device_major, device_minor;
+	_Atomic uint64_t init_request; /* the INIT whose answer rawops.c completes, 0: none */
 	bool opendir_needless; /* the kernel can do without OPENDIR */
 
 	pthread_mutex_t lock;
@@ -123,6 +124,11 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 void op_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void op_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int to_set,
 	struct fuse_file_info *fi);
+void op_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size);
+void op_listxattr(fuse_req_t req, fuse_ino_t node, size_t size);
+void op_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const char *value, size_t size,
+	int flags);
+void op_removexattr(fuse_req_t req, fuse_ino_t node, const char *name);
 void op_readlink(fuse_req_t req, fuse_ino_t node);
 void op_statfs(fuse_req_t req, fuse_ino_t node);
 

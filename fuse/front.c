@@ -52,14 +52,15 @@ static void op_init(void *ctx, struct fuse_conn_info *conn)
 {
 	const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_WRITEBACK_CACHE |
 		FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
-		FUSE_CAP_ASYNC_DIO | FUSE_CAP_IOCTL_DIR | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_CACHE_SYMLINKS;
+		FUSE_CAP_ASYNC_DIO | FUSE_CAP_IOCTL_DIR | FUSE_CAP_EXPORT_SUPPORT |
+		FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK;
 	struct front *front = ctx;
 	struct e4_statfs fs;
 
 	e4_statfs(front->fs, &fs);
 	conn->time_gran = fs.time_gran_ns; /* the kernel must not remember more than is stored */
 	/* Left out on purpose: ATOMIC_O_TRUNC (invariant 2), AUTO_INVAL_DATA (nobody else changes
-	 * the files), DONT_MASK and HANDLE_KILLPRIV (the kernel does both, through the mode). */
+	 * the files), HANDLE_KILLPRIV (see killpriv.h). DONT_MASK: a default ACL takes the umask's place. */
 	conn->want = conn->capable & wanted;
 	conn->max_write = FRONT_REQUEST_MAX;
 	conn->max_readahead = FRONT_REQUEST_MAX;
@@ -69,7 +70,7 @@ static void op_init(void *ctx, struct fuse_conn_info *conn)
 }
 
 /* What is missing here is answered with ENOSYS by libfuse, once, and then not asked again: access,
- * extended attributes, copy_file_range; locks stay in the kernel. */
+ * copy_file_range; locks stay in the kernel. */
 const struct fuse_lowlevel_ops front_ops = {
 	.init = op_init,
 	.lookup = op_lookup,
@@ -78,6 +79,10 @@ const struct fuse_lowlevel_ops front_ops = {
 	.getattr = op_getattr,
 	.setattr = op_setattr,
 	.readlink = op_readlink,
+	.getxattr = op_getxattr,
+	.setxattr = op_setxattr,
+	.listxattr = op_listxattr,
+	.removexattr = op_removexattr,
 	.mknod = op_mknod,
 	.mkdir = op_mkdir,
 	.unlink = op_unlink,

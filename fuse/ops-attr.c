@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "fuse/killpriv.h"
 #include "fuse/reply.h"
 
 int front_iget(struct front *front, fuse_ino_t node, struct e4_inode **ret_inode)
@@ -119,15 +120,33 @@ static int setattr(struct e4_inode *inode, const struct e4_attr *attr, unsigned 
 	return e4_setattr(inode, attr, mask);
 }
 
+/* A chown that names no owner only moves ctime: of files the kernel brings it, else it brings nothing. When
+ * it has taken capabilities off a file it brings nothing either, but then not of anything else. */
+static bool is_chown(struct e4_inode *inode, unsigned asked)
+{
+	struct e4_attr attr;
+
+	if (asked & (E4_SET_UID | E4_SET_GID) || asked == E4_SET_CTIME)
+		return true;
+	if (asked)
+		return false;
+	e4_getattr(inode, &attr);
+	return !S_ISREG(attr.mode);
+}
+
 void op_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int to_set,
 	struct fuse_file_info *fi)
 {
 	struct front *front = front_of(req);
 	CLEANUP_INODE struct e4_inode *inode = NULL;
 	struct e4_attr attr;
-	unsigned mask = owner_change(&front->owner, attr_of_stat(st, to_set, &attr));
+	unsigned asked = attr_of_stat(st, to_set, &attr), mask = owner_change(&front->owner, asked);
 	int err = front_iget(front, node, &inode);
 
+	if (err == 0 && is_chown(inode, asked))
+		mask |= killpriv_mask(req, inode, true);
+	else if (err == 0 && (mask & E4_SET_SIZE))
+		mask |= killpriv_mask(req, inode, false);
 	/* Without anything to set as well: it is a chown that changes no owner, and moves ctime. */
 	if (err == 0)
 		err = setattr(inode, &attr, mask, to_set, fi);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "fuse/killpriv.h"
 #include "fuse/reply.h"
 #include "fuse/seek.h"
 
@@ -99,14 +100,16 @@ static ssize_t data_write_back(struct front *front, struct e4_inode *inode, char
 }
 
 /* A write past the cache. The kernel brings no FSYNC with it where one would be due. */
-static ssize_t data_write_through(fuse_req_t req, struct e4_inode *inode, char *buf, size_t size,
-	off_t off, const struct fuse_file_info *fi)
+static ssize_t data_write_through(fuse_req_t req, fuse_ino_t node, struct e4_inode *inode, char *buf,
+	size_t size, off_t off, const struct fuse_file_info *fi)
 {
 	unsigned flags = E4_WRITE_MAY_CLOBBER | E4_WRITE_WHOLE |
 		(caller_may_use_reserve(req) ? E4_WRITE_USE_RESERVE : 0);
 	ssize_t len = front_check_write(inode, fi);
 	int err = 0;
 
+	if (len == 0)
+		len = killpriv_write(req, node, inode);
 	if (len == 0)
 		len = e4_write(inode, buf, size, (uint64_t)off, flags);
 	if (len > 0 && (fi->flags & O_DSYNC))
@@ -123,7 +126,7 @@ static ssize_t data_write(fuse_req_t req, fuse_ino_t node, char *buf, size_t siz
 	if (err < 0)
 		return err;
 	return fi->writepage ? data_write_back(front_of(req), inode, buf, size, off)
-			     : data_write_through(req, inode, buf, size, off, fi);
+			     : data_write_through(req, node, inode, buf, size, off, fi);
 }
 
 void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off_t off,
@@ -156,6 +159,8 @@ void op_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off, off_t le
 
 	if (caller_may_use_reserve(req))
 		mode |= E4_FALLOC_USE_RESERVE;
+	if (err == 0)
+		err = killpriv_write(req, node, inode);
 	if (err == 0)
 		err = e4_fallocate(inode, mode, (uint64_t)off, (uint64_t)len);
 	reply_err(req, err);

@@ -61,6 +61,7 @@ void front_inherit(const struct front *front, const struct front_caller *caller,
 	struct e4_attr attr;
 
 	e4_getattr(dir, &attr);
+	what->umask = caller->umask;
 	owner_create(&front->owner, caller->uid, caller->gid, &attr, what);
 }
 

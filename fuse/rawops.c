@@ -11,7 +11,8 @@
  *    allowed while one of them does our work, which takes locks.
  * 3. To libfuse a thread that does our work still waits, so it starts no other one for it. Nothing
  *    here may therefore wait for another request of the kernel.
- * 4. Kernels before 6.2 (TMPFILE) and 6.6 (STATX) never send these requests.
+ * 4. The answer to INIT is completed by flags that libfuse cannot set.
+ * 5. Kernels before 6.2 (TMPFILE) and 6.6 (STATX) never send these requests.
  */
 #include "fuse/rawops.h"
 
@@ -211,6 +212,42 @@ static bool raw_answer(struct front *front, int fd, const char *buf, size_t len)
 	return false;
 }
 
+/* ---- INIT: what the kernel and we agree on ------------------------------------------------- */
+
+/* See killpriv.h. */
+static const uint32_t init_flags = FUSE_HANDLE_KILLPRIV_V2;
+
+static void init_seen(struct front *front, const char *buf, size_t len)
+{
+	struct fuse_in_header head;
+	struct fuse_init_in in;
+
+	if (len < sizeof(head) + offsetof(struct fuse_init_in, flags) + sizeof(in.flags))
+		return;
+	memcpy(&head, buf, sizeof(head));
+	memcpy(&in.flags, buf + sizeof(head) + offsetof(struct fuse_init_in, flags), sizeof(in.flags));
+	if (head.opcode == FUSE_INIT && (in.flags & init_flags) == init_flags)
+		front->init_request = head.unique;
+}
+
+/* Whether this is the answer, which then is *out. */
+static bool init_answer(struct front *front, const struct iovec *iov, int count,
+	struct fuse_init_out *out)
+{
+	const struct fuse_out_header *head = iov[0].iov_base;
+	uint64_t request = front->init_request;
+
+	if (!request || iov[0].iov_len < sizeof(*head) || head->unique != request)
+		return false;
+	front->init_request = 0;
+	if (count != 2 || head->error || iov[1].iov_len > sizeof(*out) ||
+		iov[1].iov_len < offsetof(struct fuse_init_out, max_background))
+		return false;
+	memcpy(out, iov[1].iov_base, iov[1].iov_len);
+	out->flags |= init_flags;
+	return true;
+}
+
 static ssize_t raw_read(int fd, void *buf, size_t size, void *front)
 {
 	ssize_t len;
@@ -218,12 +255,21 @@ static ssize_t raw_read(int fd, void *buf, size_t size, void *front)
 	do
 		len = read(fd, buf, size);
 	while (len > 0 && raw_answer(front, fd, buf, (size_t)len));
+	if (len > 0)
+		init_seen(front, buf, (size_t)len);
 	return len;
 }
 
 static ssize_t raw_writev(int fd, struct iovec *iov, int count, void *front)
 {
-	return writev(fd, iov, count);
+	struct fuse_init_out out;
+	struct iovec completed[2];
+
+	if (!init_answer(front, iov, count, &out))
+		return writev(fd, iov, count);
+	completed[0] = iov[0];
+	completed[1] = (struct iovec){.iov_base = &out, .iov_len = iov[1].iov_len};
+	return writev(fd, completed, 2);
 }
 
 int rawops_install(struct fuse_session *session)
