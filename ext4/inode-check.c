@@ -40,8 +40,6 @@ static int check_flags(struct e4_inode *inode)
 {
 	struct e4_fs *fs = inode->fs;
 
-	if (inode->flags & EXT4_EA_INODE_FL)
-		return fs_damaged(fs, "inode %u: an attribute value has a name", inode->ino);
 	if ((inode->flags & EXT4_EXTENTS_FL) && !fs_has_incompat(fs, EXT3_FEATURE_INCOMPAT_EXTENTS))
 		return fs_damaged(fs, "inode %u: extents without the feature", inode->ino);
 	if ((inode->flags & EXT4_INLINE_DATA_FL) &&

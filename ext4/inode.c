@@ -216,12 +216,13 @@ static int inode_load(struct e4_inode *inode)
 	if (r < 0)
 		return r;
 	r = inode_disk_load(inode);
+	inode->holds_value = inode->flags & EXT4_EA_INODE_FL;
 	if (r == 0 && !used)
 		return fs_damaged(fs, "inode %u: in use, but marked free", inode->ino);
 	return r;
 }
 
-int e4_iget(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
+static int iget(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
 {
 	struct inode_table *table = fs->inodes;
 	struct e4_inode *inode;
@@ -256,6 +257,34 @@ int e4_iget(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
 	pthread_mutex_unlock(&table->lock);
 	*ret_inode = inode;
 	return 0;
+}
+
+/* What holds the value of an attribute is no file, and nothing else is such a value. */
+static int iget_kind(struct e4_fs *fs, uint32_t ino, bool value, struct e4_inode **ret_inode)
+{
+	struct e4_inode *inode;
+	int r = iget(fs, ino, &inode);
+
+	if (r < 0)
+		return r;
+	if (inode->holds_value == value) {
+		*ret_inode = inode;
+		return 0;
+	}
+	e4_iput(inode);
+	if (value)
+		return fs_damaged(fs, "inode %u: an attribute value that is none", ino);
+	return fs_damaged(fs, "inode %u: an attribute value has a name", ino);
+}
+
+int e4_iget(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
+{
+	return iget_kind(fs, ino, false, ret_inode);
+}
+
+int inode_get_value(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
+{
+	return iget_kind(fs, ino, true, ret_inode);
 }
 
 struct e4_inode *e4_iref(struct e4_inode *inode)

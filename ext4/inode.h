@@ -17,6 +17,7 @@ struct e4_inode {
 	struct e4_fs *fs;
 	uint32_t ino;
 	uint16_t type; /* S_IFMT bits of mode; never changes */
+	bool holds_value; /* of an attribute (EXT4_EA_INODE_FL); never changes */
 
 	pthread_rwlock_t dir_lock; /* directories: entries. Readers look up and list. */
 	pthread_rwlock_t io_lock;  /* files: shared while data moves, exclusive to take blocks away
@@ -53,6 +54,8 @@ enum { INODE_CREDITS = 1 };
 int inodes_start(struct e4_fs *fs) MUST_CHECK;
 void inodes_stop(struct e4_fs *fs);
 
+/* As e4_iget(), for inodes that hold the value of an attribute (EXT4_EA_INODE_FL) and no others. */
+int inode_get_value(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode) MUST_CHECK;
 /* A new inode just allocated by ialloc: one reference, nlink 0, extents flag set for regular files
  * and directories, times now, a random generation; stored under h. Nobody else sees it yet. */
 int inode_new(struct handle *h, uint32_t ino, const struct e4_create *what, uint32_t parent_flags,

@@ -31,7 +31,6 @@ struct feature {
 static const struct feature incompat_names[] = {
 	{EXT2_FEATURE_INCOMPAT_COMPRESSION, "compression"},
 	{EXT3_FEATURE_INCOMPAT_JOURNAL_DEV, "journal_dev"},
-	{EXT4_FEATURE_INCOMPAT_EA_INODE, "ea_inode"},
 	{EXT4_FEATURE_INCOMPAT_DIRDATA, "dirdata"},
 	{EXT4_FEATURE_INCOMPAT_ENCRYPT, "encrypt"},
 	{EXT4_FEATURE_INCOMPAT_CASEFOLD, "casefold"},
@@ -50,7 +49,7 @@ static const uint32_t incompat_known =
 	EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_RECOVER | EXT2_FEATURE_INCOMPAT_META_BG |
 	EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_FLEX_BG |
 	EXT4_FEATURE_INCOMPAT_CSUM_SEED | EXT4_FEATURE_INCOMPAT_LARGEDIR |
-	EXT4_FEATURE_INCOMPAT_INLINE_DATA | EXT4_FEATURE_INCOMPAT_MMP;
+	EXT4_FEATURE_INCOMPAT_INLINE_DATA | EXT4_FEATURE_INCOMPAT_MMP | EXT4_FEATURE_INCOMPAT_EA_INODE;
 
 static const uint32_t ro_compat_known =
 	EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |
@@ -186,6 +185,9 @@ static int check_features(struct e4_fs *fs, struct diag *diag)
 	r = r < 0 ? r : check_journal_place(fs, diag);
 	if (r == 0 && fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_INLINE_DATA))
 		r = set_read_only(fs, _("the file system uses the ext4 feature '%s'"), "inline_data");
+	/* Values in inodes of their own are read; nothing counts who refers to them. */
+	if (r == 0 && fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_EA_INODE))
+		r = set_read_only(fs, _("the file system uses the ext4 feature '%s'"), "ea_inode");
 	return r < 0 ? r : check_ro_compat(fs);
 }
 

@@ -162,7 +162,7 @@ int xattr_area_room(const struct xattr_area *area, const struct xattr_name *name
 }
 
 /* Source: the kernel documentation's section on hashes: the name's bytes, then the value's words. */
-static uint32_t entry_hash(const struct xattr_name *name, const uint8_t *words, uint32_t bytes)
+uint32_t xattr_entry_hash(const struct xattr_name *name, const uint8_t *words, uint32_t bytes)
 {
 	uint32_t hash = 0;
 
@@ -206,9 +206,9 @@ static void add(struct builder *b, const struct xattr_name *name, const struct x
 		entry->e_hash = *hash;
 	else if (value->inum)
 		entry->e_hash = htole32(
-			entry_hash(name, (const uint8_t *)&inode_hash, sizeof(inode_hash)));
+			xattr_entry_hash(name, (const uint8_t *)&inode_hash, sizeof(inode_hash)));
 	else if (b->area->sorted)
-		entry->e_hash = htole32(entry_hash(name, b->data + b->values, bytes));
+		entry->e_hash = htole32(xattr_entry_hash(name, b->data + b->values, bytes));
 	b->at += entry_bytes(name->len);
 }
 

@@ -55,6 +55,8 @@ const struct ext2_ext_attr_entry *xattr_area_find(
 /* An entry's value inside the area; NULL when it has none there. */
 const uint8_t *xattr_area_value(
 	const struct xattr_area *area, const struct ext2_ext_attr_entry *entry);
+/* The hash over a name and words that stand for its value. */
+uint32_t xattr_entry_hash(const struct xattr_name *name, const uint8_t *words, uint32_t bytes);
 /* The longest value that name could get here (what it has now counts as free), a multiple of 4;
  * -ENOSPC when there is not even room for its entry. */
 int xattr_area_room(const struct xattr_area *area, const struct xattr_name *name) MUST_CHECK;

@@ -11,18 +11,21 @@
 #include "ext4/super.h"
 #include "ext4/xattr-body.h"
 #include "ext4/xattr-name.h"
+#include "ext4/xattr-value.h"
 
 enum { VALUE_MAX = 65536 }; /* XATTR_SIZE_MAX of the system call */
 
 /* ---- reading --------------------------------------------------------------------------- */
 
-static ssize_t entry_copy(const struct xattr_area *area, const struct ext2_ext_attr_entry *entry,
-	void *buf, size_t size)
+static ssize_t entry_copy(struct e4_inode *inode, const struct xattr_area *area,
+	const struct ext2_ext_attr_entry *entry, void *buf, size_t size)
 {
 	uint32_t len = le32toh(entry->e_value_size);
 
 	if (size && size < len)
 		return -ERANGE;
+	if (size && entry->e_value_inum)
+		return xattr_value_read(inode, entry, buf);
 	if (size && len)
 		memcpy(buf, xattr_area_value(area, entry), len);
 	return len;
@@ -38,7 +41,7 @@ static ssize_t block_get(
 	if (r < 0)
 		return r;
 	entry = xattr_area_find(&block.area, name);
-	return entry ? entry_copy(&block.area, entry, buf, size) : -ENODATA;
+	return entry ? entry_copy(inode, &block.area, entry, buf, size) : -ENODATA;
 }
 
 ssize_t xattr_get(struct e4_inode *inode, const struct xattr_name *name, void *buf, size_t size)
@@ -51,7 +54,7 @@ ssize_t xattr_get(struct e4_inode *inode, const struct xattr_name *name, void *b
 		return r;
 	entry = xattr_area_find(&body.area, name);
 	if (entry)
-		return entry_copy(&body.area, entry, buf, size);
+		return entry_copy(inode, &body.area, entry, buf, size);
 	return inode->file_acl ? block_get(inode, name, buf, size) : -ENODATA;
 }
 

@@ -410,6 +410,154 @@ static void test_faults(void)
 	}
 }
 
+/* ---- values in inodes of their own -------------------------------------------------------- */
+
+enum { BIG = 1024 }; /* debugfs takes no more than a block */
+
+static void value_volume(const char *request)
+{
+	char path[] = "/tmp/sealdrive-value-XXXXXX", set[128];
+	int fd = mkstemp(path);
+	FILE *f = fdopen(fd, "w");
+
+	CU_ASSERT_FATAL(f != NULL);
+	for (unsigned i = 0; i < BIG; i++)
+		putc((int)(i % 251), f);
+	fclose(f);
+	volume = (struct volume){0};
+	snprintf(set, sizeof(set), "ea_set -f %s f user.big", path);
+	CU_ASSERT_EQUAL_FATAL(image_make(24 * MIB, "-b 1024 -O ea_inode", &volume.dev), 0);
+	CU_ASSERT_EQUAL_FATAL(image_debugfs(volume.dev, "write /dev/null f", true), 0);
+	CU_ASSERT_EQUAL_FATAL(image_debugfs(volume.dev, set, true), 0);
+	if (request)
+		CU_ASSERT_EQUAL_FATAL(image_debugfs(volume.dev, request, true), 0);
+	unlink(path);
+	volume.top = volume.dev;
+	CU_ASSERT_EQUAL_FATAL(volume_mount(&volume), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_lookup(volume.root, "f", 1, &file[0]), 0);
+}
+
+/* The first file is inode 12, its value 13. */
+static void test_values(void)
+{
+	static const char *const harms[] = {"sif <13> atime @5", "sif <13> size 1023", "clri <13>",
+		"sif <13> flags 0x80000", "sif <13> mode 040700"};
+	static uint8_t got[BIG + 1];
+	struct e4_inode *inode;
+
+	value_volume(NULL);
+	CU_ASSERT(e4_is_read_only(volume.fs));
+	CU_ASSERT_EQUAL(e4_getxattr(file[0], "user.big", got, 0), BIG);
+	CU_ASSERT_EQUAL(e4_getxattr(file[0], "user.big", got, BIG - 1), -ERANGE);
+	CU_ASSERT_EQUAL_FATAL(e4_getxattr(file[0], "user.big", got, sizeof(got)), BIG);
+	for (unsigned i = 0; i < BIG; i++)
+		CU_ASSERT_EQUAL_FATAL(got[i], i % 251);
+	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user.x", "x", 1, 0), -EROFS);
+	e4_iput(file[0]);
+	volume_close(&volume);
+	for (size_t i = 0; i < ARRAY_SIZE(harms); i++) {
+		value_volume(harms[i]);
+		CU_ASSERT_EQUAL(e4_getxattr(file[0], "user.big", got, sizeof(got)), -EUCLEAN);
+		e4_iput(file[0]);
+		volume_close(&volume);
+	}
+	value_volume("link <13> named");
+	CU_ASSERT_EQUAL(e4_lookup(volume.root, "named", 5, &inode), -EUCLEAN);
+	e4_iput(file[0]);
+	volume_close(&volume);
+}
+
+/* ---- what a drive says may be anything --------------------------------------------------- */
+
+/* Where the attributes of the first file lie on the device. */
+static void find_places(uint64_t *ret_block_at, uint64_t *ret_body_at)
+{
+	struct buf *buf;
+	uint32_t offset;
+
+	*ret_block_at = file[0]->file_acl * 1024;
+	CU_ASSERT_EQUAL_FATAL(ialloc_table_block(volume.fs, e4_ino(file[0]), &buf, &offset), 0);
+	*ret_body_at = buf->block * 1024 + offset + 160;
+	buf_put(buf);
+}
+
+/* The volume is found damaged, or works as ever. */
+static void use_all(void)
+{
+	uint8_t value[900] = {1};
+	char list[4000];
+	struct e4_inode *inode;
+
+	for (unsigned i = 0; i < 2; i++) {
+		ssize_t r = e4_lookup(volume.root, i ? "f1" : "f0", 2, &inode);
+
+		if (r < 0)
+			continue;
+		r = e4_listxattr(inode, list, sizeof(list), E4_LIST_TRUSTED);
+		CU_ASSERT(r >= 0 || r == -EUCLEAN);
+		for (unsigned n = 0; n < NAMES; n++) {
+			r = e4_getxattr(inode, names[n], value, sizeof(value));
+			CU_ASSERT(r >= 0 || r == -ENODATA || r == -EUCLEAN || r == -ERANGE);
+			r = e4_setxattr(inode, names[n], value, pick(sizeof(value)), 0);
+			CU_ASSERT(r == 0 || r == -ENOSPC || r == -EUCLEAN || r == -EROFS);
+		}
+		r = e4_removexattr(inode, names[pick(NAMES)]);
+		CU_ASSERT(r == 0 || r == -ENODATA || r == -EUCLEAN || r == -EROFS);
+		e4_iput(inode);
+		(void)!volume_unlink(volume.root, i ? "f1" : "f0");
+	}
+}
+
+static void harm(uint8_t *data, uint64_t block_at, uint64_t body_at)
+{
+	static const uint16_t header[] = {0, 4, 5, 8, 12, 13}; /* magic, owners, blocks, hash */
+
+	for (unsigned flips = 1 + pick(3); flips; flips--) {
+		unsigned where = pick(4);
+
+		if (where == 0)
+			data[block_at + header[pick(ARRAY_SIZE(header))]] = (uint8_t)pick(256);
+		else if (where == 1)
+			data[body_at + pick(96)] = (uint8_t)pick(256);
+		else
+			data[block_at + 32 + pick(where == 2 ? 100 : 992)] = (uint8_t)pick(256);
+	}
+}
+
+static void test_hostile(void)
+{
+	enum { BYTES = 8 * MIB };
+	uint8_t value[300] = {3}, *data, *good = malloc(BYTES);
+	uint64_t block_at, body_at;
+	unsigned damaged = 0;
+
+	CU_ASSERT_FATAL(good != NULL);
+	setup(BYTES, "-b 1024 -I 256 -O ^metadata_csum,^has_journal", 21);
+	for (unsigned i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(set(i, 1, "small", 5, 0), 0);
+		CU_ASSERT_EQUAL(set(i, 2, value, 300, 0), 0);
+		CU_ASSERT_EQUAL(set(i, 3, value, 100, 0), 0);
+	}
+	CU_ASSERT_EQUAL(owners(0), 2);
+	find_places(&block_at, &body_at);
+	put_files();
+	CU_ASSERT_EQUAL_FATAL(volume_unmount(&volume), 0);
+	data = memdev_data(volume.dev);
+	memcpy(good, data, BYTES);
+	for (unsigned round = 0; round < 500; round++) {
+		memcpy(data, good, BYTES);
+		harm(data, block_at, body_at);
+		CU_ASSERT_EQUAL_FATAL(volume_mount(&volume), 0);
+		use_all();
+		damaged += volume.errors;
+		(void)!volume_unmount(&volume);
+	}
+	CU_ASSERT(damaged > 100);
+	CU_ASSERT(damaged < 500);
+	volume_close(&volume);
+	free(good);
+}
+
 /* ---- threads ------------------------------------------------------------------------------ */
 
 /* Each thread has files of its own, but all of them share blocks. */
@@ -452,6 +600,6 @@ static void test_threads(void)
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_random), UNIT(test_places), UNIT(test_errors), UNIT(test_shared),
-		UNIT(test_owners_max), UNIT(test_full), UNIT(test_feature), UNIT(test_faults),
+		UNIT(test_owners_max), UNIT(test_full), UNIT(test_feature), UNIT(test_faults), UNIT(test_values), UNIT(test_hostile),
 		UNIT(test_threads));
 }
