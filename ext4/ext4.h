@@ -192,6 +192,7 @@ enum e4_xattr_flags {
 	E4_XATTR_CREATE = 1 << 0,    /* -EEXIST when it is there */
 	E4_XATTR_REPLACE = 1 << 1,   /* -ENODATA when it is not */
 	E4_XATTR_KILL_SGID = 1 << 2, /* an access ACL: the file's set-group-ID bit goes */
+	E4_XATTR_USE_RESERVE = 1 << 3, /* as E4_WRITE_USE_RESERVE */
 };
 /* -ENOSPC: neither in the inode nor in its block; -EPERM; an ACL that is wrong: -EINVAL. An access ACL
  * changes the mode, and is not stored when the mode says as much. */

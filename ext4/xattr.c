@@ -197,14 +197,14 @@ static int edit(struct places *p, const struct xattr_name *name, const struct xa
 }
 
 /* All that can fail comes first: the block is the last of it. */
-static int store(struct handle *h, struct e4_inode *inode, struct places *p)
+static int store(struct handle *h, struct e4_inode *inode, struct places *p, bool use_reserve)
 {
 	int r = inode_reserve(h, inode);
 
 	if (r == 0 && !fs_has_compat(h->fs, EXT2_FEATURE_COMPAT_EXT_ATTR))
 		r = super_add_compat(h, EXT2_FEATURE_COMPAT_EXT_ATTR);
 	if (r == 0 && p->block_changed)
-		r = xattr_block_store(h, inode, &p->block);
+		r = xattr_block_store(h, inode, &p->block, use_reserve);
 	if (r < 0)
 		return r;
 	return p->body_changed ? xattr_body_store(h, inode, &p->body) : 0;
@@ -222,7 +222,7 @@ int xattr_set(struct handle *h, struct e4_inode *inode, const struct xattr_name 
 		r = edit(&p, name, value, flags);
 	if (r < 0 || (!p.body_changed && !p.block_changed))
 		return r;
-	r = store(h, inode, &p);
+	r = store(h, inode, &p, flags & E4_XATTR_USE_RESERVE);
 	return r < 0 ? r : 1;
 }
 

@@ -13,7 +13,7 @@ ssize_t xattr_get(struct e4_inode *inode, const struct xattr_name *name, void *b
 enum { XATTR_SET_CREDITS = INODE_CREDITS + XATTR_BLOCK_STORE_CREDITS + 1 };
 /*
  * Sets name to value (NULL: takes it away; not there: -ENODATA with E4_XATTR_REPLACE, else fine).
- * flags: E4_XATTR_CREATE, E4_XATTR_REPLACE. 1: changed, the caller stores the inode; 0: it was so
+ * flags: E4_XATTR_*. 1: changed, the caller stores the inode; 0: it was so
  * already. What fails has changed nothing, or the volume has failed.
  */
 int xattr_set(struct handle *h, struct e4_inode *inode, const struct xattr_name *name,

@@ -74,13 +74,18 @@ void op_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const char *
 	int flags)
 {
 	CLEANUP_INODE struct e4_inode *inode = NULL;
-	int err = front_iget(front_of(req), node, &inode);
+	unsigned more = 0;
+	const struct fuse_ctx *caller = fuse_req_ctx(req);
+	struct front *front = front_of(req);
+	int err = front_iget(front, node, &inode);
 
+	if (owner_may_use_reserve(&front->owner, caller->uid, caller->gid))
+		more = E4_XATTR_USE_RESERVE;
 	if (err == 0)
 		err = e4_setxattr(inode, name, value, size,
 			(flags & XATTR_CREATE ? E4_XATTR_CREATE : 0) |
 				(flags & XATTR_REPLACE ? E4_XATTR_REPLACE : 0) |
-				kill_sgid(req, inode, name));
+				kill_sgid(req, inode, name) | more);
 	reply_err(req, err);
 }
 

@@ -328,13 +328,13 @@ static void test_owners_max(void)
 }
 
 /* A full volume: what needs a block fails and changes nothing; what does not, works. */
-static void test_full(void)
+static void full_volume(const char *options, bool reserve)
 {
 	uint8_t value[600] = {1}, chunk[4096] = {0};
 	struct e4_inode *filler;
 	uint64_t off = 0;
 
-	setup(8 * MIB, "-b 1024 -I 256 -m 0", 1);
+	setup(8 * MIB, options, 1);
 	CU_ASSERT_EQUAL(set(0, 0, value, 600, 0), 0);
 	CU_ASSERT_EQUAL(set(1, 0, value, 600, 0), 0);
 	CU_ASSERT_EQUAL_FATAL(volume_create(volume.root, "filler", S_IFREG | 0644), 0);
@@ -350,12 +350,21 @@ static void test_full(void)
 	value[0] = 1;
 	CU_ASSERT_EQUAL(set(2, 0, value, 600, 0), 0);
 	check_model();
+	value[0] = 4;
+	CU_ASSERT_EQUAL(set(3, 0, value, 600, E4_XATTR_USE_RESERVE), reserve ? 0 : -ENOSPC);
+	check_model();
 	e4_iput(filler);
 	CU_ASSERT_EQUAL(volume_unlink(volume.root, "filler"), 0);
 	value[0] = 3;
 	CU_ASSERT_EQUAL(set(0, 0, value, 600, 0), 0);
 	check_model();
 	teardown();
+}
+
+static void test_full(void)
+{
+	full_volume("-b 1024 -I 256 -m 0", false);
+	full_volume("-b 1024 -I 256 -m 5", true);
 }
 
 /* The feature is switched on with the first attribute. */
