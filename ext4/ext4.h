@@ -156,7 +156,8 @@ ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off) MUS
 enum e4_write_flags {
 	E4_WRITE_MAY_CLOBBER = 1 << 0, /* buf's content is garbage afterwards */
 	E4_WRITE_HELD = 1 << 1, /* taken from a program earlier: goes where it belongs even if the
-				 * file has become immutable meanwhile */
+				 * file has become immutable meanwhile; whoever held it back
+				 * knows the times, and sets them */
 	E4_WRITE_USE_RESERVE = 1 << 2, /* for somebody who may use root's reserved blocks */
 	E4_WRITE_WHOLE = 1 << 3, /* fewer than all bytes is a failure: -ENOSPC or -EFBIG */
 };

@@ -67,7 +67,7 @@ static int take_and_map(struct handle *h, struct e4_inode *inode, const struct e
 	return undo < 0 ? undo : r;
 }
 
-int file_map_claim(struct e4_inode *inode, const struct extent_run *run, uint64_t to)
+int file_map_claim(struct e4_inode *inode, const struct extent_run *run, uint64_t to, bool held)
 {
 	unsigned credits = INODE_CREDITS + 1 + BALLOC_CREDITS;
 	bool taken = false;
@@ -82,7 +82,7 @@ int file_map_claim(struct e4_inode *inode, const struct extent_run *run, uint64_
 		pthread_rwlock_wrlock(&inode->lock);
 		r = take_and_map(&h, inode, run, &taken);
 		if (r == 0) {
-			file_grow_size(inode, to);
+			file_grow_size(inode, to, held);
 			r = inode_store(&h, inode, true);
 		}
 		pthread_rwlock_unlock(&inode->lock);

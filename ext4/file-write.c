@@ -20,6 +20,7 @@ struct writing {
 	uint8_t *buf;
 	uint64_t off, end; /* where buf begins and ends in the file */
 	bool may_clobber, use_reserve;
+	bool held; /* E4_WRITE_HELD */
 };
 
 int file_check_writable(struct e4_inode *inode)
@@ -95,16 +96,18 @@ static int put_new(const struct writing *w, uint64_t from, uint64_t to,
 
 /* ---- one run ------------------------------------------------------------------------------- */
 
-void file_grow_size(struct e4_inode *inode, uint64_t to)
+void file_grow_size(struct e4_inode *inode, uint64_t to, bool held)
 {
 	if (to > inode->size)
 		inode->size = to;
-	inode->mtime = inode->ctime = inode_disk_time(inode, inode_now());
+	if (!held)
+		inode->mtime = inode->ctime = inode_disk_time(inode, inode_now());
 }
 
 /* The blocks of [from, to) have their data. */
-static int convert(struct e4_inode *inode, uint64_t from, uint64_t to)
+static int convert(const struct writing *w, uint64_t from, uint64_t to)
 {
+	struct e4_inode *inode = w->inode;
 	struct e4_fs *fs = inode->fs;
 	uint32_t lblk = (uint32_t)(from >> fs->block_bits);
 	uint32_t end = (uint32_t)((to + fs->block_bytes - 1) >> fs->block_bits);
@@ -123,7 +126,7 @@ static int convert(struct e4_inode *inode, uint64_t from, uint64_t to)
 	if (r == 0) {
 		r = extent_convert(&h, inode, lblk, end - lblk, false);
 		if (r == 0)
-			file_grow_size(inode, to);
+			file_grow_size(inode, to, w->held);
 		/* A conversion that fails may have changed the tree's shape before. */
 		stored = inode_store(&h, inode, true);
 		r = r < 0 ? r : stored;
@@ -154,7 +157,7 @@ static int fill_hole_once(const struct writing *w, uint64_t from, const struct e
 		balloc_unclaim(fs, run.pblk, run.count);
 		return r;
 	}
-	r = file_map_claim(w->inode, &run, to);
+	r = file_map_claim(w->inode, &run, to, w->held);
 	if (r < 0 && r != -EEXIST)
 		return r;
 	*ret_to = r == -EEXIST ? from : to;
@@ -194,7 +197,7 @@ static int write_run(const struct writing *w, uint64_t from, bool *ret_dirty, ui
 	if (run.unwritten) {
 		r = put_new(w, from, to, &run);
 		if (r == 0)
-			r = convert(inode, from, to);
+			r = convert(w, from, to);
 	} else {
 		r = put_data(w, from, to, &run);
 		*ret_dirty = true;
@@ -205,8 +208,9 @@ static int write_run(const struct writing *w, uint64_t from, bool *ret_dirty, ui
 }
 
 /* Size and times after data has gone to blocks that were written already. */
-static int store_progress(struct e4_inode *inode, uint64_t to)
+static int store_progress(const struct writing *w, uint64_t to)
 {
+	struct e4_inode *inode = w->inode;
 	struct handle h;
 	int r = handle_begin(inode->fs, INODE_CREDITS + 1, &h);
 
@@ -217,7 +221,7 @@ static int store_progress(struct e4_inode *inode, uint64_t to)
 	if (r == 0) {
 		bool grows = to > inode->size;
 
-		file_grow_size(inode, to);
+		file_grow_size(inode, to, w->held);
 		r = inode_store(&h, inode, grows);
 	}
 	pthread_rwlock_unlock(&inode->lock);
@@ -236,7 +240,7 @@ static ssize_t write_locked(const struct writing *w)
 	if (at == w->off)
 		return r;
 	if (dirty) {
-		int stored = store_progress(w->inode, at);
+		int stored = store_progress(w, at);
 
 		if (stored < 0)
 			return stored;
@@ -325,6 +329,7 @@ ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, un
 		.off = off,
 		.may_clobber = flags & E4_WRITE_MAY_CLOBBER,
 		.use_reserve = flags & E4_WRITE_USE_RESERVE,
+		.held = flags & E4_WRITE_HELD,
 	};
 	uint64_t max = file_max_bytes(inode);
 	ssize_t written;

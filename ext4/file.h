@@ -44,8 +44,10 @@ int file_claim(struct e4_inode *inode, const struct extent_run *hole, uint64_t c
 	bool use_reserve, struct extent_run *ret_run) MUST_CHECK;
 /* The claimed run holds its data: makes it part of the file, which reaches to `to` at least. The
  * claim is over, whatever the result. -EEXIST: somebody else has filled the hole meanwhile. */
-int file_map_claim(struct e4_inode *inode, const struct extent_run *run, uint64_t to) MUST_CHECK;
-/* Data up to `to` has been written: size and times; the caller stores the inode. */
-void file_grow_size(struct e4_inode *inode, uint64_t to);
+int file_map_claim(struct e4_inode *inode, const struct extent_run *run, uint64_t to,
+	bool held) MUST_CHECK;
+/* Data up to `to` has been written: size and, unless they were held back, times; the caller stores
+ * the inode. */
+void file_grow_size(struct e4_inode *inode, uint64_t to, bool held);
 
 #endif
