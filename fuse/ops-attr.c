@@ -86,36 +86,37 @@ static unsigned attr_of_stat(const struct stat *st, int to_set, struct e4_attr *
 	return mask;
 }
 
-/* Times that are not both "now"; the kernel brings an mtime of now as a time of its own. */
-static bool gives_times(int to_set)
+/* Times that are not both "now"; the kernel brings a file's mtime of now as a time of its own. */
+static bool gives_times(const struct e4_attr *stored, int to_set)
 {
 	const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
 
-	if ((to_set & times) == times)
+	if ((to_set & times) == times && S_ISREG(stored->mode))
 		return !(to_set & FUSE_SET_ATTR_ATIME_NOW);
-	return to_set & times;
+	return ((to_set & FUSE_SET_ATTR_ATIME) && !(to_set & FUSE_SET_ATTR_ATIME_NOW)) ||
+	       ((to_set & FUSE_SET_ATTR_MTIME) && !(to_set & FUSE_SET_ATTR_MTIME_NOW));
 }
 
 /* With write-back caching the kernel keeps mtime and ctime of files itself, and brings them later;
  * with an open file if it has one, else only for a new ctime. */
-static bool is_held(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask,
+static bool is_held(const struct e4_attr *stored, const struct e4_attr *attr, unsigned mask,
 	const struct fuse_file_info *fi)
 {
-	struct e4_attr stored;
-
 	if (mask != (E4_SET_MTIME | E4_SET_CTIME))
 		return false;
-	e4_getattr(inode, &stored);
-	return front_handle_writes(fi) || (stored.mtime.tv_sec == attr->mtime.tv_sec &&
-						  stored.mtime.tv_nsec == attr->mtime.tv_nsec);
+	return front_handle_writes(fi) || (stored->mtime.tv_sec == attr->mtime.tv_sec &&
+						  stored->mtime.tv_nsec == attr->mtime.tv_nsec);
 }
 
 static int setattr(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask, int to_set,
 	const struct fuse_file_info *fi)
 {
-	if (is_held(inode, attr, mask, fi))
+	struct e4_attr stored;
+
+	e4_getattr(inode, &stored);
+	if (is_held(&stored, attr, mask, fi))
 		mask |= E4_SET_HELD;
-	else if (gives_times(to_set))
+	else if (gives_times(&stored, to_set))
 		mask |= E4_SET_GIVEN_TIMES;
 	return e4_setattr(inode, attr, mask);
 }
