@@ -22,7 +22,9 @@
  *
  * Files that are written at the same time would take turns on the drive. So a large run that does
  * not continue anything leaves room behind itself: the next search without a goal begins WINDOW
- * blocks further on, and what is left over is found when the group's end has been reached.
+ * blocks further on, and what is left over is found when the group's end has been reached. Files that
+ * take turns in growing by a little have their room, too, as soon as their goals are taken by each
+ * other: the more, the larger they have grown. Nothing of this is kept but the cursor.
  */
 #include "ext4/balloc.h"
 
@@ -43,6 +45,7 @@ struct search {
 	struct handle *h;  /* NULL: the run is only claimed */
 	uint32_t groups;   /* the first so many are searched */
 	uint32_t wanted;
+	uint32_t room;	   /* more that should be free behind them */
 	uint32_t least;	   /* shorter runs are left alone in this pass */
 	uint32_t goal_bit; /* in the first group */
 };
@@ -51,7 +54,7 @@ struct run {
 	uint32_t start, count;
 };
 
-/* The first run of at least s->wanted from bit `from` on, else the longest one seen. */
+/* The first run from bit `from` on that holds what is wanted and its room, else the longest one. */
 static struct run scan(const struct search *s, const uint8_t *bits, const uint8_t *pending,
 	uint32_t from, uint32_t end, uint32_t *longest)
 {
@@ -63,11 +66,10 @@ static struct run scan(const struct search *s, const uint8_t *bits, const uint8_
 		*longest = max_u64(*longest, stop - at);
 		if (stop - at > best.count)
 			best = (struct run){at, stop - at};
-		if (best.count >= s->wanted)
+		if (best.count >= s->wanted + s->room)
 			break;
 		at = bitmap_next(bits, pending, stop, end, true);
 	}
-	best.count = min_u64(best.count, s->wanted);
 	return best;
 }
 
@@ -89,11 +91,11 @@ static struct run choose(const struct search *s, struct group *group, const uint
 	uint32_t from = min_u64(group->cursor, end);
 	struct run run, other;
 
-	/* A short request behind the goal stays near it. */
-	if (first && s->goal_bit < end && s->wanted < LARGE)
+	/* A short request behind the goal stays near it, unless more of its kind will follow. */
+	if (first && s->goal_bit < end && s->wanted < LARGE && !s->room)
 		from = s->goal_bit;
 	run = scan(s, bits, group->pending_blocks, from, end, &longest);
-	if (run.count < s->wanted) {
+	if (run.count < s->wanted + s->room) {
 		/* A run that spans `from` is seen whole only from the left. */
 		other = scan(s, bits, group->pending_blocks, 0, end, &longest);
 		if (other.count > run.count)
@@ -101,8 +103,7 @@ static struct run choose(const struct search *s, struct group *group, const uint
 		if (run.count < s->wanted)
 			group->longest_free_hint = longest;
 	}
-	if (run.count < s->least)
-		run.count = 0;
+	run.count = run.count < s->least ? 0 : min_u64(run.count, s->wanted);
 	return run;
 }
 
@@ -148,13 +149,16 @@ static int claim(struct e4_fs *fs, struct group *group, const struct run *run)
 	return r;
 }
 
-static void cursor_advance(struct group *group, const struct run *run, bool follows)
+static void cursor_advance(const struct search *s, struct group *group, const struct run *run,
+	bool follows)
 {
 	uint32_t end = run->start + run->count;
 
 	if (!follows && run->count >= LARGE)
 		group->cursor = max_u64(run->start + WINDOW, end);
-	else if (!follows || (group->cursor >= run->start && group->cursor < end))
+	else if (!follows)
+		group->cursor = end + s->room;
+	else if (group->cursor >= run->start && group->cursor < end)
 		group->cursor = end;
 }
 
@@ -187,7 +191,7 @@ static int try_group(const struct search *s, uint32_t index, bool first, struct 
 			r = s->h ? take(s->h, group, &desc, bitmap, &run) :
 				   claim(s->fs, group, &run);
 		if (r == 0 && run.count) {
-			cursor_advance(group, &run, follows);
+			cursor_advance(s, group, &run, follows);
 			*ret_run = run;
 			r = 1;
 		}
@@ -284,7 +288,7 @@ static int find(struct e4_fs *fs, struct handle *h, const struct balloc_request 
 	uint64_t *ret_block, uint32_t *ret_count)
 {
 	uint32_t start = 0;
-	struct search s = {.fs = fs, .h = h, .goal_bit = UINT32_MAX};
+	struct search s = {.fs = fs, .h = h, .room = min_u64(request->room, WINDOW), .goal_bit = UINT32_MAX};
 
 	s.groups = request->low ? low_groups(fs) : fs->group_count;
 	if (request->goal > fs->first_data_block && request->goal < fs->blocks_count) {

@@ -34,6 +34,7 @@ int file_claim(struct e4_inode *inode, const struct extent_run *hole, uint64_t c
 	pthread_rwlock_rdlock(&inode->lock);
 	request.wanted = min_u64(request.wanted, extent_insert_max(inode, run.lblk));
 	request.goal = extent_goal(inode, run.lblk);
+	request.room = file_room(inode, run.lblk);
 	pthread_rwlock_unlock(&inode->lock);
 	if (!request.wanted)
 		return -EFBIG;

@@ -221,6 +221,13 @@ int e4_fsync(struct e4_inode *inode, bool datasync)
 
 /* ---- blocks -------------------------------------------------------------------------------- */
 
+uint32_t file_room(const struct e4_inode *inode, uint32_t lblk)
+{
+	bool grows = lblk >= inode->size >> inode->fs->block_bits;
+
+	return grows ? (uint32_t)min_u64(2 * (uint64_t)lblk, UINT32_MAX) : 0;
+}
+
 /* A run of unwritten blocks into the hole that begins at hole->lblk, at most `wanted`. */
 static int fill_hole(struct handle *h, struct e4_inode *inode, const struct extent_run *hole,
 	uint64_t wanted, bool use_reserve, struct extent_run *ret_run)
@@ -229,6 +236,7 @@ static int fill_hole(struct handle *h, struct e4_inode *inode, const struct exte
 		.goal = extent_goal(inode, hole->lblk),
 		.ino = inode->ino,
 		.wanted = (uint32_t)min_u64(min_u64(wanted, hole->count), EXTENT_RUN_MAX),
+		.room = file_room(inode, hole->lblk),
 		.use_reserve = use_reserve,
 	};
 	struct extent_run run = {.lblk = hole->lblk, .unwritten = true};

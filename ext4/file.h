@@ -29,6 +29,9 @@ int file_zero_bytes(struct e4_inode *inode, uint64_t from, uint64_t to) MUST_CHE
 /* Zeroes on the drive [from, end of its block), up to `to`, where that block is written: bytes
  * that become part of the file without anybody having written them. io_lock held exclusively. */
 int file_zero_tail(struct e4_inode *inode, uint64_t from, uint64_t to) MUST_CHECK;
+/* Room for a block lblk to go on behind it: a file that grows may double, and one that begins is
+ * small, most likely. inode->lock held. */
+uint32_t file_room(const struct e4_inode *inode, uint32_t lblk);
 /*
  * Unwritten blocks for the beginning of [lblk, lblk + count), at most up to the next run that is
  * mapped already; *ret_run is what lies at lblk afterwards. Waits for freed blocks to become

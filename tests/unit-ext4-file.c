@@ -132,6 +132,43 @@ static void test_out_of_order(void)
 	finish();
 }
 
+static unsigned count_runs(struct e4_inode *file)
+{
+	uint64_t lblk = 0, end = file_size(file) / fs->block_bytes;
+	unsigned n = 0;
+
+	for (; lblk < end; n++) {
+		struct extent_run run;
+
+		CU_ASSERT_EQUAL_FATAL(file_map(file, lblk, &run), 0);
+		lblk += run.count;
+	}
+	return n;
+}
+
+/* Files that take turns in growing do not take turns on the drive. */
+static void test_turns(void)
+{
+	enum { FILES = 3, TURNS = 300, PIECE = 16384 };
+	struct e4_create what = {.mode = 0100644};
+	struct e4_inode *root, *files[FILES];
+	char name[] = "a";
+
+	setup(64 << 20, "-b 4096", 25);
+	CU_ASSERT_EQUAL_FATAL(e4_iget(fs, E4_ROOT_INO, &root), 0);
+	for (unsigned i = 0; i < FILES; i++, name[0]++)
+		CU_ASSERT_EQUAL_FATAL(e4_create(root, name, 1, &what, &files[i]), 0);
+	for (unsigned turn = 0; turn < TURNS; turn++)
+		for (unsigned i = 0; i < FILES; i++)
+			CU_ASSERT_EQUAL_FATAL(e4_write(files[i], scratch, PIECE, turn * PIECE, 0), PIECE);
+	for (unsigned i = 0; i < FILES; i++) {
+		CU_ASSERT(count_runs(files[i]) < 12);
+		e4_iput(files[i]);
+	}
+	e4_iput(root);
+	finish();
+}
+
 /* Shrinking zeroes the rest of the last block on the drive: others read whole blocks. */
 static void test_shrink_zeroes(void)
 {
@@ -500,7 +537,7 @@ static void test_every_fault(void)
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_random_1k), UNIT(test_random_2k), UNIT(test_random_4k),
-		UNIT(test_random_small_inodes), UNIT(test_stale_tail), UNIT(test_out_of_order),
+		UNIT(test_random_small_inodes), UNIT(test_stale_tail), UNIT(test_out_of_order), UNIT(test_turns),
 		UNIT(test_shrink_zeroes), UNIT(test_far), UNIT(test_limits), UNIT(test_no_space),
 		UNIT(test_parallel_records), UNIT(test_parallel_pieces),
 		UNIT(test_parallel_truncate), UNIT(test_write_fails), UNIT(test_gone),
