@@ -70,7 +70,7 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		N_("The file system uses a feature that this program does not have"),
 		N_("Use the drive on a Linux computer whose kernel knows this feature.")},
 	ENTRY(SDE_JOURNAL_DIRTY) = {EXIT_FEATURE,
-		N_("The drive was not unmounted cleanly, and its journal must be replayed first"),
+		N_("The drive was not unmounted cleanly, and its journal holds fast commits, which this program does not replay"),
 		N_("Open the drive once with cryptsetup and mount it, or run e2fsck on it.")},
 	ENTRY(SDE_FS_IN_USE) = {EXIT_BUSY,
 		N_("Another computer uses the file system on this drive"),

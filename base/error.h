@@ -31,7 +31,7 @@ enum error_code {
 	SDE_NOT_EXT4,		    /* decrypted, but holds no ext2/3/4 file system */
 	SDE_FS_DAMAGED,		    /* super block or other metadata damaged */
 	SDE_FS_FEATURE,		    /* incompatible ext4 feature */
-	SDE_JOURNAL_DIRTY,	    /* journal must be replayed first */
+	SDE_JOURNAL_DIRTY,	    /* the journal holds fast commits to replay */
 	SDE_FS_IN_USE,		    /* another computer uses the file system (MMP) */
 	SDE_FS_SIZE,		    /* file system larger than the device */
 	SDE_BUSY,		    /* locked by another program */

@@ -436,6 +436,8 @@ int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata)
 	if (r == -EUCLEAN)
 		return fs_damaged(fs, "blocks %llu+%llu are not a file's", (unsigned long long)block,
 			(unsigned long long)count);
+	if (r == 0 && metadata)
+		r = buf_forget_reserve(h, count);
 	while (r == 0 && count) {
 		uint32_t here = min_u64(count, UINT32_MAX);
 

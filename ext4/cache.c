@@ -12,50 +12,36 @@
  *	                                                    |           | buf_modify
  *	           cache_collect of the next commit         +---- VALID|WRITING|DIRTY
  *
+ * On a volume with a journal cache_collect adds LOGGED: the block is in the log (or on its way there)
+ * as of transaction log_tid, and its home place is older. cache_checkpoint_done() takes it away.
+ *
  * Invariants:
  * 1. The lock is never held over device I/O; who finds a LOADING buffer of the role he wants waits
  *    for `loaded`. A verify function may ask for other blocks, but only of types without a verify
  *    function, and nobody waits for a block in another role: so waiting has no cycles, whatever a
  *    drive says about which block is what.
- * 2. Only a VALID buffer without references, not DIRTY and not WRITING, is on the LRU list, and
- *    only those are dropped. A GONE buffer (forgotten) is out of the hash and freed on its last put.
+ * 2. Only a VALID buffer without references, neither DIRTY nor WRITING nor LOGGED, is on the LRU list,
+ *    and only those are dropped. A GONE buffer (forgotten) is out of the hash and freed on its last put.
  * 3. One block has at most one buffer in the hash.
- * 4. What is dropped is on the drive: DIRTY and WRITING end only after the block was written. When
+ * 4. What is dropped is on the drive: DIRTY, WRITING and LOGGED end only after the block was written. When
  *    writing failed, WRITING becomes DIRTY for good, so that readers go on to see one state. The
  *    exception are bitmaps of uninitialised groups, which are built anew whenever they are needed.
  * 5. pinned_count counts the buffers of invariant 4; operations wait for a commit when they fill the
  *    cache, so that it does not grow far past its limit.
+ * 6. The bytes of a buffer that is LOGGED but not DIRTY are those of log_tid: whoever changes them has
+ *    made it DIRTY before, under the lock, and they are copied for the checkpoint under the lock.
  */
 #include "ext4/cache.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "ext4/txn.h"
-
-enum buf_state {
-	BUF_LOADING = 1 << 0,
-	BUF_VALID = 1 << 1,
-	BUF_FAILED = 1 << 2,
-	BUF_DIRTY = 1 << 3,
-	BUF_WRITING = 1 << 4,
-	BUF_GONE = 1 << 5,
-};
+#include "ext4/cache-state.h"
 
 enum {
 	DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024,
 	BUFS_MIN = 256, /* whatever the limit: an operation must find room */
 	READAHEAD_MAX = 64,
-};
-
-struct cache {
-	pthread_mutex_t lock;
-	pthread_cond_t loaded;
-	struct buf **hash;
-	size_t hash_mask;
-	struct list lru; /* most recently used first */
-	struct list dirty;
-	size_t count, dirty_count, pinned_count, limit; /* buffers */
 };
 
 int cache_new(struct e4_fs *fs, size_t limit_bytes, struct cache **ret_cache)
@@ -76,10 +62,12 @@ int cache_new(struct e4_fs *fs, size_t limit_bytes, struct cache **ret_cache)
 		return -ENOMEM;
 	}
 	cache->hash_mask = buckets - 1;
+	cache->block_bytes = fs->block_bytes;
 	pthread_mutex_init(&cache->lock, NULL);
 	pthread_cond_init(&cache->loaded, NULL);
 	list_init(&cache->lru);
 	list_init(&cache->dirty);
+	list_init(&cache->logged);
 	*ret_cache = cache;
 	return 0;
 }
@@ -160,40 +148,59 @@ static void ref_locked(struct buf *buf)
 		list_remove(&buf->lru);
 }
 
-static void put_locked(struct cache *cache, struct buf *buf)
+void cache_buf_put(struct cache *cache, struct buf *buf)
 {
-	if (--buf->refs > 0)
-		return;
-	if (buf->state & (BUF_GONE | BUF_FAILED)) {
-		if (!(buf->state & BUF_WRITING))
-			buf_free(buf);
-	} else if (!(buf->state & (BUF_DIRTY | BUF_WRITING))) {
-		list_add_head(&cache->lru, &buf->lru);
-		lru_trim(cache);
-	}
+	if (--buf->refs == 0)
+		cache_buf_unpinned(cache, buf);
 }
 
-/* Whether it was not dirty before. */
-static bool dirty_locked(struct cache *cache, struct buf *buf)
+/* Counters and lists follow the state. */
+void cache_buf_set_state(struct cache *cache, struct buf *buf, unsigned state)
+{
+	unsigned changed = buf->state ^ state;
+
+	cache->pinned_count -= (buf->state & BUF_PINNED) != 0;
+	cache->pinned_count += (state & BUF_PINNED) != 0;
+	if (changed & BUF_DIRTY) {
+		list_remove(&buf->dirty);
+		if (state & BUF_DIRTY)
+			list_add_tail(&cache->dirty, &buf->dirty);
+		cache->dirty_count += state & BUF_DIRTY ? 1 : -1;
+	}
+	if (changed & BUF_LOGGED) {
+		list_remove(&buf->logged);
+		if (state & BUF_LOGGED)
+			list_add_tail(&cache->logged, &buf->logged);
+		cache->logged_count += state & BUF_LOGGED ? 1 : -1;
+	}
+	buf->state = state;
+}
+
+/* Nobody needs it any more, if that is so: to the LRU list, or away. */
+void cache_buf_unpinned(struct cache *cache, struct buf *buf)
+{
+	if (buf->refs > 0 || buf->state & BUF_PINNED)
+		return;
+	if (buf->state & (BUF_GONE | BUF_FAILED)) {
+		buf_free(buf);
+		return;
+	}
+	list_add_head(&cache->lru, &buf->lru);
+	lru_trim(cache);
+}
+
+bool cache_buf_dirty(struct cache *cache, struct buf *buf)
 {
 	if (buf->state & (BUF_DIRTY | BUF_GONE))
 		return false;
-	cache->pinned_count += !(buf->state & BUF_WRITING);
-	cache->dirty_count++;
-	buf->state |= BUF_DIRTY;
-	list_add_tail(&cache->dirty, &buf->dirty);
+	cache_buf_set_state(cache, buf, buf->state | BUF_DIRTY);
 	return true;
 }
 
 /* Takes the buffer out of the cache; it goes away with its last reference. */
-static void drop_locked(struct cache *cache, struct buf *buf)
+void cache_buf_drop(struct cache *cache, struct buf *buf)
 {
-	if (buf->state & BUF_DIRTY) {
-		list_remove(&buf->dirty);
-		cache->dirty_count--;
-		cache->pinned_count -= !(buf->state & BUF_WRITING);
-	}
-	buf->state = (buf->state & ~BUF_DIRTY) | BUF_GONE;
+	cache_buf_set_state(cache, buf, (buf->state & ~(BUF_DIRTY | BUF_LOGGED)) | BUF_GONE);
 	hash_remove(cache, buf);
 	list_remove(&buf->lru);
 	if (buf->refs == 0 && !(buf->state & BUF_WRITING))
@@ -218,12 +225,13 @@ static struct buf *buf_new(struct e4_fs *fs, uint64_t block, const struct buf_ty
 	buf->state = state;
 	list_init(&buf->lru);
 	list_init(&buf->dirty);
+	list_init(&buf->logged);
 	pthread_mutex_init(&buf->lock, NULL);
 	return buf;
 }
 
 /* The buffer with a reference once nobody loads it any more; NULL when it is not in the cache. */
-static struct buf *find_settled(struct cache *cache, uint64_t block)
+struct buf *cache_buf_settled(struct cache *cache, uint64_t block)
 {
 	struct buf *buf;
 
@@ -253,9 +261,9 @@ static int find_role(struct cache *cache, uint64_t block, const struct buf_type 
 
 	while ((buf = hash_find(cache, block))) {
 		if (!same_role(buf, type, ino, generation)) {
-			if (buf->refs > 0 || buf->state & (BUF_DIRTY | BUF_WRITING))
+			if (buf->refs > 0 || buf->state & BUF_PINNED)
 				return -EUCLEAN;
-			drop_locked(cache, buf);
+			cache_buf_drop(cache, buf);
 			continue;
 		}
 		if (!(buf->state & BUF_LOADING)) {
@@ -317,7 +325,7 @@ static int load(struct e4_fs *fs, struct buf *buf)
 	buf->state = r == 0 ? BUF_VALID : BUF_FAILED;
 	if (r < 0) {
 		hash_remove(cache, buf);
-		put_locked(cache, buf);
+		cache_buf_put(cache, buf);
 	}
 	pthread_cond_broadcast(&cache->loaded);
 	pthread_mutex_unlock(&cache->lock);
@@ -338,6 +346,16 @@ int buf_get(struct e4_fs *fs, uint64_t block, const struct buf_type *type, uint3
 	return r;
 }
 
+/* Invariant 6: a block of an inode table can be LOGGED when it is used anew. */
+static void zero_known(struct cache *cache, struct buf *buf)
+{
+	pthread_mutex_lock(&cache->lock);
+	if (buf->state & BUF_LOGGED)
+		cache_buf_dirty(cache, buf);
+	pthread_mutex_unlock(&cache->lock);
+	memset(buf->data, 0, cache->block_bytes);
+}
+
 int buf_get_zeroed(struct e4_fs *fs, uint64_t block, const struct buf_type *type, uint32_t owner_ino,
 	uint32_t owner_generation, struct buf **ret_buf)
 {
@@ -348,7 +366,7 @@ int buf_get_zeroed(struct e4_fs *fs, uint64_t block, const struct buf_type *type
 	if (r < 0)
 		return r;
 	if (!made)
-		memset(buf->data, 0, fs->block_bytes);
+		zero_known(fs->cache, buf);
 	*ret_buf = buf;
 	return 0;
 }
@@ -359,7 +377,7 @@ struct buf *buf_peek(struct e4_fs *fs, uint64_t block)
 	struct buf *buf;
 
 	pthread_mutex_lock(&cache->lock);
-	buf = find_settled(cache, block);
+	buf = cache_buf_settled(cache, block);
 	pthread_mutex_unlock(&cache->lock);
 	return buf;
 }
@@ -380,7 +398,7 @@ void buf_put(struct buf *buf)
 		return;
 	cache = buf->cache;
 	pthread_mutex_lock(&cache->lock);
-	put_locked(cache, buf);
+	cache_buf_put(cache, buf);
 	pthread_mutex_unlock(&cache->lock);
 }
 
@@ -415,7 +433,7 @@ static void readahead_finish(struct e4_fs *fs, struct buf **bufs, uint32_t n, in
 		bufs[i]->state = err == 0 ? BUF_VALID : BUF_FAILED;
 		if (err < 0)
 			hash_remove(cache, bufs[i]);
-		put_locked(cache, bufs[i]);
+		cache_buf_put(cache, bufs[i]);
 	}
 	pthread_cond_broadcast(&cache->loaded);
 	pthread_mutex_unlock(&cache->lock);
@@ -443,138 +461,4 @@ void buf_readahead(struct e4_fs *fs, uint64_t block, uint32_t count, const struc
 		readahead_finish(fs, bufs, n, r);
 	}
 	free(data);
-}
-
-/* ---- transactions ---------------------------------------------------------------------- */
-
-bool cache_mark_dirty(struct e4_fs *fs, struct buf *buf)
-{
-	struct cache *cache = fs->cache;
-	bool fresh;
-
-	pthread_mutex_lock(&cache->lock);
-	fresh = dirty_locked(cache, buf);
-	pthread_mutex_unlock(&cache->lock);
-	return fresh;
-}
-
-void cache_forget(struct e4_fs *fs, uint64_t block)
-{
-	struct cache *cache = fs->cache;
-	struct buf *buf;
-
-	pthread_mutex_lock(&cache->lock);
-	buf = find_settled(cache, block);
-	if (buf) {
-		drop_locked(cache, buf);
-		put_locked(cache, buf);
-	}
-	pthread_mutex_unlock(&cache->lock);
-}
-
-static int by_block(const void *a, const void *b)
-{
-	const struct commit_block *x = a, *y = b;
-
-	return x->block < y->block ? -1 : x->block > y->block;
-}
-
-static void list_free_data(struct commit_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free(list->blocks[i].data);
-	free(list->blocks);
-	*list = (struct commit_list){0};
-}
-
-int cache_collect(struct e4_fs *fs, struct commit_list *ret_list)
-{
-	struct cache *cache = fs->cache;
-	struct commit_list list = {0};
-	struct list *at;
-
-	pthread_mutex_lock(&cache->lock);
-	list.blocks = calloc(cache->dirty_count + 1, sizeof(*list.blocks));
-	for (at = cache->dirty.next; list.blocks && at != &cache->dirty; at = at->next) {
-		struct buf *buf = list_entry(at, struct buf, dirty);
-		void *data = malloc(fs->block_bytes);
-
-		if (!data)
-			break;
-		list.blocks[list.count++] = (struct commit_block){
-			buf->block, data, buf->type->allocation, buf};
-	}
-	if (!list.blocks || list.count < cache->dirty_count) {
-		pthread_mutex_unlock(&cache->lock);
-		list_free_data(&list);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < list.count; i++) {
-		struct buf *buf = list.blocks[i].buf;
-
-		list_remove(&buf->dirty);
-		buf->state = (buf->state & ~BUF_DIRTY) | BUF_WRITING;
-	}
-	cache->dirty_count = 0;
-	pthread_mutex_unlock(&cache->lock);
-	/* No handle is open, so nobody changes the bytes; WRITING keeps the buffers. */
-	for (size_t i = 0; i < list.count; i++) {
-		struct buf *buf = list.blocks[i].buf;
-
-		memcpy(list.blocks[i].data, buf->data, fs->block_bytes);
-		if (buf->type->seal)
-			buf->type->seal(fs, buf, list.blocks[i].data);
-	}
-	qsort(list.blocks, list.count, sizeof(*list.blocks), by_block);
-	*ret_list = list;
-	return 0;
-}
-
-void cache_commit_done(struct e4_fs *fs, struct commit_list *list, bool written)
-{
-	struct cache *cache = fs->cache;
-
-	pthread_mutex_lock(&cache->lock);
-	for (size_t i = 0; i < list->count; i++) {
-		struct buf *buf = list->blocks[i].buf;
-
-		buf->state &= ~BUF_WRITING;
-		cache->pinned_count -= !(buf->state & BUF_DIRTY);
-		if (!written)
-			dirty_locked(cache, buf);
-		if (buf->refs > 0)
-			continue;
-		if (buf->state & BUF_GONE)
-			buf_free(buf);
-		else if (!(buf->state & BUF_DIRTY))
-			list_add_head(&cache->lru, &buf->lru);
-	}
-	lru_trim(cache);
-	pthread_mutex_unlock(&cache->lock);
-	list_free_data(list);
-}
-
-static size_t locked_count(struct cache *cache, const size_t *count)
-{
-	size_t n;
-
-	pthread_mutex_lock(&cache->lock);
-	n = *count;
-	pthread_mutex_unlock(&cache->lock);
-	return n;
-}
-
-size_t cache_dirty_count(struct e4_fs *fs)
-{
-	return locked_count(fs->cache, &fs->cache->dirty_count);
-}
-
-bool cache_is_pressed(struct e4_fs *fs)
-{
-	return cache_dirty_count(fs) > fs->cache->limit / 2;
-}
-
-bool cache_is_full(struct e4_fs *fs)
-{
-	return locked_count(fs->cache, &fs->cache->pinned_count) >= fs->cache->limit;
 }

@@ -42,7 +42,8 @@ struct buf {
 	unsigned refs;
 	unsigned state;
 	struct list lru; /* unreferenced and clean */
-	struct list dirty;
+	struct list dirty, logged;
+	uint64_t log_tid; /* LOGGED: transaction of the journal that holds these bytes */
 	struct buf *hash_next;
 };
 
@@ -78,18 +79,38 @@ struct commit_list {
 };
 /* Marks buf as changed by the running transaction; whether it was not before. */
 bool cache_mark_dirty(struct e4_fs *fs, struct buf *buf);
-/* Forgets a buffer, dirty or not. */
-void cache_forget(struct e4_fs *fs, uint64_t block);
+/* Forgets a buffer, dirty or not. The transaction in the log that holds its committed bytes, which
+ * are not at home yet; 0: none. */
+uint64_t cache_forget(struct e4_fs *fs, uint64_t block);
 /* Copies and seals all dirty buffers, which are clean afterwards but not dropped before
- * cache_commit_done(). No handle is open. -ENOMEM changes nothing. */
-int cache_collect(struct e4_fs *fs, struct commit_list *ret_list) MUST_CHECK;
+ * cache_commit_done(), and, when tid is not 0 (it goes to the log), not before their checkpoint. No
+ * handle is open. -ENOMEM changes nothing. */
+int cache_collect(struct e4_fs *fs, uint64_t tid, struct commit_list *ret_list) MUST_CHECK;
 /* written: the list is on the drive. Otherwise its blocks stay in memory until the cache is freed. */
 void cache_commit_done(struct e4_fs *fs, struct commit_list *list, bool written);
 size_t cache_dirty_count(struct e4_fs *fs);
-/* Dirty buffers fill half the cache: a commit is due; with those being written all of it:
- * operations must wait for one. */
+/* Dirty buffers fill half the cache: a commit is due; with those being written or waiting for their
+ * checkpoint all of it: operations must wait for one. */
 bool cache_is_pressed(struct e4_fs *fs);
 bool cache_is_full(struct e4_fs *fs);
+
+/* ---- for checkpoint.c: blocks that are in the log, on their way home. No commit runs meanwhile. ---- */
+
+struct checkpoint_list {
+	struct checkpoint_block {
+		struct buf *buf;
+		bool copied;
+	} *blocks; /* sorted by block number */
+	size_t count;
+};
+int cache_checkpoint_begin(struct e4_fs *fs, struct checkpoint_list *ret_list) MUST_CHECK;
+/* The committed bytes, sealed; false when the running transaction has changed or freed the block. */
+bool cache_checkpoint_copy(struct e4_fs *fs, struct checkpoint_block *block, uint8_t *to);
+/* written: what was copied is at home, flushed. */
+void cache_checkpoint_end(struct e4_fs *fs, struct checkpoint_list *list, bool written);
+/* The oldest transaction of which the log holds blocks that are not at home; UINT64_MAX: none. */
+uint64_t cache_oldest_logged(struct e4_fs *fs);
+bool cache_wants_checkpoint(struct e4_fs *fs);
 
 static inline void cleanup_buf(struct buf **buf)
 {

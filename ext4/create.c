@@ -7,6 +7,7 @@
 #include "ext4/balloc.h"
 #include "ext4/ialloc.h"
 #include "ext4/namei.h"
+#include "ext4/orphan.h"
 #include "ext4/symlink.h"
 
 static int check_free(struct e4_inode *dir, const char *name, size_t name_len)
@@ -148,6 +149,15 @@ int e4_create(struct e4_inode *dir, const char *name, size_t name_len, const str
 	return r;
 }
 
+static int list_nameless(struct handle *h, struct e4_inode *inode)
+{
+	pthread_rwlock_wrlock(&inode->lock);
+	int r = orphan_add(h, inode);
+	pthread_rwlock_unlock(&inode->lock);
+	/* It would stay on the drive for ever. */
+	return r < 0 ? fs_io_error(h->fs, r, "a file without a name") : 0;
+}
+
 static int tmpfile_locked(struct e4_inode *dir, const struct e4_create *what,
 	struct e4_inode **ret_inode)
 {
@@ -166,6 +176,8 @@ static int tmpfile_locked(struct e4_inode *dir, const struct e4_create *what,
 	if (r < 0)
 		return r;
 	r = new_inode(&h, dir, &masked, &heritage, ret_inode);
+	if (r == 0)
+		r = list_nameless(&h, *ret_inode);
 	handle_end(&h);
 	return r;
 }
@@ -213,6 +225,8 @@ static int take_link(struct handle *h, struct e4_inode *inode)
 		inode->nlink++;
 		inode->ctime = inode_now();
 		r = inode_store(h, inode, false);
+		if (r == 0 && inode->nlink == 1)
+			r = orphan_remove(h, inode);
 		if (r < 0)
 			inode->nlink--;
 	}

@@ -48,8 +48,10 @@ struct e4_mount_options {
 /*
  * Opens the file system on dev (which stays the caller's and must outlive the fs).
  * Errors: -SDE_NOT_EXT4, -SDE_FS_DAMAGED, -SDE_FS_FEATURE (diag names it), -SDE_FS_SIZE,
- * -SDE_JOURNAL_DIRTY, -SDE_FS_IN_USE (on another computer; diag: which), -SDE_CANCELLED (on_wait), I/O. A volume with unknown ro_compat features, or that was not cleanly
- * unmounted, opens read-only, and e4_read_only_reason() says why.
+ * -SDE_JOURNAL_DIRTY, -SDE_FS_IN_USE (on another computer; diag: which), -SDE_CANCELLED (on_wait), I/O.
+ * A journal in use is replayed (on a read-only mount in memory only). A volume with unknown ro_compat
+ * features, or without a journal and not cleanly unmounted, opens read-only, and
+ * e4_read_only_reason() says why.
  */
 int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct e4_fs **ret_fs,
 	struct diag *diag) MUST_CHECK;

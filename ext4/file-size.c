@@ -7,6 +7,7 @@
 #include "ext4/balloc.h"
 #include "ext4/inode-check.h"
 #include "ext4/inode-disk.h"
+#include "ext4/orphan.h"
 
 int file_store_size(struct e4_inode *inode, uint64_t size)
 {
@@ -62,18 +63,73 @@ int file_remove_blocks(struct e4_inode *inode, uint64_t from, uint64_t end)
 	return r;
 }
 
+/* The new size of a file whose blocks behind it are still to be freed: an orphan until then. */
+static int store_size_orphan(struct e4_inode *inode, uint64_t size)
+{
+	struct handle h;
+	int r = handle_begin(inode->fs, INODE_CREDITS + ORPHAN_CREDITS + 1, &h);
+
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&inode->lock);
+	r = inode_reserve(&h, inode);
+	r = r < 0 ? r : orphan_add(&h, inode);
+	if (r == 0) {
+		inode->size = size;
+		inode->mtime = inode->ctime = inode_disk_time(inode, inode_now());
+		r = inode_store(&h, inode, true);
+	}
+	pthread_rwlock_unlock(&inode->lock);
+	handle_end(&h);
+	return r;
+}
+
+/* Nothing is left to do, or it failed and stays as it is. A deleted file stays an orphan. */
+static int leave_orphans(struct e4_inode *inode)
+{
+	struct handle h;
+	int r;
+
+	if (!orphan_is_listed(inode))
+		return 0;
+	r = handle_begin(inode->fs, INODE_CREDITS + ORPHAN_CREDITS, &h);
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&inode->lock);
+	if (inode->nlink > 0)
+		r = orphan_remove(&h, inode);
+	pthread_rwlock_unlock(&inode->lock);
+	handle_end(&h);
+	/* It must not leave memory while it is listed. */
+	return r < 0 ? fs_io_error(inode->fs, r, "end of a truncation") : 0;
+}
+
+/* Frees what is behind the end, and zeroes what is left of the last block. */
+static int cut_tail(struct e4_inode *inode, uint64_t size)
+{
+	struct e4_fs *fs = inode->fs;
+	int r = file_remove_blocks(inode, (size + fs->block_bytes - 1) >> fs->block_bits, UINT64_MAX);
+	int left;
+
+	if (r == 0)
+		r = file_zero_tail(inode, size, UINT64_MAX);
+	left = leave_orphans(inode);
+	return r < 0 ? r : left;
+}
+
 /* The size first: what is behind the end is nobody's, whenever the rest gets done. */
 static int shrink(struct e4_inode *inode, uint64_t size)
 {
-	struct e4_fs *fs = inode->fs;
-	int r = file_store_size(inode, size);
+	int r = store_size_orphan(inode, size);
 
-	if (r == 0)
-		r = file_remove_blocks(inode, (size + fs->block_bytes - 1) >> fs->block_bits,
-			UINT64_MAX);
-	if (r == 0)
-		r = file_zero_tail(inode, size, UINT64_MAX);
-	return r;
+	return r < 0 ? r : cut_tail(inode, size);
+}
+
+int file_finish_truncate(struct e4_inode *inode)
+{
+	if (!inode_is_reg(inode) || file_is_inline(inode))
+		return leave_orphans(inode);
+	return cut_tail(inode, file_size(inode));
 }
 
 static int set_size_locked(struct e4_inode *inode, uint64_t size)

@@ -10,6 +10,9 @@ int file_free_all(struct e4_inode *inode) MUST_CHECK;
 /* Truncates or extends to size; io_lock not held. */
 int file_set_size(struct e4_inode *inode, uint64_t size) MUST_CHECK;
 
+/* A truncation that a crash has interrupted: an orphan with links, of which nobody knows yet. */
+int file_finish_truncate(struct e4_inode *inode) MUST_CHECK;
+
 /* extent_map() under inode->lock, for callers that hold only io_lock. */
 int file_map(struct e4_inode *inode, uint64_t lblk, struct extent_run *ret_run) MUST_CHECK;
 uint64_t file_size(struct e4_inode *inode);

@@ -19,7 +19,10 @@
 #include "ext4/balloc.h"
 #include "ext4/cache.h"
 #include "ext4/inode.h"
+#include "ext4/journal.h"
 #include "ext4/mmp.h"
+#include "ext4/orphan.h"
+#include "ext4/recovery.h"
 #include "ext4/super.h"
 #include "ext4/xattr-share.h"
 
@@ -107,36 +110,90 @@ static int check_root(struct e4_fs *fs, struct diag *diag)
 	return r;
 }
 
-static void fs_free(struct e4_fs *fs)
+static void parts_stop(struct e4_fs *fs)
 {
 	if (fs->inodes)
 		inodes_stop(fs);
 	groups_stop(fs);
 	xattr_share_stop(fs);
 	cache_free(fs->cache);
+	fs->cache = NULL;
+}
+
+static void fs_free(struct e4_fs *fs)
+{
+	parts_stop(fs);
+	journal_close(fs->journal);
+	blkdev_close(fs->replayed);
 	pthread_mutex_destroy(&fs->rename_lock);
+	pthread_mutex_destroy(&fs->orphan_lock);
 	pthread_mutex_destroy(&fs->trim_lock);
 	pthread_mutex_destroy(&fs->super_lock);
 	free(fs->read_only_reason);
 	free(fs);
 }
 
-static int start_parts(struct e4_fs *fs, struct diag *diag)
+/* As far as inodes can be read. */
+static int parts_start(struct e4_fs *fs, struct diag *diag)
 {
 	int r = super_load(fs, diag);
 
 	r = r < 0 ? r : cache_new(fs, fs->options.cache_bytes, &fs->cache);
 	r = r < 0 ? r : groups_start(fs);
 	r = r < 0 ? r : xattr_share_start(fs);
+	return r < 0 ? r : inodes_start(fs);
+}
+
+/* All that was read so far may be older than the journal: it is read again. */
+static int recover(struct e4_fs *fs, struct diag *diag)
+{
+	int r = recovery_run(fs, diag);
+
+	if (r < 0)
+		return r;
+	parts_stop(fs);
+	if (fs->replayed)
+		fs->dev = fs->replayed;
+	free(fs->read_only_reason);
+	fs->read_only_reason = NULL;
+	fs->feature_compat = fs->feature_incompat = 0;
+	atomic_store(&fs->feature_ro_compat, 0);
+	atomic_store(&fs->read_only, false);
+	atomic_store(&fs->error, 0);
+	return parts_start(fs, diag);
+}
+
+/* From the first change on: "in use" on the drive, then the journal. */
+static int go_live(struct e4_fs *fs, struct diag *diag)
+{
+	struct journal *j = NULL;
+	int r = fs_has_journal(fs) ? journal_open(fs, &j, diag) : 0;
+
+	r = r < 0 ? r : super_mark_mounted(fs);
+	if (r == 0 && j)
+		r = journal_start(j);
+	if (r < 0) {
+		journal_close(j);
+		return r;
+	}
+	txn_set_journal(fs, j);
+	fs->was_writable = true;
+	r = orphans_finish(fs);
+	/* What is damaged there makes the volume read-only, not unreadable. */
+	return r == -EUCLEAN ? 0 : r;
+}
+
+static int start(struct e4_fs *fs, struct diag *diag)
+{
+	int r = parts_start(fs, diag);
+
 	r = r < 0 ? r : mmp_start(fs, diag);
-	r = r < 0 ? r : super_check_journal(fs, diag);
-	r = r < 0 ? r : inodes_start(fs);
+	if (r == 0 && fs_has_incompat(fs, EXT3_FEATURE_INCOMPAT_RECOVER))
+		r = recover(fs, diag);
 	r = r < 0 ? r : txn_start(fs);
 	r = r < 0 ? r : check_root(fs, diag);
-	if (r == 0 && !e4_is_read_only(fs)) {
-		r = super_mark_mounted(fs);
-		fs->was_writable = r == 0;
-	}
+	if (r == 0 && !e4_is_read_only(fs))
+		r = go_live(fs, diag);
 	return r;
 }
 
@@ -151,9 +208,11 @@ int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct 
 	fs->dev = dev;
 	fs->options = *options;
 	pthread_mutex_init(&fs->rename_lock, NULL);
+	pthread_mutex_init(&fs->orphan_lock, NULL);
+	list_init(&fs->orphans);
 	pthread_mutex_init(&fs->trim_lock, NULL);
 	pthread_mutex_init(&fs->super_lock, NULL);
-	r = start_parts(fs, diag);
+	r = start(fs, diag);
 	if (r < 0) {
 		(void)!txn_stop(fs);
 		(void)!mmp_stop(fs);
@@ -164,10 +223,26 @@ int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct 
 	return 0;
 }
 
+/* Everything at its place, the journal empty and out of use, and only then "clean". */
+static int go_clean(struct e4_fs *fs)
+{
+	struct journal *j = fs->journal;
+	int r = txn_drain(fs);
+
+	if (r == 0 && j) {
+		r = journal_stop(j);
+		if (r < 0)
+			return fs_io_error(fs, r, "journal");
+		txn_set_journal(fs, NULL);
+		journal_close(j);
+	}
+	return r < 0 ? r : super_mark_clean(fs);
+}
+
 int e4_unmount(struct e4_fs *fs)
 {
 	int lazy = inodes_store_lazy(fs);
-	int r = e4_is_read_only(fs) ? atomic_load(&fs->error) : super_mark_clean(fs);
+	int r = e4_is_read_only(fs) ? atomic_load(&fs->error) : go_clean(fs);
 	int stopped = txn_stop(fs), released = mmp_stop(fs);
 
 	/* What fails here changes nothing: the drive says that it must be checked in any case. */

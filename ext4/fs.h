@@ -11,8 +11,9 @@
  *	4. handle (handle_begin .. _end)	keeps the running transaction open
  *	5. inode->lock				an inode's fields and extent tree
  *	6. group->lock				a block group's bitmaps and descriptor
- *	7. buf->lock				bytes of one inode-table block
- *	8. cache, inode-table, super block locks	leaves; nothing is taken or read below them
+ *	7. fs->orphan_lock			the list of orphans; inode tables are read below it
+ *	8. buf->lock				bytes of one inode-table block
+ *	9. cache, inode-table, super block locks	leaves; nothing is taken or read below them
  *
  * A thread that holds a handle must not begin another handle (handles do not nest; pass `h` down),
  * take 1-3, get an inode (e4_iget may wait for one that is being freed), drop the last reference of
@@ -30,6 +31,7 @@
 #include "ext4/ext4.h"
 
 struct cache;
+struct journal;
 struct txn_manager;
 struct group_table;
 struct inode_table;
@@ -38,11 +40,17 @@ struct mmp;
 
 struct e4_fs {
 	struct blkdev *dev;
+	struct blkdev *replayed; /* what is mounted instead when recovery may not write; ours */
 	struct e4_mount_options options;
 	atomic_bool read_only;
 	char *read_only_reason;
 	bool was_writable; /* mounted so: the super block may be written */
 	_Atomic int error; /* sticky: first metadata write failure; 0 = fine */
+
+	/* Opening a volume whose journal is in use, see recovery.h. */
+	bool recovered;
+	bool super_doubtful; /* checksum wrong, which recovery may mend */
+	bool journal_error;  /* the last user of the journal recorded an error */
 
 	/* Geometry, constant after mount (checked by super.c, so no user of it needs to). */
 	uint32_t block_bytes, block_bits; /* 1024 << n */
@@ -61,12 +69,16 @@ struct e4_fs {
 
 	struct cache *cache;
 	struct txn_manager *txns;
+	struct journal *journal; /* in use; NULL: transactions are written in place */
 	struct group_table *groups;
 	struct inode_table *inodes;
 	struct xattr_share *xattr_share;
 	struct mmp *mmp; /* NULL: read-only, or a volume without it */
 
 	pthread_mutex_t rename_lock;
+
+	pthread_mutex_t orphan_lock;
+	struct list orphans; /* orphan.c */
 	/* Held while free blocks are set aside to be discarded; only group->lock is taken below it. */
 	pthread_mutex_t trim_lock;
 	atomic_bool trim_used;
@@ -106,6 +118,11 @@ static inline bool fs_has_ro_compat(const struct e4_fs *fs, uint32_t feature)
 static inline bool fs_has_csum(const struct e4_fs *fs)
 {
 	return fs_has_ro_compat(fs, EXT4_FEATURE_RO_COMPAT_METADATA_CSUM);
+}
+
+static inline bool fs_has_journal(const struct e4_fs *fs)
+{
+	return fs_has_compat(fs, EXT3_FEATURE_COMPAT_HAS_JOURNAL);
 }
 
 static inline uint64_t fs_blocks_to_bytes(const struct e4_fs *fs, uint64_t blocks)

@@ -250,7 +250,7 @@ static int load_extra_isize(struct e4_inode *inode, const struct ext2_inode_larg
 	return 0;
 }
 
-static int load_record(struct e4_inode *inode, const uint8_t *raw)
+static int load_record(struct e4_inode *inode, const uint8_t *raw, bool orphan)
 {
 	const struct ext2_inode_large *disk = (const void *)raw;
 	int r;
@@ -263,13 +263,15 @@ static int load_record(struct e4_inode *inode, const uint8_t *raw)
 		return r;
 	if (!checksum_ok(inode, raw))
 		return fs_damaged(inode->fs, "inode %u: bad checksum", inode->ino);
-	if (!disk->i_links_count)
+	if (!disk->i_links_count && !orphan)
 		return -ENOENT;
 	decode(inode, disk);
+	if (orphan)
+		inode->orphan_next = le32toh(disk->i_dtime);
 	return 0;
 }
 
-int inode_disk_load(struct e4_inode *inode)
+int inode_disk_load(struct e4_inode *inode, bool orphan)
 {
 	CLEANUP_BUF struct buf *buf = NULL;
 	uint32_t offset;
@@ -278,7 +280,7 @@ int inode_disk_load(struct e4_inode *inode)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&buf->lock);
-	r = load_record(inode, buf->data + offset);
+	r = load_record(inode, buf->data + offset, orphan);
 	pthread_mutex_unlock(&buf->lock);
 	return r < 0 ? r : inode_check(inode);
 }
@@ -350,4 +352,21 @@ int inode_disk_delete(struct handle *h, struct e4_inode *inode)
 	uint32_t now = (uint32_t)inode_now().tv_sec;
 
 	return store(h, inode, now ? now : 1);
+}
+
+int inode_disk_set_dtime(struct handle *h, struct e4_inode *inode, uint32_t dtime)
+{
+	CLEANUP_BUF struct buf *buf = NULL;
+	uint32_t offset;
+	int r = ialloc_table_block(inode->fs, inode->ino, &buf, &offset);
+
+	if (r == 0)
+		r = buf_modify(h, buf);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&buf->lock);
+	((struct ext2_inode_large *)(buf->data + offset))->i_dtime = htole32(dtime);
+	checksum_set(inode, buf->data + offset);
+	pthread_mutex_unlock(&buf->lock);
+	return 0;
 }

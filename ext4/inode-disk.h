@@ -8,8 +8,11 @@
 
 #include "ext4/inode.h"
 
-/* Fills the fields of inode (fs and ino set) from the drive. -ENOENT: not in use; -EUCLEAN. */
-int inode_disk_load(struct e4_inode *inode) MUST_CHECK;
+/* Fills the fields of inode (fs and ino set) from the drive. -ENOENT: not in use; -EUCLEAN.
+ * orphan: it may be without links, and orphan_next is filled. */
+int inode_disk_load(struct e4_inode *inode, bool orphan) MUST_CHECK;
+/* Sets only the time of deletion, which of an orphan is its successor. */
+int inode_disk_set_dtime(struct handle *h, struct e4_inode *inode, uint32_t dtime) MUST_CHECK;
 /* Zeroes the whole record first: for an inode number just allocated. */
 int inode_disk_clear(struct handle *h, struct e4_inode *inode) MUST_CHECK;
 /* Stores inode with a deletion time. */

@@ -5,13 +5,15 @@
 #include "ext4/file.h"
 #include "ext4/ialloc.h"
 #include "ext4/inode-disk.h"
+#include "ext4/orphan.h"
 #include "ext4/xattr-block.h"
 
 static int release_number(struct handle *h, struct e4_inode *inode)
 {
 	bool directory = inode_is_dir(inode);
-	int r = inode_disk_delete(h, inode);
+	int r = orphan_remove(h, inode);
 
+	r = r < 0 ? r : inode_disk_delete(h, inode);
 	return r < 0 ? r : ialloc_free(h, inode->ino, directory);
 }
 
@@ -19,7 +21,7 @@ static int release(struct e4_inode *inode)
 {
 	struct handle h;
 	int r = handle_begin(inode->fs,
-		INODE_CREDITS + XATTR_BLOCK_RELEASE_CREDITS + IALLOC_CREDITS, &h);
+		INODE_CREDITS + ORPHAN_CREDITS + XATTR_BLOCK_RELEASE_CREDITS + IALLOC_CREDITS, &h);
 
 	if (r < 0)
 		return r;

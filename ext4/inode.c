@@ -93,6 +93,7 @@ static struct e4_inode *inode_alloc(struct e4_fs *fs, uint32_t ino)
 	inode->ino = ino;
 	inode->refs = 1;
 	list_init(&inode->lru);
+	list_init(&inode->orphan);
 	if (lock_init(&inode->dir_lock) == 0) {
 		if (lock_init(&inode->io_lock) == 0) {
 			if (lock_init(&inode->lock) == 0)
@@ -203,7 +204,7 @@ static bool ino_reserved(const struct e4_fs *fs, uint32_t ino)
 		ino == le32toh(super->s_orphan_file_inum);
 }
 
-static int inode_load(struct e4_inode *inode)
+static int inode_load(struct e4_inode *inode, bool orphan)
 {
 	struct e4_fs *fs = inode->fs;
 	bool used = true;
@@ -211,24 +212,26 @@ static int inode_load(struct e4_inode *inode)
 
 	/* An inode in use that its bitmap calls free would be given out again by the next create;
 	 * where nothing is created, a damaged bitmap must not keep anybody from reading files. */
-	if (!fs->read_only)
+	if (!fs->read_only && !ino_reserved(fs, inode->ino))
 		r = ialloc_in_use(fs, inode->ino, &used);
 	if (r < 0)
 		return r;
-	r = inode_disk_load(inode);
+	if (orphan && !used)
+		return -ENOENT;
+	r = inode_disk_load(inode, orphan);
 	inode->holds_value = inode->flags & EXT4_EA_INODE_FL;
 	if (r == 0 && !used)
 		return fs_damaged(fs, "inode %u: in use, but marked free", inode->ino);
 	return r;
 }
 
-static int iget(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
+static int table_get(struct e4_fs *fs, uint32_t ino, bool orphan, struct e4_inode **ret_inode)
 {
 	struct inode_table *table = fs->inodes;
 	struct e4_inode *inode;
 	int r;
 
-	if (ino == 0 || ino > fs->inodes_count || ino_reserved(fs, ino))
+	if (ino == 0 || ino > fs->inodes_count)
 		return fs_damaged(fs, "inode %u: no such number", ino);
 	pthread_mutex_lock(&table->lock);
 	inode = table_find(table, ino);
@@ -246,7 +249,7 @@ static int iget(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
 	if (!inode)
 		return -ENOMEM;
 
-	r = inode_load(inode);
+	r = inode_load(inode, orphan);
 	if (r < 0) {
 		table_drop(table, inode);
 		return r;
@@ -263,8 +266,11 @@ static int iget(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
 static int iget_kind(struct e4_fs *fs, uint32_t ino, bool value, struct e4_inode **ret_inode)
 {
 	struct e4_inode *inode;
-	int r = iget(fs, ino, &inode);
+	int r;
 
+	if (ino_reserved(fs, ino))
+		return fs_damaged(fs, "inode %u: no such number", ino);
+	r = table_get(fs, ino, false, &inode);
 	if (r < 0)
 		return r;
 	if (inode->holds_value == value) {
@@ -285,6 +291,23 @@ int e4_iget(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
 int inode_get_value(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
 {
 	return iget_kind(fs, ino, true, ret_inode);
+}
+
+int inode_get_system(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
+{
+	return table_get(fs, ino, false, ret_inode);
+}
+
+int inode_get_orphan(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode, uint32_t *ret_next)
+{
+	int r;
+
+	if (ino_reserved(fs, ino))
+		return fs_damaged(fs, "inode %u: no orphan", ino);
+	r = table_get(fs, ino, true, ret_inode);
+	if (r == 0)
+		*ret_next = (*ret_inode)->orphan_next;
+	return r;
 }
 
 struct e4_inode *e4_iref(struct e4_inode *inode)

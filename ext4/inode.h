@@ -42,6 +42,9 @@ struct e4_inode {
 	uint64_t alloc_goal; /* physical block after the last one allocated; 0: none */
 	uint64_t sync_txn, datasync_txn; /* last transaction that changed it / its size or blocks */
 
+	struct list orphan; /* fs->orphans; this and the next under fs->orphan_lock */
+	uint32_t orphan_next;
+
 	/* private to inode.c (inode_table lock) */
 	unsigned refs;
 	unsigned state;
@@ -56,6 +59,11 @@ void inodes_stop(struct e4_fs *fs);
 
 /* As e4_iget(), for inodes that hold the value of an attribute (EXT4_EA_INODE_FL) and no others. */
 int inode_get_value(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode) MUST_CHECK;
+/* As e4_iget(), also for numbers that no directory entry may name: the journal's, the orphan file's. */
+int inode_get_system(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode) MUST_CHECK;
+/* An orphan, which may be without links, and what its record names as the next one. -ENOENT: free. */
+int inode_get_orphan(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode,
+	uint32_t *ret_next) MUST_CHECK;
 /* A new inode just allocated by ialloc: one reference, nlink 0, extents flag set for regular files
  * and directories, times now, a random generation; stored under h. Nobody else sees it yet. */
 int inode_new(struct handle *h, uint32_t ino, const struct e4_create *what, uint32_t parent_flags,

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "ext4/orphan.h"
+
 enum { CHILD_LOCK_SECONDS = 20 };
 
 int name_check(const char *name, size_t name_len, int dots_err)
@@ -139,6 +141,8 @@ int namei_drop_link(struct handle *h, struct e4_inode *inode)
 	}
 	inode->ctime = inode_now();
 	int r = inode_store(h, inode, false);
+	if (r == 0 && inode->nlink == 0)
+		r = orphan_add(h, inode);
 	pthread_rwlock_unlock(&inode->lock);
 	return r;
 }

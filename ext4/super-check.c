@@ -105,10 +105,15 @@ static int check_checksum(struct e4_fs *fs, struct diag *diag)
 		!(le32toh(s->s_feature_ro_compat) & EXT4_FEATURE_RO_COMPAT_METADATA_CSUM))
 		return 0;
 	SUPER_MUST(s->s_checksum_type == EXT2_CRC32C_CHKSUM, "s_checksum_type");
-	if (le32toh(s->s_checksum) !=
+	if (le32toh(s->s_checksum) ==
 		fs_crc32c(~0u, s, offsetof(struct ext2_super_block, s_checksum)))
-		return diag_set(diag, -SDE_FS_DAMAGED, _("wrong checksum of the super block"));
-	return 0;
+		return 0;
+	/* Power failed while it was written from the journal, which then has all of it. */
+	if ((le32toh(s->s_feature_incompat) & EXT3_FEATURE_INCOMPAT_RECOVER) && !fs->recovered) {
+		fs->super_doubtful = true;
+		return 0;
+	}
+	return diag_set(diag, -SDE_FS_DAMAGED, _("wrong checksum of the super block"));
 }
 
 static int set_read_only(struct e4_fs *fs, const char *fmt, ...) PRINTF(2, 3);
@@ -164,7 +169,9 @@ static int check_journal_place(const struct e4_fs *fs, struct diag *diag)
 	const struct ext2_super_block *s = &fs->super;
 	char uuid[37];
 
-	if (!fs_has_compat(fs, EXT3_FEATURE_COMPAT_HAS_JOURNAL) || s->s_journal_inum)
+	SUPER_MUST(fs_has_journal(fs) || !fs_has_incompat(fs, EXT3_FEATURE_INCOMPAT_RECOVER),
+		"s_feature_incompat");
+	if (!fs_has_journal(fs) || s->s_journal_inum)
 		return 0;
 	SUPER_MUST(s->s_journal_dev, "s_journal_inum");
 	uuid_unparse_lower(s->s_journal_uuid, uuid);
@@ -316,11 +323,12 @@ static int decide_read_only(struct e4_fs *fs)
 {
 	uint16_t state = le16toh(fs->super.s_state);
 
-	if (state & EXT2_ERROR_FS)
+	if (state & EXT2_ERROR_FS || fs->journal_error)
 		return set_read_only(fs, _("errors were found in the file system and must be repaired"));
 	if (!(state & EXT2_VALID_FS))
 		return set_read_only(fs, _("the drive was not unmounted properly and must be checked"));
-	if (fs->super.s_last_orphan != 0 || fs_has_ro_compat(fs, RO_COMPAT_ORPHAN_PRESENT))
+	if (!fs_has_journal(fs) &&
+		(fs->super.s_last_orphan != 0 || fs_has_ro_compat(fs, RO_COMPAT_ORPHAN_PRESENT)))
 		return set_read_only(fs, _("files that were being deleted must be cleared away by a check"));
 	if (fs->options.read_only || fs->dev->read_only)
 		return set_read_only(fs, "%s", "");
@@ -347,11 +355,4 @@ int super_load(struct e4_fs *fs, struct diag *diag)
 	r = r < 0 ? r : check_counts(fs, diag);
 	r = r < 0 ? r : load_hash_and_seed(fs, diag);
 	return r < 0 ? r : decide_read_only(fs);
-}
-
-int super_check_journal(struct e4_fs *fs, struct diag *diag)
-{
-	if (fs_has_incompat(fs, EXT3_FEATURE_INCOMPAT_RECOVER))
-		return diag_set(diag, -SDE_JOURNAL_DIRTY, "%s", "");
-	return 0;
 }

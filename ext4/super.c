@@ -90,8 +90,34 @@ static void settle_hash_sign(struct e4_fs *fs)
 		fs->super.s_flags = htole32(flags | EXT2_FLAGS_SIGNED_HASH);
 }
 
-/* Changes the state bits and commits. */
-static int set_state(struct e4_fs *fs, bool clean)
+/*
+ * With a journal the volume stays valid while it is mounted: "needs recovery" says that the journal
+ * has to be looked at. Without one it has to be checked.
+ */
+static void state_mounted(struct e4_fs *fs)
+{
+	struct ext2_super_block *super = &fs->super;
+
+	if (fs_has_journal(fs)) {
+		fs->feature_incompat |= EXT3_FEATURE_INCOMPAT_RECOVER;
+		super->s_feature_incompat = htole32(fs->feature_incompat);
+	} else {
+		super->s_state &= htole16((uint16_t)~EXT2_VALID_FS);
+	}
+	store_now(&super->s_mtime, &super->s_mtime_hi);
+	settle_hash_sign(fs);
+	super->s_mnt_count = htole16(le16toh(super->s_mnt_count) + 1);
+}
+
+static void state_clean(struct e4_fs *fs)
+{
+	fs->feature_incompat &= ~(uint32_t)EXT3_FEATURE_INCOMPAT_RECOVER;
+	fs->super.s_feature_incompat = htole32(fs->feature_incompat);
+	fs->super.s_state |= htole16(EXT2_VALID_FS);
+}
+
+/* Changes the state and commits, in place: no journal is in use. */
+static int set_state(struct e4_fs *fs, void (*change)(struct e4_fs *fs))
 {
 	struct handle h;
 	uint64_t id;
@@ -100,14 +126,7 @@ static int set_state(struct e4_fs *fs, bool clean)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&fs->super_lock);
-	if (clean) {
-		fs->super.s_state |= htole16(EXT2_VALID_FS);
-	} else {
-		fs->super.s_state &= htole16((uint16_t)~EXT2_VALID_FS);
-		store_now(&fs->super.s_mtime, &fs->super.s_mtime_hi);
-		settle_hash_sign(fs);
-		fs->super.s_mnt_count = htole16(le16toh(fs->super.s_mnt_count) + 1);
-	}
+	change(fs);
 	pthread_mutex_unlock(&fs->super_lock);
 	r = super_store(&h);
 	id = h.txn_id;
@@ -117,7 +136,7 @@ static int set_state(struct e4_fs *fs, bool clean)
 
 int super_mark_mounted(struct e4_fs *fs)
 {
-	return set_state(fs, false);
+	return set_state(fs, state_mounted);
 }
 
 int super_mark_clean(struct e4_fs *fs)
@@ -125,7 +144,7 @@ int super_mark_clean(struct e4_fs *fs)
 	/* "clean" may be on the drive only after everything else is */
 	int r = txn_commit(fs, txn_running_id(fs));
 
-	return r < 0 ? r : set_state(fs, true);
+	return r < 0 ? r : set_state(fs, state_clean);
 }
 
 /* The counters on the drive stay as they are: those in memory belong to what was never written. */

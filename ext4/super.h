@@ -7,9 +7,6 @@
 
 /* Reads and checks everything, fills geometry and features of fs; decides read-only or refusal. */
 int super_load(struct e4_fs *fs, struct diag *diag) MUST_CHECK;
-/* Whether the journal has nothing to replay. Asked once it is sure that nobody else uses the volume,
- * for whom the journal is always live. */
-int super_check_journal(struct e4_fs *fs, struct diag *diag) MUST_CHECK;
 /* Called by the commit while no handle is open: puts counters, times and state into the super
  * block's buffer if they changed since the last commit. */
 int super_store(struct handle *h) MUST_CHECK;

@@ -8,6 +8,9 @@
  *	   |             pressure close it)       |                             |
  *	   +---- the next transaction runs from here, while the old one is written
  *
+ * With a journal "done" means: in the log. Checkpoints bring the blocks home later; docs/JOURNAL.md
+ * has the whole picture and the reasons.
+ *
  * Invariants:
  * 1. There is one running transaction, running_id; at most one older one is being committed, by the
  *    thread that set `committing`. Commits happen in the order of ids.
@@ -18,6 +21,13 @@
  * 4. After the first failure nothing is written any more: fs->error is set, waiters get it, and
  *    commit callbacks get it too.
  *
+ * 5. `committing` is also held by whoever checkpoints: neither commits nor checkpoints overlap.
+ * 6. The log has room for the running transaction at its largest: it is opened only when that is so
+ *    (else the commit before it drains the log first), and it takes no handle that could make it
+ *    larger than journal_max_blocks().
+ * 7. The tail of the log does not pass `hold` before the running transaction is on the medium: it
+ *    has freed blocks whose last committed bytes only the log holds.
+ *
  * Lock: manager->lock, a leaf but for the cache's lock; never held over I/O.
  */
 #include "ext4/txn.h"
@@ -26,7 +36,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "ext4/checkpoint.h"
 #include "ext4/commit.h"
+#include "ext4/journal.h"
+#include "ext4/revoke.h"
 #include "ext4/super.h"
 
 enum {
@@ -48,10 +61,17 @@ struct txn_manager {
 	pthread_cond_t tick;	/* the interval thread: sooner, or stop */
 	uint64_t running_id, committed_id;
 	_Atomic uint64_t overdrawn;
+	_Atomic int64_t reserved; /* credits of open handles that are not used yet */
 	unsigned open_handles;
 	uint64_t handles_begun;
 	bool closing, committing, kicked, stop;
-	struct list callbacks; /* of the running transaction */
+	bool checkpoint_due;
+	bool undrained; /* invariant 6 does not hold: memory ran out on the way */
+
+	/* of the running transaction */
+	struct list callbacks;
+	struct revokes revokes;
+	uint64_t hold; /* UINT64_MAX: nothing */
 	pthread_t thread;
 };
 
@@ -73,23 +93,82 @@ uint64_t txn_overdrawn(struct e4_fs *fs)
 
 /* ---- handles --------------------------------------------------------------------------- */
 
+static int commit_running(struct e4_fs *fs, bool drain);
+
+/* Whether the running transaction may grow by so many blocks. What is larger than any transaction
+ * may try its luck alone: credits are upper bounds. */
+static bool fits(struct e4_fs *fs, unsigned credits)
+{
+	struct txn_manager *m = fs->txns;
+	int64_t reserved = atomic_load(&m->reserved);
+	uint64_t taken;
+
+	if (!fs->journal)
+		return true;
+	if (m->undrained)
+		return false;
+	taken = cache_dirty_count(fs) + (reserved > 0 ? (uint64_t)reserved : 0);
+	if (m->revokes.count)
+		taken += journal_need(fs->journal, 0, m->revokes.count);
+	return taken == 0 || taken + credits <= journal_max_blocks(fs->journal);
+}
+
+/* Until the running transaction takes handles, and has room. Lock held. */
+static int wait_room(struct e4_fs *fs, unsigned credits)
+{
+	struct txn_manager *m = fs->txns;
+	int r = 0;
+
+	while (r == 0) {
+		if (m->closing || (m->committing && !fits(fs, credits)))
+			pthread_cond_wait(&m->changed, &m->lock);
+		else if (!fits(fs, credits))
+			r = commit_running(fs, m->undrained);
+		else
+			break;
+		if (r == 0)
+			r = fs_check_writable(fs);
+	}
+	return r;
+}
+
+/* Commits and checkpoints until the cache has room again. */
+static int relieve(struct e4_fs *fs)
+{
+	struct txn_manager *m = fs->txns;
+	int r = 0;
+
+	pthread_mutex_lock(&m->lock);
+	while (r == 0 && cache_is_full(fs)) {
+		if (m->committing)
+			pthread_cond_wait(&m->changed, &m->lock);
+		else
+			r = commit_running(fs, true);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return r;
+}
+
 int handle_begin(struct e4_fs *fs, unsigned credits, struct handle *ret_handle)
 {
 	struct txn_manager *m = fs->txns;
 	int r = fs_check_writable(fs);
 
 	if (r == 0 && cache_is_full(fs))
-		r = txn_commit(fs, txn_running_id(fs));
+		r = relieve(fs);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&m->lock);
-	while (m->closing)
-		pthread_cond_wait(&m->changed, &m->lock);
-	m->open_handles++;
-	m->handles_begun++;
-	*ret_handle = (struct handle){.fs = fs, .txn_id = m->running_id, .credits_left = credits, .active = true};
+	r = wait_room(fs, credits);
+	if (r == 0) {
+		m->open_handles++;
+		m->handles_begun++;
+		atomic_fetch_add(&m->reserved, credits);
+		*ret_handle = (struct handle){
+			.fs = fs, .txn_id = m->running_id, .credits_left = credits, .active = true};
+	}
 	pthread_mutex_unlock(&m->lock);
-	return 0;
+	return r;
 }
 
 void handle_end(struct handle *h)
@@ -99,6 +178,7 @@ void handle_end(struct handle *h)
 
 	assert(h->active);
 	h->active = false;
+	atomic_fetch_sub(&m->reserved, h->credits_left);
 	pressed = cache_is_pressed(h->fs);
 	pthread_mutex_lock(&m->lock);
 	if (--m->open_handles == 0 && m->closing)
@@ -110,8 +190,17 @@ void handle_end(struct handle *h)
 	pthread_mutex_unlock(&m->lock);
 }
 
+/* A block that was freed in this transaction and is metadata again keeps its new copy in the log. */
+static void unrevoke(struct txn_manager *m, uint64_t block)
+{
+	pthread_mutex_lock(&m->lock);
+	revokes_remove(&m->revokes, block);
+	pthread_mutex_unlock(&m->lock);
+}
+
 int buf_modify(struct handle *h, struct buf *buf)
 {
+	struct txn_manager *m = h->fs->txns;
 	int err = atomic_load(&h->fs->error);
 
 	assert(h->active);
@@ -119,17 +208,46 @@ int buf_modify(struct handle *h, struct buf *buf)
 		return err;
 	if (!cache_mark_dirty(h->fs, buf))
 		return 0;
-	if (h->credits_left > 0)
+	if (h->fs->journal)
+		unrevoke(m, buf->block);
+	if (h->credits_left > 0) {
 		h->credits_left--;
-	else
-		atomic_fetch_add(&h->fs->txns->overdrawn, 1);
+		atomic_fetch_sub(&m->reserved, 1);
+	} else {
+		atomic_fetch_add(&m->overdrawn, 1);
+	}
 	return 0;
 }
 
+int buf_forget_reserve(struct handle *h, uint64_t count)
+{
+	struct txn_manager *m = h->fs->txns;
+	int r;
+
+	if (!h->fs->journal)
+		return 0;
+	pthread_mutex_lock(&m->lock);
+	r = revokes_reserve(&m->revokes, (size_t)count);
+	pthread_mutex_unlock(&m->lock);
+	return r;
+}
+
+/* One lock over both: a checkpoint must see the block in the cache or its transaction in hold. */
 void buf_forget(struct handle *h, uint64_t block, uint64_t count)
 {
-	for (uint64_t i = 0; i < count; i++)
-		cache_forget(h->fs, block + i);
+	struct txn_manager *m = h->fs->txns;
+
+	pthread_mutex_lock(&m->lock);
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t tid = cache_forget(h->fs, block + i);
+
+		if (!h->fs->journal)
+			continue;
+		if (tid)
+			m->hold = min_u64(m->hold, tid);
+		revokes_add(&m->revokes, block + i, 0);
+	}
+	pthread_mutex_unlock(&m->lock);
 }
 
 int txn_on_commit(struct handle *h, void (*fn)(void *ctx, int err), void *ctx)
@@ -160,64 +278,133 @@ static void run_callbacks(struct list *callbacks, int err)
 	}
 }
 
+/* What one commit works on; taken over from the manager when its transaction closes. */
+struct commit {
+	uint64_t id;
+	struct commit_list list;
+	struct list callbacks;
+	struct revokes revokes;
+	bool drain; /* no handle begins before the log is empty */
+};
+
 /* No handle is open: collects what the transaction changed, counters of the super block included. */
-static int collect(struct e4_fs *fs, uint64_t id, struct commit_list *ret_list)
+static int collect(struct e4_fs *fs, struct commit *c)
 {
-	struct handle h = {.fs = fs, .txn_id = id, .credits_left = 1, .active = true};
+	struct handle h = {.fs = fs, .txn_id = c->id, .credits_left = 1, .active = true};
+	uint64_t tid = fs->journal ? fs->journal->next_tid : 0;
 	int r = atomic_load(&fs->error);
 
+	atomic_fetch_add(&fs->txns->reserved, 1);
 	if (r == 0 && !e4_is_read_only(fs) && cache_dirty_count(fs) > 0)
 		r = super_store(&h);
+	atomic_fetch_sub(&fs->txns->reserved, h.credits_left);
 	if (r == 0)
-		r = cache_collect(fs, ret_list);
+		r = cache_collect(fs, tid, &c->list);
 	if (r < 0 && r != -ENOMEM)
 		fs_io_error(fs, r, "commit");
 	return r;
 }
 
-/*
- * Commits the running transaction. Called with the lock held and `committing` not set; returns with
- * the lock held, having released it in between.
- */
-static int commit_running(struct e4_fs *fs)
+/* The transaction is c's; the next one runs, though it takes handles only when it will fit. Lock held. */
+static void take_over(struct e4_fs *fs, struct commit *c)
 {
 	struct txn_manager *m = fs->txns;
-	struct commit_list list = {0};
-	struct list callbacks;
-	uint64_t id;
+	struct journal *j = fs->journal;
+
+	list_init(&c->callbacks);
+	list_splice_tail(&c->callbacks, &m->callbacks);
+	c->revokes = m->revokes;
+	m->revokes = (struct revokes){0};
+	m->hold = UINT64_MAX;
+	m->running_id++;
+	m->kicked = false;
+	if (j && !journal_fits_another(j, journal_need(j, c->list.count, c->revokes.count)))
+		c->drain = true;
+	m->closing = c->drain;
+	pthread_cond_broadcast(&m->changed);
+}
+
+static int write_out(struct e4_fs *fs, struct commit *c)
+{
+	int r = fs->journal ? journal_commit(fs->journal, &c->list, &c->revokes) :
+		commit_write(fs, &c->list);
+
+	return r < 0 ? fs_io_error(fs, r, "commit") : 0;
+}
+
+/* `committing` is held, the lock is not. */
+static int checkpoint(struct e4_fs *fs)
+{
+	struct txn_manager *m = fs->txns;
+	uint64_t oldest;
+	int r = checkpoint_write(fs);
+
+	if (r == 0) {
+		pthread_mutex_lock(&m->lock);
+		oldest = min_u64(m->hold, cache_oldest_logged(fs));
+		pthread_mutex_unlock(&m->lock);
+		r = journal_move_tail(fs->journal, oldest);
+	}
+	/* Nothing is lost for want of memory: the next one may succeed. */
+	if (r == -ENOMEM)
+		return r;
+	return r < 0 ? fs_io_error(fs, r, "checkpoint") : 0;
+}
+
+static bool checkpoint_wanted(struct e4_fs *fs)
+{
+	struct journal *j = fs->journal;
+
+	return j && (cache_wants_checkpoint(fs) || journal_free(j) < j->used);
+}
+
+/*
+ * Commits the running transaction; drain: and then everything in the log goes home. Called with the
+ * lock held and `committing` not set; returns with the lock held, having released it in between.
+ */
+static int commit_running(struct e4_fs *fs, bool drain)
+{
+	struct txn_manager *m = fs->txns;
+	struct commit c = {.drain = drain && fs->journal};
 	int r;
 
 	m->committing = m->closing = true;
 	while (m->open_handles > 0)
 		pthread_cond_wait(&m->changed, &m->lock);
-	id = m->running_id;
+	c.id = m->running_id;
 	pthread_mutex_unlock(&m->lock);
-	r = collect(fs, id, &list);
+	r = collect(fs, &c);
 	pthread_mutex_lock(&m->lock);
-	m->closing = false;
-	list_init(&callbacks);
 	if (r == -ENOMEM && atomic_load(&fs->error) == 0) {
 		/* Nothing was changed: the transaction goes on. */
-		m->committing = false;
+		m->committing = m->closing = false;
 		pthread_cond_broadcast(&m->changed);
 		return r;
 	}
-	list_splice_tail(&callbacks, &m->callbacks);
-	m->running_id++;
-	m->kicked = false;
-	pthread_cond_broadcast(&m->changed);
+	take_over(fs, &c);
 	pthread_mutex_unlock(&m->lock);
-	if (r == 0) {
-		r = commit_write(fs, &list);
-		if (r < 0)
-			r = fs_io_error(fs, r, "commit");
-	}
-	cache_commit_done(fs, &list, r == 0);
-	run_callbacks(&callbacks, r);
-	pthread_mutex_lock(&m->lock);
-	m->committing = false;
 	if (r == 0)
-		m->committed_id = id;
+		r = write_out(fs, &c);
+	cache_commit_done(fs, &c.list, r == 0);
+	run_callbacks(&c.callbacks, r);
+	revokes_free(&c.revokes);
+	if (r == 0 && c.drain) {
+		pthread_mutex_lock(&m->lock);
+		m->committed_id = c.id;
+		pthread_cond_broadcast(&m->changed);
+		pthread_mutex_unlock(&m->lock);
+		r = checkpoint(fs);
+	}
+	pthread_mutex_lock(&m->lock);
+	m->committing = m->closing = false;
+	if (c.drain)
+		m->undrained = r < 0;
+	if (r == 0)
+		m->committed_id = c.id;
+	if (r == 0 && checkpoint_wanted(fs) && !m->checkpoint_due) {
+		m->checkpoint_due = true;
+		pthread_cond_signal(&m->tick);
+	}
 	pthread_cond_broadcast(&m->changed);
 	return r;
 }
@@ -242,7 +429,7 @@ int txn_commit(struct e4_fs *fs, uint64_t id)
 		if (m->committing)
 			pthread_cond_wait(&m->changed, &m->lock);
 		else
-			r = commit_running(fs);
+			r = commit_running(fs, false);
 	}
 	pthread_mutex_unlock(&m->lock);
 	if (r < 0 || flushed)
@@ -275,11 +462,30 @@ static bool wait_due(struct txn_manager *m, unsigned interval_ms, unsigned *wait
 	struct timespec until = deadline(tick_ms);
 	uint64_t begun = m->handles_begun;
 
-	while (!m->stop && !m->kicked &&
+	while (!m->stop && !m->kicked && !m->checkpoint_due &&
 		pthread_cond_timedwait(&m->tick, &m->lock, &until) != ETIMEDOUT)
 		;
 	*waited_ms += tick_ms;
-	return m->kicked || begun == m->handles_begun || *waited_ms >= interval_ms;
+	return m->kicked || m->checkpoint_due || begun == m->handles_begun ||
+		*waited_ms >= interval_ms;
+}
+
+/* Lock held. */
+static void checkpoint_alone(struct e4_fs *fs)
+{
+	struct txn_manager *m = fs->txns;
+
+	while (m->committing)
+		pthread_cond_wait(&m->changed, &m->lock);
+	m->checkpoint_due = false;
+	if (!fs->journal || atomic_load(&fs->error) != 0)
+		return;
+	m->committing = true;
+	pthread_mutex_unlock(&m->lock);
+	(void)!checkpoint(fs);
+	pthread_mutex_lock(&m->lock);
+	m->committing = false;
+	pthread_cond_broadcast(&m->changed);
 }
 
 static void *interval_thread(void *arg)
@@ -293,14 +499,39 @@ static void *interval_thread(void *arg)
 	while (!m->stop) {
 		if (!wait_due(m, interval_ms, &waited_ms) || m->stop)
 			continue;
+		if (m->checkpoint_due) {
+			checkpoint_alone(fs);
+			continue;
+		}
 		waited_ms = 0;
 		m->kicked = false;
 		/* Errors are sticky in fs->error; whoever waits for data gets them there. */
 		if (!m->committing && atomic_load(&fs->error) == 0 && cache_dirty_count(fs) > 0)
-			(void)!commit_running(fs);
+			(void)!commit_running(fs, false);
 	}
 	pthread_mutex_unlock(&m->lock);
 	return NULL;
+}
+
+void txn_set_journal(struct e4_fs *fs, struct journal *journal)
+{
+	pthread_mutex_lock(&fs->txns->lock);
+	fs->journal = journal;
+	pthread_mutex_unlock(&fs->txns->lock);
+}
+
+int txn_drain(struct e4_fs *fs)
+{
+	struct txn_manager *m = fs->txns;
+	int r = atomic_load(&fs->error);
+
+	pthread_mutex_lock(&m->lock);
+	while (m->committing)
+		pthread_cond_wait(&m->changed, &m->lock);
+	if (r == 0)
+		r = commit_running(fs, true);
+	pthread_mutex_unlock(&m->lock);
+	return r;
 }
 
 int txn_start(struct e4_fs *fs)
@@ -318,6 +549,7 @@ int txn_start(struct e4_fs *fs)
 	pthread_condattr_destroy(&attr);
 	list_init(&m->callbacks);
 	m->running_id = 1;
+	m->hold = UINT64_MAX;
 	fs->txns = m;
 	if (pthread_create(&m->thread, NULL, interval_thread, fs) != 0) {
 		fs->txns = NULL;
@@ -342,6 +574,7 @@ int txn_stop(struct e4_fs *fs)
 	pthread_join(m->thread, NULL);
 	/* Left only when the volume failed: nothing of it will ever be on the medium. */
 	run_callbacks(&m->callbacks, r < 0 ? r : -EIO);
+	revokes_free(&m->revokes);
 	pthread_cond_destroy(&m->changed);
 	pthread_cond_destroy(&m->tick);
 	pthread_mutex_destroy(&m->lock);

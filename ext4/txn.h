@@ -20,6 +20,8 @@
 
 #include "ext4/cache.h"
 
+struct journal;
+
 struct handle {
 	struct e4_fs *fs;
 	uint64_t txn_id;
@@ -35,7 +37,10 @@ void handle_end(struct handle *h);
 
 /* Declares that buf's bytes are about to change under h. Only -ENOMEM, or the sticky error. */
 int buf_modify(struct handle *h, struct buf *buf) MUST_CHECK;
-/* The block is freed: its buffer leaves the transaction and the cache without being written. */
+/* Room to remember so many forgotten blocks: buf_forget() itself must not fail. -ENOMEM. */
+int buf_forget_reserve(struct handle *h, uint64_t count) MUST_CHECK;
+/* Blocks of metadata are freed: their buffers leave the transaction and the cache without being
+ * written, and a journal replays no older copy of them. After buf_forget_reserve(). */
 void buf_forget(struct handle *h, uint64_t block, uint64_t count);
 
 /*
@@ -50,6 +55,12 @@ uint64_t txn_running_id(struct e4_fs *fs);
 /* Returns when transaction id (and all before) is on the medium; commits it if need be. Callers
  * share one commit. Data written before the call is flushed too. Not under a handle. */
 int txn_commit(struct e4_fs *fs, uint64_t id) MUST_CHECK;
+
+/* From now on (NULL: no longer) transactions go through the journal, which is the caller's. No
+ * handle is open and nothing is dirty. */
+void txn_set_journal(struct e4_fs *fs, struct journal *journal);
+/* Commits, and brings all that the journal holds to its place. */
+int txn_drain(struct e4_fs *fs) MUST_CHECK;
 
 int txn_start(struct e4_fs *fs) MUST_CHECK; /* at mount: manager and interval thread */
 int txn_stop(struct e4_fs *fs) MUST_CHECK;  /* at unmount: commits, ends the thread, frees */

@@ -122,7 +122,6 @@ super 8 'feature' "an incompatible feature of the future" 'put(96, "I", get(96, 
 super 8 'casefold' "casefold" 'put(96, "I", get(96, "I") | 0x20000)'
 super 8 'compress' "compression" 'put(96, "I", get(96, "I") | 0x1)'
 super 8 'journal' "an external journal" 'put(96, "I", get(96, "I") | 0x8)'
-super 8 'journal' "a journal to replay" 'put(96, "I", get(96, "I") | 0x4)'
 super 4 'no ext4' "no ext4 magic" 'put(56, "H", 0x1234)'
 super 4 'damaged|larger' "more blocks than the drive" 'put(4, "I", get(4, "I") * 2)'
 super 4 'damaged|larger' "an absurd number of blocks" 'put(0x150, "I", 0xffffffff)'

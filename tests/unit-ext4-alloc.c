@@ -92,7 +92,7 @@ static void compare(void)
 	CLEANUP_FREE uint8_t *inodes = malloc(fs->inodes_count + 1ull);
 	struct e4_statfs st;
 
-	CU_ASSERT_EQUAL_FATAL(e4_sync(fs), 0);
+	CU_ASSERT_EQUAL_FATAL(txn_drain(fs), 0);
 	read_free(blocks, inodes);
 	CU_ASSERT_EQUAL(memcmp(blocks, block_free, fs->blocks_count), 0);
 	CU_ASSERT_EQUAL(memcmp(inodes, inode_free, fs->inodes_count + 1ull), 0);

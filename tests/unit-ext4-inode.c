@@ -71,7 +71,7 @@ static void test_reuse(void)
 	made = new_inode(S_IFREG | 0600, 0);
 	CU_ASSERT_EQUAL_FATAL(e4_ino(made), ino);
 	CU_ASSERT_NOT_EQUAL(e4_generation(made), generation);
-	CU_ASSERT_EQUAL(e4_sync(fs), 0);
+	CU_ASSERT_EQUAL(txn_drain(fs), 0);
 	CU_ASSERT(bytes_all_zero(data + at + 160, 256 - 160));
 	e4_iput(made);
 	finish();

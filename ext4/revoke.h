@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Revokes: blocks of metadata that were freed. A revoke of a block in transaction N says: no copy of
+ * it in the log up to N may be replayed, the block may hold file data by now. No locking inside.
+ */
+#ifndef EXT4_REVOKE_H
+#define EXT4_REVOKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct revokes {
+	struct revoke {
+		uint64_t block; /* UINT64_MAX: free slot */
+		uint64_t tid;
+	} *slots;
+	size_t slot_count; /* 0 or a power of two */
+	size_t count;
+};
+
+/* Room for `more` blocks, so that as many revokes_add() cannot fail. -ENOMEM changes nothing. */
+int revokes_reserve(struct revokes *revokes, size_t more) MUST_CHECK;
+/* The block is revoked up to tid (or later, if it was already). After revokes_reserve(). */
+void revokes_add(struct revokes *revokes, uint64_t block, uint64_t tid);
+/* The block is metadata again. */
+void revokes_remove(struct revokes *revokes, uint64_t block);
+/* Whether a copy in transaction tid must not be replayed. */
+bool revokes_cover(const struct revokes *revokes, uint64_t block, uint64_t tid);
+void revokes_free(struct revokes *revokes);
+
+#endif
