@@ -182,10 +182,10 @@ static int new_seq(uint32_t *ret_seq)
 	return 0;
 }
 
-/* A volume that is not going to be mounted for writing, or not at all. */
+/* A volume that is not going to be written. */
 static bool only_looks(const struct e4_fs *fs)
 {
-	return e4_is_read_only(fs) || fs_has_incompat(fs, EXT3_FEATURE_INCOMPAT_RECOVER);
+	return e4_is_read_only(fs);
 }
 
 static int acquire(struct e4_fs *fs, struct mmp *mmp, struct diag *diag)

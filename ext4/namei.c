@@ -153,6 +153,8 @@ int namei_first_link(struct handle *h, struct e4_inode *inode)
 	inode->nlink = inode_is_dir(inode) ? 2 : 1;
 	inode->linkable = false;
 	int r = inode_store(h, inode, true);
+	if (r == 0)
+		r = orphan_remove(h, inode);
 	pthread_rwlock_unlock(&inode->lock);
 	return r;
 }
