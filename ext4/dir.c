@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Directories: one interface over linear and indexed ones.
+ * Directories: one interface over inline, linear and indexed ones.
  *
  * Invariants
  * 1. A directory of one block on a volume with dir_index becomes indexed when the block is full;
@@ -110,8 +110,11 @@ static unsigned append_credits(struct e4_inode *dir)
 
 unsigned dir_insert_credits(struct e4_inode *dir)
 {
-	return htree_max_appends(dir->fs) * append_credits(dir) + HTREE_CHANGE_CREDITS +
-	       INODE_CREDITS;
+	unsigned appends = htree_max_appends(dir->fs);
+
+	if (fs_has_incompat(dir->fs, EXT4_FEATURE_INCOMPAT_INLINE_DATA))
+		appends++;
+	return appends * append_credits(dir) + HTREE_CHANGE_CREDITS + INODE_CREDITS;
 }
 
 unsigned dir_init_credits(struct e4_inode *dir)
@@ -236,8 +239,16 @@ int dir_insert(struct handle *h, struct e4_inode *dir, const char *name, size_t 
 	uint32_t ino, uint8_t type)
 {
 	uint32_t blocks;
-	int r = dir_blocks(dir, &blocks);
+	int r = 0;
 
+	if (dir_is_inline(dir)) {
+		r = dir_inline_insert(h, dir, name, name_len, ino, type);
+		if (r != -ENOSPC)
+			return r;
+		r = dir_inline_convert(h, dir);
+	}
+	if (r == 0)
+		r = dir_blocks(dir, &blocks);
 	if (r < 0)
 		return r;
 	if (dir_is_indexed(dir)) {
@@ -258,6 +269,10 @@ int dir_insert(struct handle *h, struct e4_inode *dir, const char *name, size_t 
 int dir_remove(struct handle *h, struct e4_inode *dir, const char *name, size_t name_len)
 {
 	CLEANUP_DIR_PLACE struct dir_place place = {0};
+
+	if (dir_is_inline(dir))
+		return dir_inline_remove(h, dir, name, name_len);
+
 	int r = dir_locate(dir, name, name_len, &place);
 
 	if (r == 0)
@@ -272,6 +287,10 @@ int dir_replace(struct handle *h, struct e4_inode *dir, const char *name, size_t
 	uint32_t ino, uint8_t type)
 {
 	CLEANUP_DIR_PLACE struct dir_place place = {0};
+
+	if (dir_is_inline(dir))
+		return dir_inline_replace(h, dir, name, name_len, ino, type);
+
 	int r = dir_locate(dir, name, name_len, &place);
 
 	if (r == 0)
@@ -287,8 +306,13 @@ int dir_init(struct handle *h, struct e4_inode *dir, uint32_t parent_ino)
 	CLEANUP_BUF struct buf *buf = NULL;
 	struct dirblock_builder builder;
 	uint32_t lblk;
-	int r = dir_append(h, dir, &lblk, &buf);
+	int r = -ENOSPC;
 
+	if (fs_has_incompat(dir->fs, EXT4_FEATURE_INCOMPAT_INLINE_DATA))
+		r = dir_inline_init(h, dir, parent_ino);
+	if (r != -ENOSPC)
+		return r;
+	r = dir_append(h, dir, &lblk, &buf);
 	if (r < 0)
 		return r;
 	dirblock_build_begin(&builder, dir->fs, buf->data);
@@ -326,6 +350,10 @@ int dir_is_empty(struct e4_inode *dir, bool *ret_empty)
 {
 	uint32_t blocks;
 	bool empty = true;
+
+	if (dir_is_inline(dir))
+		return dir_inline_is_empty(dir, ret_empty);
+
 	int r = dir_blocks(dir, &blocks);
 
 	for (uint32_t lblk = 0; r == 0 && empty && lblk < blocks; lblk++)

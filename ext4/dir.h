@@ -25,7 +25,7 @@ int dir_replace(struct handle *h, struct e4_inode *dir, const char *name, size_t
 	uint32_t ino, uint8_t type) MUST_CHECK;
 /* Credits of dir_init(), the inode's own aside. */
 unsigned dir_init_credits(struct e4_inode *dir);
-/* "." and ".." in a first block. The caller stores the inode. */
+/* "." and ".." in a first block, or in the inode. The caller stores the inode. */
 int dir_init(struct handle *h, struct e4_inode *dir, uint32_t parent_ino) MUST_CHECK;
 int dir_is_empty(struct e4_inode *dir, bool *ret_empty) MUST_CHECK;
 

@@ -135,21 +135,21 @@ static uint32_t entry_used_bytes(const struct dirent_disk *entry)
 	return le32_get(entry->inode) ? dirent_bytes(entry->name_len) : 0;
 }
 
+int dirblock_room_in(struct dirblock_cursor *cursor, size_t name_len)
+{
+	int r;
+
+	while ((r = dirblock_next(cursor)) > 0)
+		if (cursor->rec_len - entry_used_bytes(cursor->entry) >= dirent_bytes(name_len))
+			return 0;
+	return r < 0 ? r : -ENOSPC;
+}
+
 int dirblock_find_room(
 	const struct e4_fs *fs, uint8_t *data, size_t name_len, struct dirblock_cursor *ret_cursor)
 {
-	struct dirblock_cursor cursor = {.fs = fs, .data = data};
-	int r;
-
-	if (dirblock_is_index(fs, data))
-		return -ENOSPC;
-	while ((r = dirblock_next(&cursor)) > 0) {
-		if (cursor.rec_len - entry_used_bytes(cursor.entry) < dirent_bytes(name_len))
-			continue;
-		*ret_cursor = cursor;
-		return 0;
-	}
-	return r < 0 ? r : -ENOSPC;
+	*ret_cursor = (struct dirblock_cursor){.fs = fs, .data = data};
+	return dirblock_is_index(fs, data) ? -ENOSPC : dirblock_room_in(ret_cursor, name_len);
 }
 
 static void entry_fill(struct dirent_disk *entry, uint32_t rec_len, const char *name,
@@ -218,6 +218,19 @@ int dirblock_build_add(struct dirblock_builder *builder, const char *name, size_
 	builder->last = builder->used;
 	builder->used += bytes;
 	return 0;
+}
+
+int dirblock_build_chain(struct dirblock_builder *builder, struct dirblock_cursor cursor)
+{
+	int r;
+
+	if (cursor.end > entries_bytes(builder->fs) - builder->used)
+		return -EUCLEAN;
+	memcpy(builder->data + builder->used, cursor.data, cursor.end);
+	while ((r = dirblock_next(&cursor)) > 0)
+		builder->last = builder->used + cursor.off;
+	builder->used += cursor.end;
+	return r;
 }
 
 void dirblock_build_end(struct dirblock_builder *builder)
@@ -341,9 +354,8 @@ static const char *verify_checksum(struct e4_fs *fs, struct buf *buf)
 	return NULL;
 }
 
-static const char *verify_entries(struct e4_fs *fs, struct buf *buf)
+const char *dirblock_check(struct dirblock_cursor cursor)
 {
-	struct dirblock_cursor cursor = {.fs = fs, .data = buf->data};
 	int r;
 
 	while ((r = dirblock_next(&cursor)) > 0) {
@@ -352,7 +364,7 @@ static const char *verify_entries(struct e4_fs *fs, struct buf *buf)
 
 		if (ino == 0)
 			continue;
-		if (ino > fs->inodes_count)
+		if (ino > cursor.fs->inodes_count)
 			return "inode number out of range";
 		if (entry->name_len == 0 || memchr(entry->name, '/', entry->name_len) ||
 			memchr(entry->name, 0, entry->name_len))
@@ -366,7 +378,7 @@ static int dirblock_verify(struct e4_fs *fs, struct buf *buf)
 	const char *wrong = fs_has_csum(fs) ? verify_checksum(fs, buf) : NULL;
 
 	if (!wrong)
-		wrong = verify_entries(fs, buf);
+		wrong = dirblock_check((struct dirblock_cursor){.fs = fs, .data = buf->data});
 	if (!wrong)
 		return 0;
 	return fs_damaged(fs, "directory %u, block %llu: %s", buf->owner_ino,

@@ -43,6 +43,8 @@ struct dirblock_cursor {
 	uint32_t next_off;
 	uint32_t end; /* of the chain; 0: a whole block's */
 };
+/* What is wrong with lengths and names of a chain; NULL: nothing. */
+const char *dirblock_check(struct dirblock_cursor cursor);
 /* 1: cursor stands on the next entry, whose lengths lie inside the block; 0: end; -EUCLEAN. */
 int dirblock_next(struct dirblock_cursor *cursor) MUST_CHECK;
 
@@ -68,7 +70,9 @@ int dirblock_find(const struct e4_fs *fs, uint8_t *data, const char *name, size_
 /* An entry that can give up room for a name. -ENOSPC, -EUCLEAN. */
 int dirblock_find_room(const struct e4_fs *fs, uint8_t *data, size_t name_len,
 	struct dirblock_cursor *ret_cursor) MUST_CHECK;
-/* Takes the room that dirblock_find_room() found. */
+/* The same from the cursor on, which then stands there. */
+int dirblock_room_in(struct dirblock_cursor *cursor, size_t name_len) MUST_CHECK;
+/* Takes the room that they found. */
 void dirblock_insert(const struct dirblock_cursor *room, const char *name, size_t name_len,
 	uint32_t ino, uint8_t type);
 /* Merges the entry into the one before it; its bytes are wiped. */
@@ -85,6 +89,8 @@ void dirblock_build_begin(struct dirblock_builder *builder, const struct e4_fs *
 /* -EUCLEAN: no room. */
 int dirblock_build_add(struct dirblock_builder *builder, const char *name, size_t name_len,
 	uint32_t ino, uint8_t type) MUST_CHECK;
+/* All of a chain as it stands, unused entries included. -EUCLEAN: no room, or damaged. */
+int dirblock_build_chain(struct dirblock_builder *builder, struct dirblock_cursor cursor) MUST_CHECK;
 void dirblock_build_end(struct dirblock_builder *builder);
 
 /* ---- index blocks ---- */

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 
 #include "ext4/balloc.h"
-#include "ext4/file.h"
+#include "ext4/file-inline.h"
 
 /* Where the kernel cuts a hole off that reaches behind the end of the file. */
 enum { PAGE_BYTES = 4096 };
@@ -259,6 +259,22 @@ static bool is_mode(int mode)
 	}
 }
 
+static int fallocate_locked(struct e4_inode *inode, int mode, uint64_t off, uint64_t end)
+{
+	int r = file_inline_leave(inode, mode & E4_FALLOC_USE_RESERVE);
+
+	if (r < 0)
+		return r;
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		return punch_hole(inode, off, end);
+	/* Block maps know no unwritten blocks. */
+	if (file_needs_claims(inode))
+		return -EOPNOTSUPP;
+	if (mode & FALLOC_FL_ZERO_RANGE)
+		return zero_range(inode, mode, off, end);
+	return allocate_range(inode, mode, off, end);
+}
+
 int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len)
 {
 	uint64_t end;
@@ -271,20 +287,12 @@ int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len)
 	r = file_check_writable(inode);
 	if (r == 0)
 		r = inode_check_fallocate(inode, mode & ~E4_FALLOC_USE_RESERVE);
-	/* Block maps know no unwritten blocks. */
-	if (r == 0 && !(mode & FALLOC_FL_PUNCH_HOLE) && file_needs_claims(inode))
-		r = -EOPNOTSUPP;
 	if (r < 0)
 		return r;
 	if (!add_u64(off, len, &end) || end > file_max_bytes(inode))
 		return -EFBIG;
 	pthread_rwlock_wrlock(&inode->io_lock);
-	if (mode & FALLOC_FL_PUNCH_HOLE)
-		r = punch_hole(inode, off, end);
-	else if (mode & FALLOC_FL_ZERO_RANGE)
-		r = zero_range(inode, mode, off, end);
-	else
-		r = allocate_range(inode, mode, off, end);
+	r = fallocate_locked(inode, mode, off, end);
 	pthread_rwlock_unlock(&inode->io_lock);
 	return r < 0 ? r : inode_sync(inode, EXT2_SYNC_FL);
 }

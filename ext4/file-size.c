@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "ext4/balloc.h"
+#include "ext4/file-inline.h"
 #include "ext4/inode-check.h"
 #include "ext4/inode-disk.h"
 #include "ext4/orphan.h"
@@ -138,12 +139,19 @@ static int set_size_locked(struct e4_inode *inode, uint64_t size)
 	int r;
 
 	if (size <= old)
-		return shrink(inode, size);
+		return file_is_inline(inode) ? file_inline_shrink(inode, size)
+					     : shrink(inode, size);
 	r = file_check_writable(inode);
 	if (r < 0)
 		return r;
 	if (size > file_max_bytes(inode))
 		return -EFBIG;
+	/* As the kernel does, though there might be room. */
+	if (file_is_inline(inode)) {
+		r = file_inline_leave(inode, false);
+		if (r < 0)
+			return r;
+	}
 	r = file_zero_tail(inode, old, size);
 	return r < 0 ? r : file_store_size(inode, size);
 }
@@ -152,8 +160,6 @@ int file_set_size(struct e4_inode *inode, uint64_t size)
 {
 	int r;
 
-	if (file_is_inline(inode))
-		return -EOPNOTSUPP;
 	pthread_rwlock_wrlock(&inode->io_lock);
 	r = set_size_locked(inode, size);
 	pthread_rwlock_unlock(&inode->io_lock);

@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #include "ext4/balloc.h"
+#include "ext4/file-inline.h"
 #include "ext4/inode-check.h"
 #include "ext4/inode-disk.h"
 
@@ -25,18 +26,12 @@ struct writing {
 
 int file_check_writable(struct e4_inode *inode)
 {
-	uint32_t flags;
 	int r = fs_check_writable(inode->fs);
 
 	if (r < 0)
 		return r;
 	if (!inode_is_reg(inode))
 		return inode_is_dir(inode) ? -EISDIR : -EINVAL;
-	pthread_rwlock_rdlock(&inode->lock);
-	flags = inode->flags;
-	pthread_rwlock_unlock(&inode->lock);
-	if (flags & EXT4_INLINE_DATA_FL)
-		return -EOPNOTSUPP;
 	return 0;
 }
 
@@ -292,12 +287,29 @@ static ssize_t write_exclusive(const struct writing *w)
 	return r < 0 ? r : write_locked(w);
 }
 
+/* 0: the data goes to blocks. */
+static ssize_t write_inline(const struct writing *w)
+{
+	struct e4_inode *inode = w->inode;
+	ssize_t r;
+
+	if (!file_may_be_inline(inode))
+		return 0;
+	pthread_rwlock_wrlock(&inode->io_lock);
+	r = file_inline_write(inode, w->buf, (size_t)(w->end - w->off), w->off,
+		w->use_reserve);
+	pthread_rwlock_unlock(&inode->io_lock);
+	return r;
+}
+
 static ssize_t write_any(const struct writing *w)
 {
 	struct e4_inode *inode = w->inode;
 	bool exclusive;
-	ssize_t r;
+	ssize_t r = write_inline(w);
 
+	if (r != 0)
+		return r;
 	pthread_rwlock_rdlock(&inode->io_lock);
 	r = needs_exclusive(w, &exclusive);
 	if (r == 0 && !exclusive)

@@ -20,7 +20,7 @@
 
 #include "ext4/atime.h"
 #include "ext4/balloc.h"
-#include "ext4/inline.h"
+#include "ext4/file-inline.h"
 #include "ext4/inode-check.h"
 
 int file_map(struct e4_inode *inode, uint64_t lblk, struct extent_run *ret_run)
@@ -92,31 +92,6 @@ static int read_run(struct e4_inode *inode, uint8_t *buf, uint64_t off, uint64_t
 	return 0;
 }
 
-/* A file that lives in its inode. */
-static ssize_t read_inline(struct e4_inode *inode, uint8_t *buf, size_t len, uint64_t off)
-{
-	uint8_t data[INLINE_MAX] = {0};
-	uint64_t size;
-	size_t have;
-	int r;
-
-	pthread_rwlock_rdlock(&inode->lock);
-	size = inode->size;
-	r = inline_get(inode, data, sizeof(data), &have);
-	pthread_rwlock_unlock(&inode->lock);
-	if (r < 0)
-		return r;
-	if (size > sizeof(data))
-		return fs_damaged(inode->fs, "inode %u: inline file too large", inode->ino);
-	if (off >= size)
-		return 0;
-	if (have < size)
-		memset(data + have, 0, size - have);
-	len = (size_t)min_u64(len, size - off);
-	memcpy(buf, data + off, len);
-	return (ssize_t)len;
-}
-
 static ssize_t read_locked(struct e4_inode *inode, uint8_t *buf, size_t len, uint64_t off)
 {
 	uint64_t size = file_size(inode), end;
@@ -144,10 +119,9 @@ ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off)
 		return inode_is_dir(inode) ? -EISDIR : -EINVAL;
 	if (len > SSIZE_MAX)
 		return -EINVAL;
-	if (file_is_inline(inode))
-		return read_inline(inode, buf, len, off);
 	pthread_rwlock_rdlock(&inode->io_lock);
-	r = read_locked(inode, buf, len, off);
+	r = file_is_inline(inode) ? file_inline_read(inode, buf, len, off)
+				  : read_locked(inode, buf, len, off);
 	pthread_rwlock_unlock(&inode->io_lock);
 	return r;
 }

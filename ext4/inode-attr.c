@@ -69,7 +69,7 @@ void e4_getattr(struct e4_inode *inode, struct e4_attr *ret_attr)
 	};
 	/* A file that takes no blocks would count as one hole, and copied as one, though it has data
 	 * in its inode. The kernel counts it like this, too. */
-	if (inode->flags & EXT4_INLINE_DATA_FL)
+	if (inode_is_reg(inode) && (inode->flags & EXT4_INLINE_DATA_FL))
 		ret_attr->blocks_512 += div_round_up_u64(inode->size, 512);
 	pthread_rwlock_unlock(&inode->lock);
 }

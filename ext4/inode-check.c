@@ -12,7 +12,9 @@ uint64_t inode_max_bytes(const struct e4_inode *inode)
 	const struct e4_fs *fs = inode->fs;
 	uint64_t blocks = EXTENT_LBLK_MAX + 1ull;
 
-	if (!extent_is_tree(inode))
+	/* What is inline gets the better kind when it gets blocks. */
+	if (!extent_is_tree(inode) && !((inode->flags & EXT4_INLINE_DATA_FL) &&
+					      fs_has_incompat(fs, EXT3_FEATURE_INCOMPAT_EXTENTS)))
 		return blockmap_max_bytes(fs);
 	/* i_blocks counts 512-byte units in 32 bits without huge_file. */
 	if (!fs_has_ro_compat(fs, EXT4_FEATURE_RO_COMPAT_HUGE_FILE))

@@ -433,6 +433,8 @@ static void fields_init(struct e4_inode *inode, const struct e4_create *what,
 	inode->gid = what->gid;
 	inode->flags = flags_inherit(what->mode, parent_flags);
 	inode->extra_isize = fs->inode_bytes > 128 ? (uint16_t)fs->want_extra_isize : 0;
+	inode->may_inline = S_ISREG(what->mode) && inode->extra_isize &&
+		fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_INLINE_DATA);
 	inode->crtime = inode_disk_time(inode, inode_now());
 	inode->atime = inode->mtime = inode->ctime = inode->crtime;
 	if ((S_ISREG(what->mode) || S_ISDIR(what->mode)) &&

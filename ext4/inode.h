@@ -23,6 +23,7 @@ struct e4_inode {
 	pthread_rwlock_t io_lock;  /* files: shared while data moves, exclusive to take blocks away
 				    * or to fill partly written new blocks */
 	pthread_rwlock_t lock;	   /* everything below; the extent tree */
+	bool may_inline;	   /* a new file that has had no blocks yet: file-inline.c */
 	bool deleted;		   /* evicted, or a removed directory: no more entries */
 	bool linkable;		   /* made without a name (e4_tmpfile): may get one while nlink is 0 */
 

@@ -4,9 +4,9 @@
  *
  * Two orders:
  * - by offset: linear directories. The cookie is the byte offset; entries never move. (Inline
- *   ones, too: 0 and 1 stand for "." and "..", which have no entries there.)
- * - by hash: indexed directories, and those of one block that would become indexed when they
- *   grow (so that they may do it in the middle of a listing). Position of an entry, 63 bits:
+ *   ones, too: the offsets that their entries will have in a first block.)
+ * - by hash: indexed directories, and those of one block or inline that would become indexed when
+ *   they grow (so that they may do it in the middle of a listing). Position of an entry, 63 bits:
  *
  *	31 bits	hash, major (the order of the tree)
  *	28 bits	keyed hash of the name; the key is random and secret, as a drive may hold names
@@ -37,11 +37,10 @@ struct hash_range {
 	uint32_t low, high; /* of the block; a name that is in the wrong block is listed inside */
 };
 
-/* Adds the names of one block from position on. */
-static int gather_block(struct e4_inode *dir, struct buf *buf, const struct hash_range *range,
-	uint64_t position, struct listing *listing)
+/* Adds the names of one block, or other chain, from position on. */
+static int gather_block(struct e4_inode *dir, struct dirblock_cursor cursor,
+	const struct hash_range *range, uint64_t position, struct listing *listing)
 {
-	struct dirblock_cursor cursor = {.fs = dir->fs, .data = buf->data};
 	int r;
 
 	while ((r = dirblock_next(&cursor)) > 0) {
@@ -107,6 +106,11 @@ static int path_range(const struct htree_path *path, struct hash_range *ret_rang
 	return 0;
 }
 
+static struct dirblock_cursor whole_block(const struct e4_inode *dir, struct buf *buf)
+{
+	return (struct dirblock_cursor){.fs = dir->fs, .data = buf->data};
+}
+
 static int damaged_index(struct e4_inode *dir)
 {
 	return fs_damaged(dir->fs, "directory %u: damaged index", dir->ino);
@@ -121,7 +125,7 @@ static int gather_leaf(struct htree_path *path, uint64_t position, struct listin
 	if (r == 0)
 		r = dir_block_get(path->dir, htree_leaf_lblk(path), &buf);
 	if (r == 0)
-		r = gather_block(path->dir, buf, &range, position, listing);
+		r = gather_block(path->dir, whole_block(path->dir, buf), &range, position, listing);
 	return r;
 }
 
@@ -170,7 +174,7 @@ static int gather_single(struct e4_inode *dir, uint64_t position, struct listing
 	if (r == 0 && position < LISTING_HASHED_FIRST)
 		r = gather_dots(dir, buf, position, listing);
 	if (r == 0)
-		r = gather_block(dir, buf, &range, position, listing);
+		r = gather_block(dir, whole_block(dir, buf), &range, position, listing);
 	listing->next = listing->limit;
 	return r;
 }
@@ -206,37 +210,53 @@ static int gather_linear(
 	return r;
 }
 
-static int add_dot(struct listing *listing, uint64_t position, uint64_t next, uint32_t ino)
+/* ---- inline ---- */
+
+static int add_dots(
+	struct e4_inode *dir, const struct dir_inline *content, uint64_t second, struct listing *listing)
 {
 	struct {
 		struct dirent_disk entry;
 		char name[4];
-	} dot = {
-		.entry =
-			{
-				.inode = le32_make(ino),
-				.name_len = (uint8_t)(position + 1),
-				.file_type = EXT2_FT_DIR,
-			},
-		.name = "..",
-	};
+	} dot = {.entry = {.file_type = EXT2_FT_DIR}, .name = ".."};
+	int r;
 
-	return listing_add(listing, position, next, &dot.entry);
+	dot.entry.inode = le32_make(dir->ino);
+	dot.entry.name_len = 1;
+	r = listing_add(listing, 0, second, &dot.entry);
+	if (r < 0)
+		return r;
+	dot.entry.inode = le32_make(content->parent_ino);
+	dot.entry.name_len = 2;
+	return listing_add(listing, second, 2 * second, &dot.entry);
 }
 
-static int gather_inline(struct e4_inode *dir, struct listing *listing)
+static int gather_inline_hashed(struct e4_inode *dir, uint64_t position, struct listing *listing)
+{
+	const struct hash_range range = {dir->fs->default_hash_version, 0, HTREE_HASH_MAX};
+	struct dir_inline content;
+	int r = dir_inline_load(dir, &content);
+
+	if (r == 0 && position < LISTING_HASHED_FIRST)
+		r = add_dots(dir, &content, 1, listing);
+	for (uint32_t part = 0; r == 0 && part < content.parts; part++)
+		r = gather_block(dir, dir_inline_cursor(dir, &content, part), &range, position,
+			listing);
+	listing->next = listing->limit;
+	return r;
+}
+
+static int gather_inline_linear(struct e4_inode *dir, struct listing *listing)
 {
 	struct dir_inline content;
 	int r = dir_inline_load(dir, &content);
 
 	listing->next = LISTING_END;
 	if (r == 0)
-		r = add_dot(listing, 0, 1, dir->ino);
-	if (r == 0)
-		r = add_dot(listing, 1, content.part[0].off, content.parent_ino);
+		r = add_dots(dir, &content, DIRENT_MIN_BYTES, listing);
 	for (uint32_t part = 0; r == 0 && part < content.parts; part++) {
 		struct dirblock_cursor cursor = dir_inline_cursor(dir, &content, part);
-		uint32_t off = content.part[part].off;
+		uint32_t off = dir_inline_block_off(content.part[part].off);
 
 		while (r == 0 && (r = dirblock_next(&cursor)) > 0)
 			r = le32_get(cursor.entry->inode)
@@ -254,28 +274,38 @@ static bool is_known_hash(int version)
 	return version >= EXT2_HASH_LEGACY && version <= EXT2_HASH_TEA_UNSIGNED;
 }
 
+/* Whether a directory that is not indexed yet becomes it when it grows beyond one block. */
+static bool will_be_indexed(const struct e4_inode *dir)
+{
+	return fs_has_compat(dir->fs, EXT2_FEATURE_COMPAT_DIR_INDEX) &&
+	       is_known_hash(dir->fs->default_hash_version);
+}
+
 /* Fills listing with what follows position; dir_lock held. */
 static int gather(struct e4_inode *dir, uint64_t position, struct listing *listing)
 {
 	CLEANUP_HTREE struct htree_path path = {0};
-	uint32_t blocks;
-	int r;
+	bool is_inline = dir_is_inline(dir);
+	uint32_t blocks = 0;
+	int r = 0;
 
 	if (dir->deleted)
 		return -ENOENT;
-	if (dir_is_inline(dir))
-		return gather_inline(dir, listing);
-	r = dir_blocks(dir, &blocks);
+	if (!is_inline)
+		r = dir_blocks(dir, &blocks);
 	if (r < 0)
 		return r;
-	if (dir_is_indexed(dir)) {
+	if (is_inline && !will_be_indexed(dir)) {
+		return gather_inline_linear(dir, listing);
+	} else if (is_inline) {
+		r = gather_inline_hashed(dir, position, listing);
+	} else if (dir_is_indexed(dir)) {
 		r = htree_open(dir, &path);
 		if (r == 0)
 			r = gather_tree(&path, blocks, position, listing);
 		else if (r == HTREE_BAD)
 			return gather_linear(dir, blocks, position, listing);
-	} else if (blocks == 1 && fs_has_compat(dir->fs, EXT2_FEATURE_COMPAT_DIR_INDEX) &&
-		   is_known_hash(dir->fs->default_hash_version)) {
+	} else if (blocks == 1 && will_be_indexed(dir)) {
 		r = gather_single(dir, position, listing);
 	} else {
 		return gather_linear(dir, blocks, position, listing);

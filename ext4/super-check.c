@@ -190,8 +190,6 @@ static int check_features(struct e4_fs *fs, struct diag *diag)
 	fs->feature_ro_compat = le32toh(s->s_feature_ro_compat);
 	r = check_incompat(fs, diag);
 	r = r < 0 ? r : check_journal_place(fs, diag);
-	if (r == 0 && fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_INLINE_DATA))
-		r = set_read_only(fs, _("the file system uses the ext4 feature '%s'"), "inline_data");
 	/* Values in inodes of their own are read; nothing counts who refers to them. */
 	if (r == 0 && fs_has_incompat(fs, EXT4_FEATURE_INCOMPAT_EA_INODE))
 		r = set_read_only(fs, _("the file system uses the ext4 feature '%s'"), "ea_inode");

@@ -53,7 +53,7 @@ static ssize_t readlink_inline(struct e4_inode *inode, char *buf, size_t buf_len
 {
 	uint8_t data[INLINE_MAX];
 	size_t have;
-	int r = inline_get(inode, data, sizeof(data), &have);
+	int r = inline_get(inode, data, &have);
 
 	if (r < 0)
 		return r;

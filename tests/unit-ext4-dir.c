@@ -1014,10 +1014,45 @@ static void test_inline(void)
 	model_compare(dir, &model, 1);
 	model_compare(dir, &model, 10);
 	CU_ASSERT_EQUAL(volume_ino(dir, ".."), E4_ROOT_INO);
-	CU_ASSERT_EQUAL(volume_create(dir, "new", S_IFREG | 0644), -EROFS);
+	model_create(dir, &model, 3);
+	model_unlink(dir, &model, 1);
+	CU_ASSERT(dir->flags & EXT4_INLINE_DATA_FL);
+	model_compare(dir, &model, 1);
 	model_free(&model);
 	e4_iput(dir);
+	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
 	volume_close(&volume);
+}
+
+/* Few names: they stay inline; more: they do not, or come back to no entries in a block. */
+static void test_inline_changes(void)
+{
+	static const char *const options[] = {
+		"-b 1024 -I 256 -O inline_data",
+		"-b 4096 -I 256 -O inline_data,^dir_index",
+		"-b 1024 -I 512 -O inline_data,^metadata_csum,^metadata_csum_seed",
+		"-b 1024 -I 1024 -O inline_data",
+		"-b 2048 -I 512 -O inline_data,^filetype",
+		"-b 1024 -I 256 -O inline_data,^extent,^64bit",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		random_changes(options[i], NULL, 4, name_short, 600);
+		random_changes(options[i], NULL, 20, name_mixed, 600);
+		random_changes(options[i], NULL, 500, name_mixed, 1500);
+	}
+}
+
+/* Inline at first; a block, and an index where there is one, before the listing ends. */
+static void test_inline_listing(void)
+{
+	changing_listing("-b 1024 -O inline_data", NULL, 8, 1, 8, name_short);
+	changing_listing("-b 1024 -O inline_data", NULL, 40, 1, 8, name_short);
+	changing_listing("-b 1024 -O inline_data", NULL, 400, 1, 8, name_short);
+	changing_listing("-b 1024 -I 512 -O inline_data", NULL, 400, 3, 20, name_short);
+	changing_listing("-b 4096 -O inline_data,^dir_index", NULL, 8, 1, 8, name_short);
+	changing_listing("-b 4096 -O inline_data,^dir_index", NULL, 40, 1, 8, name_short);
+	changing_listing("-b 1024 -I 512 -O inline_data,^dir_index", NULL, 400, 2, 20, name_short);
 }
 
 /* Entries that name what they must not. */
@@ -1203,5 +1238,6 @@ int main(void)
 		UNIT(test_list_many_collisions), UNIT(test_listing_ranks), UNIT(test_damaged_index),
 		UNIT(test_damaged_entries), UNIT(test_checksums), UNIT(test_doubly_mapped),
 		UNIT(test_misplaced_names), UNIT(test_index_left_over), UNIT(test_inline),
+		UNIT(test_inline_changes), UNIT(test_inline_listing),
 		UNIT(test_hostile_targets), UNIT(test_random_damage), UNIT(test_read_errors));
 }
