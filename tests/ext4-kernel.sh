@@ -159,24 +159,120 @@ take_turns small-inodes -b 1024 -I 128
 take_turns block-maps -b 1024 -O ^extent,^64bit,^flex_bg
 take_turns block-maps-4k -b 4096 -O ^extent,^64bit,^flex_bg
 
-# Inline data is read; whoever wants to change such a file is told so.
-rm -rf "$T/ref"
-mkdir "$T/ref"
-for i in 1 59 60 61 100 150; do
-	pattern $i $i >"$T/ref/inline-$i"
-done
-ln -s "$(printf 'l%.0s' {1..90})" "$T/ref/link"
-rm -f "$IMAGE"
-truncate -s 32M "$IMAGE"
-check "inline data: mke2fs" mke2fs -q -F -t ext4 -I 256 -O inline_data "$IMAGE"
-if check "inline data: the kernel mounts" loop_mount "$IMAGE" "$T/kernel"; then
-	cp -a "$T/ref/." "$T/kernel/"
+# Inline data: small files and folders, by the kernel and by us, each changed by the other.
+inline_tree() { # DIR
+	local i
+	mkdir -p "$1/few" "$1/many" "$1/nested/deep"
+	for i in 0 1 59 60 61 100 127 128 129 150 400 800 900 5000; do
+		pattern "$i" "$i" >"$1/size-$i"
+	done
+	for i in {1..6}; do echo "$i" >"$1/few/n$i"; done
+	for i in {1..60}; do echo "$i" >"$1/many/name-$i"; done
+	ln -s "$(printf 'l%.0s' {1..90})" "$1/link"
+	ln -s "$(printf 's%.0s' {1..59})" "$1/short-link"
+}
+
+# Growing, shrinking, removing, moving: the same on the reference by ordinary tools.
+inline_changes() { # PREFIX
+	local i
+	for i in 1 59 60 61 100 128 400; do
+		echo "truncate /$1size-$i $((i / 2))"
+		truncate -s $((i / 2)) "$T/ref/$1size-$i"
+	done
+	for i in 127 150; do
+		echo "truncate /$1size-$i $((i * 2))"
+		truncate -s $((i * 2)) "$T/ref/$1size-$i"
+	done
+	for i in {7..20}; do
+		echo "put $T/small /$1few/n$i"
+		cp "$T/small" "$T/ref/$1few/n$i"
+	done
+	for i in {1..60}; do
+		echo "rm /$1many/name-$i"
+		rm "$T/ref/$1many/name-$i"
+	done
+	echo "rm /$1few/n3"
+	rm "$T/ref/$1few/n3"
+	echo "mv /$1nested/deep /$1few/moved"
+	mv "$T/ref/$1nested/deep" "$T/ref/$1few/moved"
+	echo "put $T/small /$1few/moved/new"
+	cp "$T/small" "$T/ref/$1few/moved/new"
+}
+
+# What inline_tree() made, as a script for e4tool.
+inline_script() { # DIR PREFIX
+	(cd "$1" && find . -mindepth 1 -type d -printf "mkdir /$2%P\n" | sort)
+	(cd "$1" && find . -type f -printf "put $1/%P /$2%P\n")
+	(cd "$1" && find . -type l -printf "symlink %l /$2%P\n")
+}
+
+inline_turns() { # MKE2FS-OPTIONS...
+	local name="inline data, $*"
+	rm -rf "$T/ref" "$IMAGE"
+	inline_tree "$T/ref"
+	truncate -s 32M "$IMAGE"
+	check "$name: mke2fs" mke2fs -q -F -t ext4 "$@" "$IMAGE"
+	check "$name: the kernel mounts" loop_mount "$IMAGE" "$T/kernel" || return
+	cp -r --preserve=mode,links "$T/ref/." "$T/kernel/"
 	their_names "$T/kernel" >"$T/names"
 	umount "$T/kernel"
 	our_names >"$T/names2"
-	check "inline data: every name" diff "$T/names" "$T/names2"
-	check "inline data: every byte" same_files "$T/ref"
-	check_status 1 "inline data: a change is refused" e4tool "$IMAGE" truncate /inline-59 10
-	check_fsck "inline data"
-fi
+	check "$name: every name" diff "$T/names" "$T/names2"
+	check "$name: every byte" same_files "$T/ref"
+	inline_tree "$T/ref/ours"
+	{
+		echo "mkdir /ours"
+		inline_script "$T/ref/ours" ours/
+		inline_changes ""
+	} >"$T/script"
+	check "$name: we make changes, and the same again" e4tool "$IMAGE" <"$T/script"
+	check_fsck "$name"
+	check "$name: we read them" same_files "$T/ref"
+	check "$name: the kernel mounts again" loop_mount "$IMAGE" "$T/kernel" || return
+	check "$name: the kernel reads every byte" same_output tree_sums "$T/ref" "$T/kernel"
+	inline_changes ours/ >"$T/script"
+	for file in size-1 size-59 size-60 size-61 size-100 size-128 size-400; do
+		truncate -s "$(stat -c %s "$T/ref/ours/$file")" "$T/kernel/ours/$file"
+	done
+	make_alike "$T/ref/ours" "$T/kernel/ours"
+	their_names "$T/kernel" >"$T/names"
+	umount "$T/kernel"
+	check_fsck "$name, changed by the kernel"
+	our_names >"$T/names2"
+	check "$name: every name again" diff "$T/names" "$T/names2"
+	check "$name: every byte again" same_files "$T/ref"
+	check "$name: the kernel mounts once more" loop_mount "$IMAGE" "$T/kernel" || return
+	check "$name: the kernel removes everything" find "$T/kernel" -mindepth 1 -delete
+	umount "$T/kernel"
+	check_fsck "$name, emptied"
+}
+
+# Makes COPY what MODEL is, with the kernel's calls.
+make_alike() { # MODEL COPY
+	"$PYTHON" - "$1" "$2" <<'PY'
+import os, shutil, sys
+model, copy = sys.argv[1:]
+for top, dirs, files in os.walk(copy, topdown=False):
+    for name in files + dirs:
+        path = os.path.join(top, name)
+        if not os.path.lexists(os.path.join(model, os.path.relpath(path, copy))):
+            os.rmdir(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+for top, dirs, files in os.walk(model):
+    there = os.path.join(copy, os.path.relpath(top, model))
+    os.makedirs(there, exist_ok=True)
+    for name in files:
+        if os.path.islink(os.path.join(top, name)):
+            continue
+        with open(os.path.join(top, name), "rb") as f:
+            data = f.read()
+        with open(os.path.join(there, name), "r+b" if os.path.exists(os.path.join(there, name)) else "wb") as f:
+            f.write(data)
+            f.truncate()
+PY
+}
+
+echo small >"$T/small"
+inline_turns -I 256 -O inline_data
+inline_turns -b 1024 -I 512 -O inline_data,^metadata_csum,^dir_index
+inline_turns -b 4096 -I 1024 -O inline_data
 done_testing
