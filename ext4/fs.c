@@ -239,15 +239,24 @@ static int go_clean(struct e4_fs *fs)
 	return r < 0 ? r : super_mark_clean(fs);
 }
 
+/* On the drive, for whoever opens it next. What fails here changes nothing: without a journal the drive
+ * says that it must be checked in any case, with one the state of the last commit is whole. */
+static void mark_failed(struct e4_fs *fs, int err)
+{
+	if (fs->journal)
+		(void)!journal_mark_error(fs->journal, err);
+	if (err == -EUCLEAN)
+		(void)!super_mark_errors(fs);
+}
+
 int e4_unmount(struct e4_fs *fs)
 {
 	int lazy = inodes_store_lazy(fs);
 	int r = e4_is_read_only(fs) ? atomic_load(&fs->error) : go_clean(fs);
 	int stopped = txn_stop(fs), released = mmp_stop(fs);
 
-	/* What fails here changes nothing: the drive says that it must be checked in any case. */
-	if (fs->was_writable && atomic_load(&fs->error) == -EUCLEAN)
-		(void)!super_mark_errors(fs);
+	if (fs->was_writable && atomic_load(&fs->error) < 0)
+		mark_failed(fs, atomic_load(&fs->error));
 	fs_free(fs);
 	if (r == 0)
 		r = lazy;

@@ -366,6 +366,13 @@ int journal_stop(struct journal *j)
 	return journal_super_write(j, 0, j->next_tid);
 }
 
+int journal_mark_error(struct journal *j, int err)
+{
+	/* As the kernel: a negative number. */
+	journal_super(j)->error = be32_make((uint32_t)(err > -4096 ? err : -EIO));
+	return journal_super_write(j, j->format.start, j->format.sequence);
+}
+
 uint32_t journal_max_blocks(const struct journal *j)
 {
 	return (j->format.end - j->format.first) / 4;

@@ -92,6 +92,9 @@ int journal_start(struct journal *j) MUST_CHECK;
 /* Everything has been checkpointed: the log is empty for whoever comes next. */
 int journal_stop(struct journal *j) MUST_CHECK;
 
+/* The volume has failed: says so in the journal, where replaying it cannot undo that. The log stays. */
+int journal_mark_error(struct journal *j, int err) MUST_CHECK;
+
 /* Blocks of the log that a transaction of so many blocks and revokes takes. */
 uint32_t journal_need(const struct journal *j, size_t blocks, size_t revokes);
 /* Most blocks that one transaction may change. Constant; any thread. */
