@@ -159,6 +159,9 @@ static void print_mounted(const struct daemon *daemon, const struct mount_args *
 
 	if (reason && reason[0])
 		cli_warn(args->target, _("mounted read-only: %s"), reason);
+	if (!reason && !daemon_has_journal(daemon))
+		cli_warn(args->target, _("it has no journal: if it is pulled out before it is unmounted, "
+					 "it must be checked before it can be written again"));
 	if (!secret_all_locked())
 		cli_warn(args->target, "%s", error_text(-SDE_MEMORY_LOCK));
 	printf(reason ? _("Your files are here, read-only: ") : _("Your files are here: "));

@@ -62,6 +62,7 @@ int e4_sync(struct e4_fs *fs) MUST_CHECK;
 /* Where the files are to be seen: stored in the super block with the next commit. */
 void e4_set_mounted_on(struct e4_fs *fs, const char *path);
 bool e4_is_read_only(const struct e4_fs *fs);
+bool e4_has_journal(const struct e4_fs *fs);
 /* NULL when writable; "" when the caller asked for it; else a translated sentence. */
 const char *e4_read_only_reason(const struct e4_fs *fs);
 

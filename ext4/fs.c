@@ -84,6 +84,11 @@ bool e4_is_read_only(const struct e4_fs *fs)
 	return atomic_load(&fs->read_only);
 }
 
+bool e4_has_journal(const struct e4_fs *fs)
+{
+	return fs_has_journal(fs);
+}
+
 const char *e4_read_only_reason(const struct e4_fs *fs)
 {
 	if (!atomic_load(&fs->read_only))

@@ -318,6 +318,11 @@ const char *daemon_mount_point(const struct daemon *daemon)
 	return daemon->mount_point;
 }
 
+bool daemon_has_journal(const struct daemon *daemon)
+{
+	return e4_has_journal(volume_fs(daemon->volume));
+}
+
 const char *daemon_read_only_reason(const struct daemon *daemon)
 {
 	return e4_read_only_reason(volume_fs(daemon->volume));

@@ -35,6 +35,8 @@ int daemon_unlock(struct daemon *daemon, const struct secret *passphrase, struct
 /* Mounts: afterwards the kernel's requests wait for daemon_serve(). */
 int daemon_mount(struct daemon *daemon, struct diag *diag) MUST_CHECK;
 const char *daemon_mount_point(const struct daemon *daemon);
+/* Whether pulling it out leaves it whole: as e4_has_journal(). */
+bool daemon_has_journal(const struct daemon *daemon);
 /* As e4_read_only_reason(). */
 const char *daemon_read_only_reason(const struct daemon *daemon);
 
