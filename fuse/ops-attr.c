@@ -86,15 +86,16 @@ static unsigned attr_of_stat(const struct stat *st, int to_set, struct e4_attr *
 	return mask;
 }
 
-/* Times that are not both "now"; the kernel brings a file's mtime of now as a time of its own. */
+/* Times that are not both "now", one alone included; the kernel brings a file's mtime of now as a time of
+ * its own. */
 static bool gives_times(const struct e4_attr *stored, int to_set)
 {
 	const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
 
-	if ((to_set & times) == times && S_ISREG(stored->mode))
-		return !(to_set & FUSE_SET_ATTR_ATIME_NOW);
-	return ((to_set & FUSE_SET_ATTR_ATIME) && !(to_set & FUSE_SET_ATTR_ATIME_NOW)) ||
-	       ((to_set & FUSE_SET_ATTR_MTIME) && !(to_set & FUSE_SET_ATTR_MTIME_NOW));
+	if ((to_set & times) != times)
+		return to_set & times;
+	return !(to_set & FUSE_SET_ATTR_ATIME_NOW) ||
+		(!S_ISREG(stored->mode) && !(to_set & FUSE_SET_ATTR_MTIME_NOW));
 }
 
 /* With write-back caching the kernel keeps mtime and ctime of files itself, and brings them later;

@@ -81,7 +81,7 @@ done
 if is_root; then
 	must "mount --atime lazytime" drive_mount "$T/a.img" "$T/mnt" --atime lazytime
 	run_cases root "$T/mnt/work" atime_lazytime
-	plain_of "$T/a.img" "$T/before"
+	replayed_plain_of "$T/a.img" "$T/before"
 	check "unmount" drive_unmount "$T/mnt"
 	plain_of "$T/a.img" "$T/after"
 	stored_atime() { # PLAIN
@@ -100,7 +100,7 @@ check_status 2 "another word is not understood" sealdrive mount --atime sometime
 must "format a small one" new_drive "$T/s.img" 32M
 must "mount it" drive_mount "$T/s.img" "$T/sync"
 snapshot() { # DEBUGFS COMMAND
-	cp --sparse=always "$T/s.img" "$T/s.copy" && plain_of "$T/s.copy" "$T/s.plain" &&
+	cp --sparse=always "$T/s.img" "$T/s.copy" && replayed_plain_of "$T/s.copy" "$T/s.plain" &&
 		debugfs -R "$1" "$T/s.plain" 2>/dev/null
 }
 mkdir "$T/sync/dirsync" "$T/sync/plain"
@@ -110,7 +110,7 @@ write_with() { # FLAGS FILE
 fd = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | eval(sys.argv[1]), 0o644)
 assert os.write(fd, b"on the medium") == 13
 os.system("cp --sparse=always \"$T/s.img\" \"$T/s.copy\"")' "$1" "$2" &&
-		plain_of "$T/s.copy" "$T/s.plain"
+		replayed_plain_of "$T/s.copy" "$T/s.plain"
 }
 mkdir "$T/sync/dirsync/new"
 snapshot "ls dirsync" >"$T/seen"

@@ -306,6 +306,13 @@ plain_of() { # IMAGE OUT [--header FILE] [--skip-holes]
 	"$PYTHON" "$JUDGE/luks-plain.py" "$@" decrypt "$image" "$PASS" "$out"
 }
 
+# The same of a drive in use: as whoever opens it after a power failure finds it.
+replayed_plain_of() { # IMAGE OUT
+	plain_of "$1" "$2" || return 1
+	e2fsck -fy "$2" >/dev/null 2>&1
+	[ $? -le 1 ]
+}
+
 # Is a file system image perfect? e2fsck finds nothing, and the counters of the super block are
 # the sums of the groups' counters (e2fsck would silently correct those).
 judge_plain() { # PLAIN
