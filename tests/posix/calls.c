@@ -256,9 +256,9 @@ const struct call calls[] = {
 	{"opendir", FOLLOWS | WANTS_DIR | IN_LIBRARY, on_opendir},
 	{"chdir", FOLLOWS | WANTS_DIR, on_chdir},
 	{"statvfs", FOLLOWS, on_statvfs},
-	{"getxattr", FOLLOWS | WANTS_XATTR, on_getxattr},
-	{"setxattr", FOLLOWS | WANTS_XATTR | CHANGES, on_setxattr},
-	{"listxattr", FOLLOWS | WANTS_XATTR, on_listxattr},
+	{"getxattr", FOLLOWS, on_getxattr},
+	{"setxattr", FOLLOWS | CHANGES, on_setxattr},
+	{"listxattr", FOLLOWS, on_listxattr},
 	{"inotify", FOLLOWS, on_inotify},
 	{"name_to_handle", 0, on_name_to_handle},
 };

@@ -13,7 +13,6 @@ enum call_kind {
 	REMOVES = 1 << 4, /* changes the folder of the name */
 	WANTS_OWNER = 1 << 5,
 	CHANGES = 1 << 6, /* the inode, or its data */
-	WANTS_XATTR = 1 << 7, /* may say EOPNOTSUPP as long as it is not about the path */
 	WANTS_SOURCE = 1 << 8, /* makes a file of its own where it works */
 	REAL_IDENTITY = 1 << 9, /* rights are those of the real user */
 	IN_LIBRARY = 1 << 10, /* the C library looks at the path first */

@@ -71,20 +71,14 @@ struct place {
 #define HERE(text_) ((struct place){__FILE__, __LINE__, text_})
 
 long long expect_ok(long long result, struct place at);
-int expect_ok_or(int result, int error, struct place at);
 void expect_failure(long long result, int error, struct place at);
 void expect_same(long long got, long long wanted, struct place at);
 void expect_true(bool holds, struct place at);
 /* A call that returns -1 with errno when it fails. Its result. */
 #define OK(call) expect_ok((errno = 0, (long long)(call)), HERE(#call))
-/* Its result, or -1 when it failed with this. */
-#define OK_OR(error, call) expect_ok_or((errno = 0, (int)(call)), error, HERE(#call))
 #define FAILS(error, call) expect_failure((errno = 0, (long long)(call)), error, HERE(#call))
 #define SAME(got, wanted) expect_same((long long)(got), (long long)(wanted), HERE(#got " is " #wanted))
 #define HOLDS(condition) expect_true(condition, HERE(#condition))
-
-/* Ends the case: it says nothing here, because of this. */
-_Noreturn void skip_case(const char *reason);
 
 /* ---- what cases use ------------------------------------------------------------------------- */
 

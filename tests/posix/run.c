@@ -9,7 +9,6 @@
 enum {
 	MESSAGE_BYTES = 4096,
 	EXIT_FAILED = 1,
-	EXIT_SKIPPED = 77,
 	CASE_SECONDS = 120,
 };
 
@@ -45,13 +44,6 @@ long long expect_ok(long long result, struct place at)
 	return result;
 }
 
-int expect_ok_or(int result, int error, struct place at)
-{
-	if (result < 0 && errno != error)
-		failed(at, "failed: %s", strerrorname_np(errno));
-	return result;
-}
-
 void expect_failure(long long result, int error, struct place at)
 {
 	if (result != -1)
@@ -71,12 +63,6 @@ void expect_true(bool holds, struct place at)
 {
 	if (!holds)
 		failed(at, "does not hold");
-}
-
-void skip_case(const char *reason)
-{
-	message("%s", reason);
-	_exit(EXIT_SKIPPED);
 }
 
 _Noreturn static void run_child(const struct posix_case *c, const char *where)
@@ -119,8 +105,7 @@ static enum outcome outcome_of(int status)
 		message("killed by signal %d\n", WTERMSIG(status));
 		return FAILED;
 	}
-	return WEXITSTATUS(status) == 0 ? PASSED
-		: WEXITSTATUS(status) == EXIT_SKIPPED ? SKIPPED : FAILED;
+	return WEXITSTATUS(status) == 0 ? PASSED : FAILED;
 }
 
 enum outcome run_case(const struct posix_case *c, const char *dir, unsigned number,

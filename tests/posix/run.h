@@ -5,9 +5,9 @@
 
 #include "tests/posix/posix.h"
 
-enum outcome { PASSED, FAILED, SKIPPED };
+enum outcome { PASSED, FAILED };
 
-/* *ret_messages: lines, or the reason of a skip; valid until the next call. */
+/* *ret_messages: lines, valid until the next call. */
 enum outcome run_case(const struct posix_case *c, const char *dir, unsigned number,
 	const char **ret_messages);
 /* The folder that the read-only cases expect, in dir. Exit status. */

@@ -4,14 +4,6 @@
 
 #include <sys/xattr.h>
 
-static void need_xattrs(void)
-{
-	make_file("probe");
-	if (setxattr("probe", "user.probe", "x", 1, 0) < 0 && errno == EOPNOTSUPP)
-		skip_case("extended attributes are not supported here");
-	OK(unlink("probe"));
-}
-
 static bool xattr_is(const char *path, const char *name, const char *value)
 {
 	char got[1000];
@@ -24,7 +16,6 @@ CASE(xattr, set_get_remove, 0, "set, get, replace, remove; by path and by descri
 {
 	int fd;
 
-	need_xattrs();
 	make_file("file");
 	fd = open_ok("file", O_RDONLY);
 	OK(setxattr("file", "user.one", "value", 5, 0));
@@ -41,7 +32,6 @@ CASE(xattr, set_get_remove, 0, "set, get, replace, remove; by path and by descri
 
 CASE(xattr, flags, 0, "XATTR_CREATE of an old one: EEXIST, XATTR_REPLACE of none: ENODATA")
 {
-	need_xattrs();
 	make_file("file");
 	FAILS(ENODATA, setxattr("file", "user.one", "v", 1, XATTR_REPLACE));
 	OK(setxattr("file", "user.one", "v", 1, XATTR_CREATE));
@@ -56,7 +46,6 @@ CASE(xattr, sizes, 0, "get and list: the size with no buffer, ERANGE with a shor
 {
 	char value[10], names[100];
 
-	need_xattrs();
 	make_file("file");
 	OK(setxattr("file", "user.one", "12345", 5, 0));
 	SAME(getxattr("file", "user.one", NULL, 0), 5);
@@ -72,7 +61,6 @@ CASE(xattr, names, 0, "bad names: ERANGE too long, EOPNOTSUPP no name space, EIN
 {
 	char *name;
 
-	need_xattrs();
 	make_file("file");
 	OK(asprintf(&name, "user.%s", repeat('n', 250)));
 	OK(setxattr("file", name, "v", 1, 0));
@@ -90,7 +78,6 @@ CASE(xattr, too_large, 0, "a value beyond what fits: ENOSPC; beyond 64 KiB: E2BI
 {
 	char *value = repeat('v', 65537);
 
-	need_xattrs();
 	make_file("file");
 	FAILS(E2BIG, setxattr("file", "user.one", value, 65537, 0));
 	FAILS(ENOSPC, setxattr("file", "user.one", value, 65536, 0));
@@ -106,7 +93,6 @@ CASE(xattr, many, 0, "many attributes: all listed, each with its value, all remo
 	ssize_t len;
 	int count = 0;
 
-	need_xattrs();
 	make_file("file");
 	for (int i = 0; i < 50; i++) {
 		snprintf(name, sizeof(name), "user.name-%d", i);
@@ -128,7 +114,6 @@ CASE(xattr, many, 0, "many attributes: all listed, each with its value, all remo
 
 CASE(xattr, user_on_what, 0, "user attributes: files and folders only: EPERM on links, FIFOs")
 {
-	need_xattrs();
 	OK(mkdir("folder", 0755));
 	OK(symlink("x", "link"));
 	OK(mkfifo("fifo", 0644));
@@ -141,7 +126,6 @@ CASE(xattr, user_on_what, 0, "user attributes: files and folders only: EPERM on 
 
 CASE(xattr, follows, 0, "setxattr follows links, lsetxattr does not")
 {
-	need_xattrs();
 	make_file("file");
 	OK(symlink("file", "link"));
 	OK(setxattr("link", "user.one", "v", 1, 0));
@@ -151,7 +135,6 @@ CASE(xattr, follows, 0, "setxattr follows links, lsetxattr does not")
 
 CASE(xattr, rights, NEEDS_ROOT, "user attributes go by the file's rights: EACCES")
 {
-	need_xattrs();
 	make_file("file");
 	OK(setxattr("file", "user.one", "v", 1, 0));
 	OK(chmod("file", 0604));
@@ -169,7 +152,6 @@ CASE(xattr, trusted, NEEDS_ROOT, "trusted attributes are root's: others neither 
 {
 	char list[100];
 
-	need_xattrs();
 	make_file("file");
 	OK(chmod("file", 0666));
 	OK(setxattr("file", "trusted.one", "v", 1, 0));
@@ -185,7 +167,6 @@ CASE(xattr, times, 0, "setting and removing moves ctime only; reading nothing")
 {
 	struct stamps before;
 
-	need_xattrs();
 	make_file("file");
 	before = stamps_set("file");
 	OK(setxattr("file", "user.one", "v", 1, 0));
@@ -200,7 +181,6 @@ CASE(xattr, times, 0, "setting and removing moves ctime only; reading nothing")
 
 CASE(xattr, follow_the_inode, 0, "attributes go with links and renames, not with copies")
 {
-	need_xattrs();
 	make_file("file");
 	OK(setxattr("file", "user.one", "v", 1, 0));
 	OK(link("file", "link"));
@@ -215,7 +195,6 @@ CASE(xattr, capability_cleared, NEEDS_ROOT, "a write removes security.capability
 {
 	static const uint8_t capability[20] = {0, 0, 0, 2, 0, 4};
 
-	need_xattrs();
 	make_file("file");
 	OK(setxattr("file", "security.capability", capability, sizeof(capability), 0));
 	SAME(getxattr("file", "security.capability", NULL, 0), 20);
@@ -250,15 +229,6 @@ static int acl_set(const char *path, const char *name, const struct acl *acl)
 
 static const char access_acl[] = "system.posix_acl_access", default_acl[] = "system.posix_acl_default";
 
-static void need_acls(void)
-{
-	need_xattrs();
-	make_file("probe");
-	if (getxattr("probe", access_acl, NULL, 0) < 0 && errno == EOPNOTSUPP)
-		skip_case("ACLs are not supported here");
-	OK(unlink("probe"));
-}
-
 /* user::rw- user:1001:rw- group::r-- mask::MASK other::--- */
 static struct acl named_user(unsigned mask)
 {
@@ -276,7 +246,6 @@ CASE(acl, named_user, NEEDS_ROOT, "a named user's rights hold, within the mask")
 {
 	struct acl acl = named_user(6);
 
-	need_acls();
 	write_file("file", "text");
 	OK(acl_set("file", access_acl, &acl));
 	SAME(mode_of("file"), 0660);
@@ -296,7 +265,6 @@ CASE(acl, chmod_sets_mask, NEEDS_ROOT, "chmod changes the mask, the ACL changes 
 	struct acl acl = named_user(6);
 	uint8_t got[100];
 
-	need_acls();
 	make_file("file");
 	OK(acl_set("file", access_acl, &acl));
 	OK(chmod("file", 0604));
@@ -313,7 +281,6 @@ CASE(acl, minimal_is_mode, 0, "an ACL that says no more than a mode is not store
 {
 	struct acl acl = {0};
 
-	need_acls();
 	make_file("file");
 	acl_add(&acl, USER_OBJ, 7, ~0u);
 	acl_add(&acl, GROUP_OBJ, 5, ~0u);
@@ -327,7 +294,6 @@ CASE(acl, inherited, NEEDS_ROOT, "a default ACL is inherited, in place of the um
 {
 	struct acl acl = {0};
 
-	need_acls();
 	OK(mkdir("folder", 0755));
 	acl_add(&acl, USER_OBJ, 7, ~0u);
 	acl_add(&acl, USER, 7, 1001);
@@ -352,7 +318,6 @@ CASE(acl, errors, 0, "a default ACL of a file: EACCES; a broken one: EINVAL")
 {
 	struct acl acl = named_user(6), broken = {0};
 
-	need_acls();
 	make_file("file");
 	FAILS(EACCES, acl_set("file", default_acl, &acl));
 	acl_add(&broken, USER_OBJ, 7, ~0u);
@@ -367,7 +332,6 @@ CASE(acl, not_owner, NEEDS_ROOT, "only the owner sets an ACL: EPERM")
 {
 	struct acl acl = named_user(6);
 
-	need_acls();
 	make_file("file");
 	OK(chmod("file", 0666));
 	become(1001, 1001);
