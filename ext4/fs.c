@@ -258,10 +258,12 @@ int e4_unmount(struct e4_fs *fs)
 {
 	int lazy = inodes_store_lazy(fs);
 	int r = e4_is_read_only(fs) ? atomic_load(&fs->error) : go_clean(fs);
-	int stopped = txn_stop(fs), released = mmp_stop(fs);
+	int stopped = txn_stop(fs), failed = atomic_load(&fs->error), released;
 
-	if (fs->was_writable && atomic_load(&fs->error) < 0)
-		mark_failed(fs, atomic_load(&fs->error));
+	/* Who has taken the volume from us finds not one byte of ours. */
+	if (fs->was_writable && failed < 0 && failed != -SDE_FS_IN_USE)
+		mark_failed(fs, failed);
+	released = mmp_stop(fs);
 	fs_free(fs);
 	if (r == 0)
 		r = lazy;
