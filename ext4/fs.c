@@ -248,6 +248,9 @@ static int go_clean(struct e4_fs *fs)
  * says that it must be checked in any case, with one the state of the last commit is whole. */
 static void mark_failed(struct e4_fs *fs, int err)
 {
+	/* Somebody else writes it by now. */
+	if (err == -SDE_FS_IN_USE)
+		return;
 	if (fs->journal)
 		(void)!journal_mark_error(fs->journal, err);
 	if (err == -EUCLEAN)

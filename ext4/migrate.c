@@ -146,7 +146,7 @@ static int plan_nodes(struct migration *m, unsigned *ret_credits)
 		m->nodes_wanted += entries;
 	}
 	credits = m->nodes_wanted * METABLOCK_CREDITS + groups * BALLOC_CREDITS + INODE_CREDITS;
-	if (credits > CREDITS_MAX)
+	if (credits > min_u64(CREDITS_MAX, handle_credits_max(fs)))
 		return -ENOSPC;
 	m->nodes = calloc(m->nodes_wanted + 1, sizeof(*m->nodes));
 	if (!m->nodes)

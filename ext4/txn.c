@@ -34,6 +34,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "ext4/checkpoint.h"
@@ -169,6 +170,11 @@ int handle_begin(struct e4_fs *fs, unsigned credits, struct handle *ret_handle)
 	}
 	pthread_mutex_unlock(&m->lock);
 	return r;
+}
+
+unsigned handle_credits_max(struct e4_fs *fs)
+{
+	return fs->journal ? journal_max_blocks(fs->journal) : UINT_MAX;
 }
 
 void handle_end(struct handle *h)

@@ -33,6 +33,8 @@ struct handle {
  * already holds costs none. Waits while a commit closes the
  * transaction. -EROFS or the sticky error when nothing may change. */
 int handle_begin(struct e4_fs *fs, unsigned credits, struct handle *ret_handle) MUST_CHECK;
+/* Most credits for which there is certainly room in the log. */
+unsigned handle_credits_max(struct e4_fs *fs);
 void handle_end(struct handle *h);
 
 /* Declares that buf's bytes are about to change under h. Only -ENOMEM, or the sticky error. */
