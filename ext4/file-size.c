@@ -10,15 +10,18 @@
 #include "ext4/inode-disk.h"
 #include "ext4/orphan.h"
 
-int file_store_size(struct e4_inode *inode, uint64_t size)
+/* orphan: blocks behind the new end are still to be freed, and until then it is one. */
+static int store_size(struct e4_inode *inode, uint64_t size, bool orphan)
 {
 	struct handle h;
-	int r = handle_begin(inode->fs, INODE_CREDITS + 1, &h);
+	int r = handle_begin(inode->fs, INODE_CREDITS + (orphan ? ORPHAN_CREDITS : 0) + 1, &h);
 
 	if (r < 0)
 		return r;
 	pthread_rwlock_wrlock(&inode->lock);
 	r = inode_reserve(&h, inode);
+	if (r == 0 && orphan)
+		r = orphan_add(&h, inode);
 	if (r == 0) {
 		inode->size = size;
 		inode->mtime = inode->ctime = inode_disk_time(inode, inode_now());
@@ -27,6 +30,11 @@ int file_store_size(struct e4_inode *inode, uint64_t size)
 	pthread_rwlock_unlock(&inode->lock);
 	handle_end(&h);
 	return r;
+}
+
+int file_store_size(struct e4_inode *inode, uint64_t size)
+{
+	return store_size(inode, size, false);
 }
 
 static int remove_some(struct e4_inode *inode, uint32_t from, uint32_t to, bool *ret_done)
@@ -61,27 +69,6 @@ int file_remove_blocks(struct e4_inode *inode, uint64_t from, uint64_t end)
 			r = remove_some(inode, (uint32_t)from, (uint32_t)(limit - 1), &done);
 		while (r == -ENOSPC && balloc_retry(inode->fs, &tries));
 	}
-	return r;
-}
-
-/* The new size of a file whose blocks behind it are still to be freed: an orphan until then. */
-static int store_size_orphan(struct e4_inode *inode, uint64_t size)
-{
-	struct handle h;
-	int r = handle_begin(inode->fs, INODE_CREDITS + ORPHAN_CREDITS + 1, &h);
-
-	if (r < 0)
-		return r;
-	pthread_rwlock_wrlock(&inode->lock);
-	r = inode_reserve(&h, inode);
-	r = r < 0 ? r : orphan_add(&h, inode);
-	if (r == 0) {
-		inode->size = size;
-		inode->mtime = inode->ctime = inode_disk_time(inode, inode_now());
-		r = inode_store(&h, inode, true);
-	}
-	pthread_rwlock_unlock(&inode->lock);
-	handle_end(&h);
 	return r;
 }
 
@@ -121,7 +108,7 @@ static int cut_tail(struct e4_inode *inode, uint64_t size)
 /* The size first: what is behind the end is nobody's, whenever the rest gets done. */
 static int shrink(struct e4_inode *inode, uint64_t size)
 {
-	int r = store_size_orphan(inode, size);
+	int r = store_size(inode, size, true);
 
 	return r < 0 ? r : cut_tail(inode, size);
 }
