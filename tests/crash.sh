@@ -31,6 +31,8 @@ for ((i = 0; i < rounds; i++)); do
 	round folders 200 -m "-b 2048 -J size=2 -N 400 -O ^metadata_csum,uninit_bg" -b 12
 	round mixed 150 -m "-b 1024 -J size=1 -N 256 -O ^extent,^64bit,^metadata_csum"
 	round mixed 150 -m "-b 1024 -J size=1 -N 256 -O orphan_file"
+	round mixed 150 -m "-b 1024 -J size=1 -N 256 -O inline_data"
+	round mixed 150 -m "-b 1024 -J size=1 -N 256 -I 128 -q"
 done
 check "at least 300 drives were judged" test "$total" -ge 300
 diag "$total drives judged"

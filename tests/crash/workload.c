@@ -31,7 +31,7 @@ static bool kind_is(const struct workload *w, const char *kind)
 static int fine(int r)
 {
 	static const int allowed[] = {-EEXIST, -ENOENT, -ENOSPC, -ENOTEMPTY, -ENOTDIR, -EISDIR, -EMLINK,
-		-EINVAL, -EFBIG, -EOPNOTSUPP};
+		-EINVAL, -EFBIG, -EOPNOTSUPP, -ENODATA, -EPERM};
 
 	for (size_t i = 0; r < 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++)
 		if (r == allowed[i])
@@ -212,6 +212,37 @@ static void step_link(struct workload *w, struct e4_inode *dir, const char *name
 	put(file);
 }
 
+/* Small ones live in the inode, the others in a block that several files may share. */
+static void step_xattr(struct workload *w, struct e4_inode *dir, const char *name)
+{
+	struct e4_inode *file = get_file(w, dir, name);
+	char key[20], value[600];
+
+	if (!file)
+		return;
+	sprintf(key, "user.k%u", pick(w, 3));
+	memset(value, 'a' + (int)pick(w, 2), sizeof(value));
+	if (pick(w, 4) == 0)
+		fine(e4_removexattr(file, key));
+	else
+		fine(e4_setxattr(file, key, value, pick(w, 2) ? 20 : 400 + 100 * pick(w, 2), 0));
+	e4_iput(file);
+}
+
+/* A file without a name, which gets one or not. */
+static void step_tmpfile(struct workload *w, struct e4_inode *dir, const char *name)
+{
+	struct e4_create what = {.mode = S_IFREG | 0600};
+	struct e4_inode *file;
+
+	if (fine(e4_tmpfile(dir, &what, &file)) < 0)
+		return;
+	do_write(w, file);
+	if (pick(w, 2))
+		fine(e4_link(file, dir, name, strlen(name)));
+	e4_iput(file);
+}
+
 static void step_rename(struct workload *w, struct e4_inode *dir, const char *name)
 {
 	struct e4_inode *to = choose_folder(w), *gone = NULL;
@@ -270,8 +301,12 @@ void workload_step(struct workload *w)
 		step_remove(w, dir, name);
 	else if (what < 75)
 		step_folder(w);
-	else if (what < 83)
+	else if (what < 80)
 		step_link(w, dir, name);
+	else if (what < 87)
+		step_xattr(w, dir, name);
+	else if (what < 90)
+		step_tmpfile(w, dir, name);
 	else if (what < 95)
 		step_rename(w, dir, name);
 	else

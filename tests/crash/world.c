@@ -21,6 +21,7 @@ struct item {
 	char *path;
 	struct e4_attr attr;
 	struct blob *data; /* of a file, or a link's target */
+	uint32_t xattrs; /* a sum over all of them */
 };
 
 struct world {
@@ -98,6 +99,28 @@ static struct blob *share(struct blob *data, const struct item *old)
 	return old->data;
 }
 
+static uint32_t sum_of(uint32_t sum, const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		sum = sum * 31 + (uint8_t)bytes[i];
+	return sum;
+}
+
+static uint32_t read_xattrs(struct e4_inode *inode)
+{
+	char names[1000], value[2000];
+	ssize_t len = e4_listxattr(inode, names, sizeof(names), 0), n;
+	uint32_t sum = 0;
+
+	assert(len >= 0);
+	for (char *name = names; name < names + len; name += strlen(name) + 1) {
+		n = e4_getxattr(inode, name, value, sizeof(value));
+		assert(n >= 0);
+		sum += sum_of(sum_of(1, name, strlen(name)), value, (size_t)n);
+	}
+	return sum;
+}
+
 static void read_folder(struct world *world, struct e4_inode *dir, const char *path, struct world *before)
 {
 	struct names *names = calloc(1, sizeof(*names));
@@ -117,6 +140,7 @@ static void read_folder(struct world *world, struct e4_inode *dir, const char *p
 		assert(r == 0);
 		item->path = strdup(below);
 		e4_getattr(inode, &item->attr);
+		item->xattrs = read_xattrs(inode);
 		item->data = share(read_data(inode, &item->attr), find_inode(before, &item->attr));
 		if (S_ISDIR(item->attr.mode))
 			read_folder(world, inode, below, before);
@@ -175,12 +199,12 @@ static bool same_names(const struct world *got, const struct world *want)
 
 		if (strcmp(a->path, b->path) != 0 || a->attr.ino != b->attr.ino ||
 			a->attr.generation != b->attr.generation || a->attr.mode != b->attr.mode ||
-			a->attr.nlink != b->attr.nlink || a->attr.uid != b->attr.uid ||
+			a->attr.nlink != b->attr.nlink || a->attr.uid != b->attr.uid || a->xattrs != b->xattrs ||
 			(S_ISLNK(a->attr.mode) && (a->data->len != b->data->len ||
 				memcmp(a->data->bytes, b->data->bytes, a->data->len) != 0))) {
-			snprintf(why, sizeof(why), "%s differs: ino %u %u, mode %o %o, links %u %u",
+			snprintf(why, sizeof(why), "%s differs: ino %u %u, mode %o %o, links %u %u, xattrs %x %x",
 				a->path, a->attr.ino, b->attr.ino, a->attr.mode, b->attr.mode,
-				a->attr.nlink, b->attr.nlink);
+				a->attr.nlink, b->attr.nlink, a->xattrs, b->xattrs);
 			return false;
 		}
 	}
