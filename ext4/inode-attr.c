@@ -76,7 +76,8 @@ void e4_getattr(struct e4_inode *inode, struct e4_attr *ret_attr)
 
 /* What an append-only file refuses. */
 enum {
-	SET_ATTRIBUTES = E4_SET_MODE | E4_SET_UID | E4_SET_GID | E4_SET_SIZE | E4_SET_GIVEN_TIMES,
+	SET_ATTRIBUTES = E4_SET_MODE | E4_SET_KILL_SUID | E4_SET_KILL_SGID | E4_SET_UID | E4_SET_GID |
+		E4_SET_SIZE | E4_SET_GIVEN_TIMES,
 };
 
 static int check_allowed(struct e4_inode *inode, unsigned mask)
