@@ -44,7 +44,8 @@ int dir_blocks(struct e4_inode *dir, uint32_t *ret_blocks)
 
 	if (is_inline)
 		return -EOPNOTSUPP;
-	if (blocks == 0 || size & (fs->block_bytes - 1) || blocks > EXTENT_LBLK_MAX)
+	/* No holes, no block twice: what is larger than the volume would be walked for ever. */
+	if (blocks == 0 || size & (fs->block_bytes - 1) || blocks > EXTENT_LBLK_MAX || blocks > fs->blocks_count)
 		return fs_damaged(fs, "directory %u: impossible size", dir->ino);
 	*ret_blocks = (uint32_t)blocks;
 	return 0;

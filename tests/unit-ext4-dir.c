@@ -866,6 +866,23 @@ static void test_checksums(void)
 	}
 }
 
+/* More blocks than the volume has: nobody walks that far. */
+static void test_absurd_size(void)
+{
+	struct volume volume;
+	struct e4_inode *dir;
+
+	CU_ASSERT_EQUAL_FATAL(volume_make(&volume, 8 * MIB, "-b 1024", NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "dir", &dir), 0);
+	CU_ASSERT_EQUAL(volume_create(dir, "first", S_IFREG | 0644), 0);
+	pthread_rwlock_wrlock(&dir->lock);
+	dir->size = 9 * MIB;
+	pthread_rwlock_unlock(&dir->lock);
+	CU_ASSERT_EQUAL(volume_ino(dir, "first"), -EUCLEAN);
+	e4_iput(dir);
+	volume_close(&volume);
+}
+
 /* Two logical blocks that are one: an index block that is its own leaf. */
 static void test_doubly_mapped(void)
 {
@@ -1236,7 +1253,7 @@ int main(void)
 		UNIT(test_hundred_thousand), UNIT(test_index_full), UNIT(test_no_space),
 		UNIT(test_list_changing), UNIT(test_list_any_cookie),
 		UNIT(test_list_many_collisions), UNIT(test_listing_ranks), UNIT(test_damaged_index),
-		UNIT(test_damaged_entries), UNIT(test_checksums), UNIT(test_doubly_mapped),
+		UNIT(test_damaged_entries), UNIT(test_checksums), UNIT(test_doubly_mapped), UNIT(test_absurd_size),
 		UNIT(test_misplaced_names), UNIT(test_index_left_over), UNIT(test_inline),
 		UNIT(test_inline_changes), UNIT(test_inline_listing),
 		UNIT(test_hostile_targets), UNIT(test_random_damage), UNIT(test_read_errors));
