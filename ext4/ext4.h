@@ -55,6 +55,17 @@ struct e4_mount_options {
  */
 int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct e4_fs **ret_fs,
 	struct diag *diag) MUST_CHECK;
+/*
+ * What the super block says of a volume that is not opened; nothing else is checked. The size may be
+ * larger than dev. -SDE_NOT_EXT4, -SDE_FS_DAMAGED, I/O errors.
+ */
+struct e4_peek {
+	uint32_t block_bytes;
+	uint64_t size_bytes;
+	bool needs_recovery; /* the journal is in use */
+};
+int e4_peek(struct blkdev *dev, struct e4_peek *ret_peek) MUST_CHECK;
+
 /* Commits, marks clean, frees everything, whatever the result. All inodes must have been put. */
 int e4_unmount(struct e4_fs *fs) MUST_CHECK;
 /* Everything written and changed so far is on the medium when it returns. */

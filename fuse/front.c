@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fuse3/fuse_log.h>
 #include <fuse3/fuse_opt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,29 +23,10 @@
 #include <time.h>
 
 #include "base/i18n.h"
+#include "fuse/fuselog.h"
 #include "fuse/mountinfo.h"
 #include "fuse/rawops.h"
 #include "fuse/seek.h"
-
-/* libfuse says why it fails only in its log; the last line goes into the diag. */
-static _Thread_local char last_log_line[200];
-
-static void log_keep(enum fuse_log_level level, const char *fmt, va_list args)
-{
-	size_t len;
-
-	vsnprintf(last_log_line, sizeof(last_log_line), fmt, args);
-	len = strlen(last_log_line);
-	while (len > 0 && (last_log_line[len - 1] == '\n' || last_log_line[len - 1] == '.'))
-		last_log_line[--len] = '\0';
-}
-
-static int fuse_failed(struct diag *diag)
-{
-	if (last_log_line[0] == '\0')
-		return -SDE_FUSE;
-	return diag_set(diag, -SDE_FUSE, "%s", last_log_line);
-}
 
 static void op_init(void *ctx, struct fuse_conn_info *conn)
 {
@@ -136,10 +116,9 @@ static int session_new(const struct front_options *options, struct front *front,
 	int err = session_args(options, &args);
 
 	if (err == 0) {
-		fuse_set_log_func(log_keep);
-		last_log_line[0] = '\0';
+		fuselog_begin();
 		front->session = fuse_session_new(&args, &front_ops, sizeof(front_ops), front);
-		err = front->session ? 0 : fuse_failed(diag);
+		err = front->session ? 0 : fuselog_failed(diag);
 	}
 	fuse_opt_free_args(&args);
 	if (err < 0)
@@ -197,9 +176,9 @@ int front_mount(struct front *front, const char *mount_point, struct diag *diag)
 
 	if (!copy)
 		return -ENOMEM;
-	last_log_line[0] = '\0';
+	fuselog_begin();
 	if (fuse_session_mount(front->session, mount_point) != 0)
-		return fuse_failed(diag);
+		return fuselog_failed(diag);
 	if (mountinfo_find(mount_point, &info) < 0) {
 		fuse_session_unmount(front->session);
 		return diag_set(diag, -SDE_FUSE, "%s", mount_point);
@@ -209,7 +188,7 @@ int front_mount(struct front *front, const char *mount_point, struct diag *diag)
 	mountinfo_clear(&info);
 	if (rawops_install(front->session) < 0) {
 		fuse_session_unmount(front->session);
-		return fuse_failed(diag);
+		return fuselog_failed(diag);
 	}
 	front->mount_point = take_ptr(copy);
 	raise_readahead(front);

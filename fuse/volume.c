@@ -13,6 +13,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/i18n.h"
 #include "kernel-shim/cryptdev.h"
@@ -27,7 +29,7 @@ struct volume {
 	struct e4_fs *fs;
 };
 
-static struct blkdev *volume_header_dev(struct volume *volume)
+static struct blkdev *volume_header_dev(const struct volume *volume)
 {
 	return volume->header_dev ? volume->header_dev : volume->target;
 }
@@ -106,6 +108,11 @@ const struct luks2 *volume_header(const struct volume *volume)
 	return volume->hdr;
 }
 
+bool volume_header_writable(const struct volume *volume)
+{
+	return !volume_header_dev(volume)->read_only;
+}
+
 int volume_unlock(struct volume *volume, const struct secret *passphrase, struct diag *diag)
 {
 	const struct luks2_segment *segment = luks2_data_segment(volume->hdr);
@@ -157,6 +164,61 @@ struct e4_fs *volume_fs(struct volume *volume)
 struct blkdev *volume_data(struct volume *volume)
 {
 	return volume->crypt;
+}
+
+uint64_t volume_target_bytes(const struct volume *volume)
+{
+	return volume->target->size_bytes;
+}
+
+bool volume_is_container(const struct volume *volume)
+{
+	struct stat st;
+
+	filedev_stat(volume->target, &st);
+	return S_ISREG(st.st_mode);
+}
+
+bool volume_follows_target(const struct volume *volume)
+{
+	const struct luks2_segment *segment = luks2_data_segment(volume->hdr);
+
+	return segment && segment->size == 0;
+}
+
+/* A full host while the file system is being moved would leave it half-way. Inode tables take a 64th
+ * of an ext4 volume with mke2fs' defaults. */
+static bool host_has_room(const struct volume *volume, uint64_t added_bytes)
+{
+	uint64_t needed = added_bytes / 32 + 16 * 1024 * 1024;
+	struct statvfs vfs;
+
+	return fstatvfs(filedev_fd(volume->target), &vfs) < 0 ||
+		(uint64_t)vfs.f_bavail * vfs.f_frsize >= needed;
+}
+
+int volume_check_grow(const struct volume *volume, uint64_t target_bytes)
+{
+	uint64_t now = volume->target->size_bytes;
+
+	if (!volume_is_container(volume))
+		return -ENOTBLK;
+	if (target_bytes < now || !volume_follows_target(volume))
+		return -EINVAL;
+	return host_has_room(volume, target_bytes - now) ? 0 : -SDE_NO_SPACE_HOST;
+}
+
+int volume_grow(struct volume *volume, uint64_t target_bytes)
+{
+	int err = volume_check_grow(volume, target_bytes);
+
+	if (err == 0 && (!volume->crypt || volume->fs))
+		err = -EINVAL;
+	if (err == 0)
+		err = filedev_grow(volume->target, target_bytes);
+	if (err == 0)
+		cryptdev_follow(volume->crypt);
+	return err;
 }
 
 int volume_close(struct volume *volume)

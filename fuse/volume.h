@@ -30,12 +30,26 @@ struct volume; /* an opened target, later unlocked, later with its file system m
  * read-write). No secret is needed yet. */
 int volume_open(const struct volume_options *options, struct volume **ret_volume, struct diag *diag) MUST_CHECK;
 const struct luks2 *volume_header(const struct volume *volume);
+/* Whether a damaged copy of the header was, or could have been, repaired. */
+bool volume_header_writable(const struct volume *volume);
 /* Tries the passphrase; on success stacks the cipher device. The passphrase stays the caller's. */
 int volume_unlock(struct volume *volume, const struct secret *passphrase, struct diag *diag) MUST_CHECK;
 int volume_mount(struct volume *volume, struct diag *diag) MUST_CHECK;
 struct e4_fs *volume_fs(struct volume *volume);
 /* The plain data device after unlock (for mkfs, check). */
 struct blkdev *volume_data(struct volume *volume);
+/* The target's size, of which the data device is a part. */
+uint64_t volume_target_bytes(const struct volume *volume);
+/* The target is a file, not a drive. */
+bool volume_is_container(const struct volume *volume);
+/* Whether a larger target means a larger data device. */
+bool volume_follows_target(const struct volume *volume);
+/* Whether volume_grow() would have a chance: -ENOTBLK on drives, -SDE_NO_SPACE_HOST where there is not
+ * even the space for the metadata of a larger file system, -EINVAL. */
+int volume_check_grow(const struct volume *volume, uint64_t target_bytes) MUST_CHECK;
+/* Makes a container file larger, and with it the data device, which must not be in use. The volume
+ * is unlocked and follows its target. */
+int volume_grow(struct volume *volume, uint64_t target_bytes) MUST_CHECK;
 /* Unmounts the file system, flushes, wipes keys, closes and unlocks the target. NULL is fine. */
 int volume_close(struct volume *volume) MUST_CHECK;
 

@@ -348,3 +348,10 @@ int cryptdev_open(struct blkdev *lower, const struct cryptdev_params *params,
 	*ret_dev = &cd->dev;
 	return 0;
 }
+
+void cryptdev_follow(struct blkdev *dev)
+{
+	struct cryptdev *cd = cryptdev_of(dev);
+
+	dev->size_bytes = round_down_u64(cd->lower->size_bytes - cd->offset_bytes, cd->sector_bytes);
+}

@@ -38,6 +38,9 @@ int cryptdev_check_cipher(const char *cipher, size_t key_bytes, struct diag *dia
 int cryptdev_open(struct blkdev *lower, const struct cryptdev_params *params,
 	const struct secret *key, struct blkdev **ret_dev, struct diag *diag) MUST_CHECK;
 
+/* The lower device has grown: a device that reaches to its end does so again. No transfers meanwhile. */
+void cryptdev_follow(struct blkdev *dev);
+
 /* Initialises libgcrypt (secure memory, version check); safe to call again and from any thread.
  * A process that uses libgcrypt after a fork calls it again, which locks the memory anew. */
 int crypto_init(void) MUST_CHECK;

@@ -118,7 +118,7 @@ static int filedev_flush(struct blkdev *dev)
 	if (dev->read_only)
 		return 0;
 	pthread_mutex_lock(&file->flush_lock);
-	/* The size never changes, so fdatasync leaves out nothing that reading the data needs; on a
+	/* The size only changes in filedev_grow(), so fdatasync leaves out nothing that reading the data needs; on a
 	 * block device it empties the drive's own cache too. */
 	if (file->flush_error == 0 && fdatasync(file->fd) < 0)
 		file->flush_error = transfer_error(file, errno);
@@ -348,4 +348,18 @@ void filedev_stat(struct blkdev *dev, struct stat *ret_stat)
 int filedev_fd(struct blkdev *dev)
 {
 	return filedev_of(dev)->fd;
+}
+
+int filedev_grow(struct blkdev *dev, uint64_t size_bytes)
+{
+	struct filedev *file = filedev_of(dev);
+
+	if (is_block(file))
+		return -ENOTBLK;
+	if (size_bytes < (uint64_t)file->st.st_size || size_bytes > INT64_MAX || dev->read_only)
+		return -EINVAL;
+	if (ftruncate(file->fd, (off_t)size_bytes) < 0 || fsync(file->fd) < 0 ||
+		fstat(file->fd, &file->st) < 0)
+		return -errno;
+	return read_geometry(file);
 }

@@ -30,4 +30,10 @@ struct stat;
 void filedev_stat(struct blkdev *dev, struct stat *ret_stat);
 int filedev_fd(struct blkdev *dev);
 
+/*
+ * Makes a container file larger, sparsely; the new size is on its disk when it returns. No transfers
+ * meanwhile. -ENOTBLK: not a regular file, -EINVAL: it would become smaller, -errno.
+ */
+int filedev_grow(struct blkdev *dev, uint64_t size_bytes) MUST_CHECK;
+
 #endif
