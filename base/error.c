@@ -65,7 +65,7 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		   "it.")},
 	ENTRY(SDE_FS_DAMAGED) = {EXIT_NOT_LUKS,
 		N_("The file system on the drive is damaged"),
-		N_("Make a copy of the drive if the data matter, then have e2fsck repair it.")},
+		N_("Make a copy of the drive if the data matter, then use 'sealdrive check --repair'.")},
 	ENTRY(SDE_FS_FEATURE) = {EXIT_FEATURE,
 		N_("The file system uses a feature that this program does not have"),
 		N_("Use the drive on a Linux computer whose kernel knows this feature.")},
@@ -131,6 +131,9 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_POLICY) = {EXIT_POLICY,
 		N_("Refused by your organisation's policy"),
 		N_("'sealdrive policy show' explains the rules.")},
+	ENTRY(SDE_TOOL) = {EXIT_FAILED,
+		N_("A program that is needed for this is not installed"),
+		N_("Install the package e2fsprogs and repeat the command.")},
 };
 
 /* The few system errors that mean more here than the system's own text says. */
@@ -151,7 +154,7 @@ static const struct {
 	{EAGAIN, EXIT_BUSY, N_("Close the programs that use the drive, or unmount it there first.")},
 	{ETXTBSY, EXIT_BUSY, N_("Close the programs that use the drive, or unmount it there first.")},
 	{EUCLEAN, EXIT_NOT_LUKS,
-		N_("Make a copy of the drive if the data matter, then have e2fsck repair it.")},
+		N_("Make a copy of the drive if the data matter, then use 'sealdrive check --repair'.")},
 	{EOPNOTSUPP, EXIT_FEATURE, NULL},
 	{ENOSYS, EXIT_FEATURE, NULL},
 	{ENOTBLK, EXIT_FAILED, N_("Give a drive, a partition or a container file.")},

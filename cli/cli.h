@@ -21,7 +21,7 @@ struct command {
 
 /* One per file cli/<name>.c; main.c lists them in its table. */
 extern const struct command command_format, command_mount, command_unmount, command_status,
-	command_info, command_list;
+	command_info, command_list, command_check, command_resize;
 
 /*
  * Prints "sealdrive: SUBJECT: sentence: detail" and the remedy on stderr and returns the exit
@@ -74,5 +74,11 @@ struct cli_passphrase_source {
  */
 int cli_read_passphrase(const struct cli_passphrase_source *source, const char *prompt_subject,
 	bool confirm, struct secret **ret_passphrase, struct diag *diag) MUST_CHECK;
+
+typedef int (*cli_unlock_fn)(void *ctx, const struct secret *passphrase, struct diag *diag);
+/* Reads the passphrase of target and calls unlock with it; on a terminal a mistyped one may be typed
+ * again. */
+int cli_unlock(const struct cli_passphrase_source *source, const char *target, cli_unlock_fn unlock,
+	void *ctx, struct diag *diag) MUST_CHECK;
 
 #endif

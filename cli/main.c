@@ -16,6 +16,8 @@ static const struct command *const commands[] = {
 	&command_unmount,
 	&command_status,
 	&command_info,
+	&command_check,
+	&command_resize,
 	NULL,
 };
 

@@ -13,8 +13,6 @@
 #include "fuse/front.h"
 #include "fuse/mountpoint.h"
 
-enum { PASSPHRASE_TRIES = 3 };
-
 struct mount_args {
 	const char *target, *dir;
 	struct daemon_options options;
@@ -132,25 +130,9 @@ static int check_place(const struct mount_args *args, char **ret_mount_point)
 	return err < 0 ? cli_fail(args->target, err, &diag) : EXIT_DONE;
 }
 
-/* On a terminal a mistyped passphrase may be typed again. */
-static int unlock(struct daemon *daemon, const struct mount_args *args, struct diag *diag)
+static int unlock(void *daemon, const struct secret *passphrase, struct diag *diag)
 {
-	bool asked = !args->source.passphrase_file && !args->source.key_file;
-	int err;
-
-	for (int try = 1;; try++) {
-		CLEANUP_SECRET struct secret *passphrase = NULL;
-		struct diag try_diag = {0};
-
-		err = cli_read_passphrase(&args->source, args->target, false, &passphrase, &try_diag);
-		if (err == 0)
-			err = daemon_unlock(daemon, passphrase, &try_diag);
-		if (err == 0 || err != -SDE_PASSPHRASE || !asked || try == PASSPHRASE_TRIES) {
-			*diag = try_diag;
-			return err;
-		}
-		cli_fail(args->target, err, &try_diag);
-	}
+	return daemon_unlock(daemon, passphrase, diag);
 }
 
 static void print_mounted(const struct daemon *daemon, const struct mount_args *args)
@@ -210,7 +192,7 @@ static int mount_and_serve(const struct mount_args *args)
 	int err = daemon_open(&args->options, &daemon, &diag);
 
 	if (err == 0)
-		err = unlock(daemon, args, &diag);
+		err = cli_unlock(&args->source, args->target, unlock, daemon, &diag);
 	if (err == 0) {
 		daemon_block_signals();
 		err = daemon_mount(daemon, &diag);

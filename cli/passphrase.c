@@ -250,3 +250,26 @@ bool cli_confirm(const char *fmt, ...)
 	/* Translators: the words that mean yes, separated by '/'; 'yes' is always taken, too. */
 	return one_of(answer, "yes") || one_of(answer, _("yes/y"));
 }
+
+enum { PASSPHRASE_TRIES = 3 };
+
+int cli_unlock(const struct cli_passphrase_source *source, const char *target, cli_unlock_fn unlock,
+	void *ctx, struct diag *diag)
+{
+	bool asked = !source->passphrase_file && !source->key_file;
+	int err;
+
+	for (int try = 1;; try++) {
+		CLEANUP_SECRET struct secret *passphrase = NULL;
+		struct diag try_diag = {0};
+
+		err = cli_read_passphrase(source, target, false, &passphrase, &try_diag);
+		if (err == 0)
+			err = unlock(ctx, passphrase, &try_diag);
+		if (err == 0 || err != -SDE_PASSPHRASE || !asked || try == PASSPHRASE_TRIES) {
+			*diag = try_diag;
+			return err;
+		}
+		cli_fail(target, err, &try_diag);
+	}
+}

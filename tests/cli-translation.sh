@@ -55,7 +55,7 @@ print(*{m.end() for m in (re.match("  +\\S[^:]*: +", l) for l in open(sys.argv[1
 }
 check "help" vi --help
 said '^Cách dùng: sealdrive LỆNH' "... in Vietnamese"
-for c in list format mount unmount status info; do
+for c in list format mount unmount status info check resize; do
 	check "$c --help" vi $c --help
 	said '^Tùy chọn' "... in Vietnamese"
 	is "$(wider_than 80 "$T/out")" "" "... no line is longer than 80 columns"

@@ -119,6 +119,7 @@ fault("no keyslot at all", "refused", 'j["keyslots"] = {}; %s["keyslots"] = []' 
 fault("segment begins inside the header", "refused", SEG + '["offset"] = "4096"')
 fault("segment not on a sector", "refused", SEG + '["offset"] = str((16 << 20) + 100)')
 fault("segment behind the end of the drive", "strict", SEG + '["offset"] = str(1 << 40)')
+fault("segment of fixed size", "fine", SEG + '["size"] = str(4 << 20)')
 fault("segment of fixed size larger than the drive", "strict", SEG + '["size"] = str(1 << 40)')
 fault("segment size 0", "refused", SEG + '["size"] = "0"')
 fault("segment size not whole sectors", "refused", SEG + '["size"] = "1000000"')
