@@ -46,7 +46,7 @@ check_status 1 "another drive on the same folder" drive_mount "$T/mnt2" "$T/mnt"
 # ---- a daemon that holds nothing of where it came from
 is "$(readlink "/proc/$pid/cwd")" / "its folder is /"
 is "$(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2" | sort -u)" /dev/null "standard descriptors lead nowhere"
-is "$(ps -o sid=,tty= -p "$pid" | tr -s ' ')" "$(ps -o pid= -p "$pid") ?" "a session of its own, no terminal"
+is "$(ps -o sid=,tty= -p "$pid" | xargs)" "$pid ?" "a session of its own, no terminal"
 is "$(find "/proc/$pid/fd" -lname 'pipe:*' | wc -l)" 0 "no pipe of its caller"
 check "unmount" drive_unmount "$T/mnt"
 said 'pull the drive out' "... says that it may be pulled out"
