@@ -165,7 +165,10 @@ static int recover(struct e4_fs *fs, struct diag *diag)
 	atomic_store(&fs->feature_ro_compat, 0);
 	atomic_store(&fs->read_only, false);
 	atomic_store(&fs->error, 0);
-	return parts_start(fs, diag);
+	r = parts_start(fs, diag);
+	r = r < 0 ? r : recovery_count_free(fs);
+	/* What is damaged there makes the volume read-only, not unreadable. */
+	return r == -EUCLEAN ? 0 : r;
 }
 
 /* From the first change on: "in use" on the drive, then the journal. */

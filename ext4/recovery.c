@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "base/i18n.h"
+#include "ext4/group.h"
 
 static int recover_dirty(struct e4_fs *fs, struct journal *j, struct diag *diag)
 {
@@ -40,4 +41,22 @@ int recovery_run(struct e4_fs *fs, struct diag *diag)
 	if (r == 0)
 		fs->recovered = true;
 	return r;
+}
+
+int recovery_count_free(struct e4_fs *fs)
+{
+	uint64_t blocks = 0, inodes = 0;
+
+	for (uint32_t i = 0; i < fs->group_count; i++) {
+		struct group_desc desc;
+		int r = group_desc_load(fs, i, &desc);
+
+		if (r < 0)
+			return r;
+		blocks += desc.free_blocks;
+		inodes += desc.free_inodes;
+	}
+	atomic_store(&fs->free_blocks, blocks);
+	atomic_store(&fs->free_inodes, (uint32_t)inodes);
+	return 0;
 }

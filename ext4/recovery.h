@@ -13,6 +13,9 @@
  * 0, fs->recovered is set, and everything must be read again, through fs->replayed if it is there.
  */
 int recovery_run(struct e4_fs *fs, struct diag *diag) MUST_CHECK;
+/* After that: the kernel stores the counters of the super block only when it unmounts, so they are
+ * taken from the groups. -EUCLEAN, I/O. */
+int recovery_count_free(struct e4_fs *fs) MUST_CHECK;
 
 /* One block that is to be replayed: its last copy in the log that no revoke covers. */
 struct replay_block {
