@@ -5,7 +5,7 @@
  * From the oldest transaction on: descriptor and revoke blocks, then a commit block, all with the
  * expected sequence number. What a transaction says counts when its commit block is found; the
  * first block that does not fit ends the log. Nothing in it is trusted: a transaction is never longer
- * than the log, and every block number is inside the volume and outside the journal.
+ * than the log, and every block number is inside the drive and outside the journal.
  *
  * Checksums are judged as the kernel judges them: a descriptor whose checksum is wrong is an old
  * block that lies behind the end of the log when its commit block is older than the one before;
@@ -128,10 +128,11 @@ static bool data_right(const struct scan *s, const struct tag *tag)
 	return tag->checksum == (s->j->format.csum == JOURNAL_CSUM_V3 ? sum : sum & 0xffff);
 }
 
-/* Neither outside the volume nor in the journal itself. */
+/* Neither outside the drive nor in the journal itself. A volume that was growing has its new size
+ * perhaps only in the log, and blocks behind the old one. */
 static bool place_right(const struct journal *j, uint64_t block)
 {
-	if (block >= j->fs->blocks_count)
+	if (block >= j->fs->dev->size_bytes >> j->fs->block_bits)
 		return false;
 	for (size_t i = 0; i < j->run_count; i++)
 		if (block >= j->runs[i].pblk && block - j->runs[i].pblk < j->runs[i].count)
@@ -215,12 +216,23 @@ static int revoke_seen(struct scan *s)
 
 /* ---- commits ------------------------------------------------------------------------------- */
 
+/* The sector that matters was written when power failed, and the rest, which is zero, was not. */
+static bool commit_half_right(const struct scan *s)
+{
+	const struct jbd2_commit *commit = (const struct jbd2_commit *)s->block;
+
+	memset(s->data, 0, s->j->fs->block_bytes);
+	memcpy(s->data, commit, sizeof(*commit));
+	return be32_get(commit->checksum[0]) == journal_commit_checksum(s->j, s->data);
+}
+
 static bool commit_right(const struct scan *s)
 {
 	const struct jbd2_commit *commit = (const struct jbd2_commit *)s->block;
 
 	if (s->j->format.csum >= JOURNAL_CSUM_V2)
-		return be32_get(commit->checksum[0]) == journal_commit_checksum(s->j, s->block);
+		return be32_get(commit->checksum[0]) == journal_commit_checksum(s->j, s->block) ||
+			commit_half_right(s);
 	if (s->j->format.csum == JOURNAL_CSUM_NONE)
 		return true;
 	/* Written by a mount without checksums. */
