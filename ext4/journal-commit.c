@@ -22,10 +22,8 @@
 
 struct log_writer {
 	struct journal *j;
-	struct blockrun run;
 	uint32_t at, written; /* next block of the log; blocks so far */
 	uint32_t sequence;
-	uint8_t *descriptor; /* one block, being filled */
 };
 
 /* ---- sizes --------------------------------------------------------------------------------- */
@@ -69,7 +67,7 @@ static void header_put(void *block, enum jbd2_block_type type, uint32_t sequence
 
 static int log_next(struct log_writer *w, uint8_t **ret_data)
 {
-	int r = blockrun_next(&w->run, journal_block(w->j, w->at), ret_data);
+	int r = blockrun_next(&w->j->run, journal_block(w->j, w->at), ret_data);
 
 	if (r < 0)
 		return r;
@@ -175,11 +173,11 @@ static bool escape(uint8_t *data)
 static int write_group(struct log_writer *w, const struct commit_block *blocks, size_t count)
 {
 	struct journal *j = w->j;
-	uint8_t *to = w->descriptor + sizeof(struct jbd2_header), *place;
+	uint8_t *to = j->descriptor + sizeof(struct jbd2_header), *place;
 	int r;
 
-	memset(w->descriptor, 0, j->fs->block_bytes);
-	header_put(w->descriptor, JBD2_DESCRIPTOR, w->sequence);
+	memset(j->descriptor, 0, j->fs->block_bytes);
+	header_put(j->descriptor, JBD2_DESCRIPTOR, w->sequence);
 	for (size_t i = 0; i < count; i++) {
 		uint8_t *data = blocks[i].data;
 		uint32_t flags = escape(data) ? JBD2_TAG_ESCAPE : 0, sum = 0;
@@ -193,10 +191,10 @@ static int write_group(struct log_writer *w, const struct commit_block *blocks, 
 			to += JBD2_UUID_BYTES;
 		}
 	}
-	tail_put(j, w->descriptor);
+	tail_put(j, j->descriptor);
 	r = log_next(w, &place);
 	if (r == 0)
-		memcpy(place, w->descriptor, j->fs->block_bytes);
+		memcpy(place, j->descriptor, j->fs->block_bytes);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		r = log_next(w, &place);
 		if (r == 0)
@@ -219,12 +217,12 @@ static int write_blocks(struct log_writer *w, const struct commit_list *list)
 static int clear_commit(struct log_writer *w)
 {
 	uint8_t *block;
-	int r = blockrun_next(&w->run, journal_block(w->j, w->at), &block);
+	int r = blockrun_next(&w->j->run, journal_block(w->j, w->at), &block);
 
 	if (r < 0)
 		return r;
 	memset(block, 0, w->j->fs->block_bytes);
-	return blockrun_write(&w->run);
+	return blockrun_write(&w->j->run);
 }
 
 static int write_commit(struct log_writer *w)
@@ -245,7 +243,7 @@ static int write_commit(struct log_writer *w)
 	commit->nanoseconds = be32_make((uint32_t)now.tv_nsec);
 	if (j->format.csum >= JOURNAL_CSUM_V2)
 		commit->checksum[0] = be32_make(journal_commit_checksum(j, block));
-	return blockrun_write(&w->run);
+	return blockrun_write(&w->j->run);
 }
 
 static int write_all(struct log_writer *w, const struct commit_list *list, const struct revokes *revokes)
@@ -260,6 +258,13 @@ static int write_all(struct log_writer *w, const struct commit_list *list, const
 	return r < 0 ? r : blkdev_flush(dev);
 }
 
+int journal_commit_prepare(struct journal *j)
+{
+	if (!j->spare)
+		j->spare = malloc(sizeof(*j->spare));
+	return j->spare ? 0 : -ENOMEM;
+}
+
 int journal_commit(struct journal *j, const struct commit_list *list, struct revokes *revokes)
 {
 	struct log_writer w = {.j = j, .at = j->head, .sequence = (uint32_t)j->next_tid};
@@ -270,19 +275,10 @@ int journal_commit(struct journal *j, const struct commit_list *list, struct rev
 		return blkdev_flush(j->fs->dev);
 	if (journal_need(j, list->count, revokes->count) >= journal_free(j))
 		return -ENOSPC; /* txn.c lets no transaction grow so large */
-	txn = malloc(sizeof(*txn));
-	w.descriptor = malloc(j->fs->block_bytes);
-	r = blockrun_init(&w.run, j->fs);
-	if (r == 0 && (!txn || !w.descriptor))
-		r = -ENOMEM;
-	if (r == 0)
-		r = write_all(&w, list, revokes);
-	blockrun_free(&w.run);
-	free(w.descriptor);
-	if (r < 0) {
-		free(txn);
+	r = write_all(&w, list, revokes);
+	if (r < 0)
 		return r;
-	}
+	txn = take_ptr(j->spare);
 	*txn = (struct journal_txn){.tid = j->next_tid++, .start = j->head, .blocks = w.written};
 	list_add_tail(&j->txns, &txn->link);
 	j->used += w.written;

@@ -307,6 +307,9 @@ void journal_close(struct journal *j)
 		list_remove(&txn->link);
 		free(txn);
 	}
+	blockrun_free(&j->run);
+	free(j->descriptor);
+	free(j->spare);
 	free(j->runs);
 	free(j->super);
 	free(j);
@@ -352,6 +355,10 @@ int journal_start(struct journal *j)
 {
 	int r = check_blocks(j);
 
+	r = r < 0 ? r : blockrun_init(&j->run, j->fs);
+	j->descriptor = malloc(j->fs->block_bytes);
+	if (r == 0 && !j->descriptor)
+		r = -ENOMEM;
 	if (r < 0)
 		return r;
 	choose_format(j);

@@ -11,6 +11,7 @@
 #ifndef EXT4_JOURNAL_H
 #define EXT4_JOURNAL_H
 
+#include "ext4/blockrun.h"
 #include "ext4/cache.h"
 #include "ext4/jbd2.h"
 
@@ -56,6 +57,10 @@ struct journal {
 	uint32_t head;	   /* log block where it will begin */
 	uint32_t used;	   /* blocks of the transactions in the list */
 	struct list txns;  /* in the log, oldest first: tail to head */
+	/* Memory for commits, so that none fails half-way for want of it. */
+	struct journal_txn *spare; /* of the next commit */
+	uint8_t *descriptor;	   /* one block */
+	struct blockrun run;
 };
 
 /* -SDE_FS_DAMAGED and -SDE_FS_FEATURE with diag; I/O. */
@@ -104,10 +109,12 @@ uint32_t journal_free(const struct journal *j);
 /* Whether the largest transaction would fit behind one that takes `need` now. */
 bool journal_fits_another(const struct journal *j, uint32_t need);
 
+/* What the next commit needs in memory. -ENOMEM: nothing has happened. */
+int journal_commit_prepare(struct journal *j) MUST_CHECK;
 /*
  * Writes a transaction: revokes, list, commit block, with the flushes between them (JOURNAL.md,
  * "Order of a commit"). When it returns 0 the transaction is on the medium, and so is all file data
- * written before the call. The list's copies may be changed by it.
+ * written before the call. The list's copies may be changed by it. After journal_commit_prepare().
  */
 int journal_commit(struct journal *j, const struct commit_list *list, struct revokes *revokes) MUST_CHECK;
 /* All transactions older than tid are at their home places, flushed: their part of the log is free. */

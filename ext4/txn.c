@@ -379,7 +379,8 @@ static int commit_running(struct e4_fs *fs, bool drain)
 		pthread_cond_wait(&m->changed, &m->lock);
 	c.id = m->running_id;
 	pthread_mutex_unlock(&m->lock);
-	r = collect(fs, &c);
+	r = fs->journal ? journal_commit_prepare(fs->journal) : 0;
+	r = r < 0 ? r : collect(fs, &c);
 	pthread_mutex_lock(&m->lock);
 	if (r == -ENOMEM && atomic_load(&fs->error) == 0) {
 		/* Nothing was changed: the transaction goes on. */
