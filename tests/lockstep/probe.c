@@ -79,9 +79,9 @@ static const struct {
 	bool (*probe)(int root, int fd);
 } probes[] = {
 	{"operations of an ordinary user", CAN_BE_USER, true, can_be_user},
-	{"extended attributes", CAN_XATTR, false, can_xattr},
-	{"trusted and security attributes", CAN_TRUSTED, false, can_trusted},
-	{"access control lists", CAN_ACL, false, can_acl},
+	{"extended attributes", CAN_XATTR, true, can_xattr},
+	{"trusted and security attributes", CAN_TRUSTED, true, can_trusted},
+	{"access control lists", CAN_ACL, true, can_acl},
 	{"file flags (chattr)", CAN_FLAGS, true, can_flags},
 	{"O_TMPFILE", CAN_TMPFILE, true, can_tmpfile},
 	{"punching holes", CAN_PUNCH, true, can_punch},

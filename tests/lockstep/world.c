@@ -98,7 +98,8 @@ void differ(struct worker *w, const char *fmt, ...)
  * else; ours only hears of what has passed the kernel's other checks. */
 static bool same_refusal(int ours, int kernels)
 {
-	static const int checked_before[] = {EACCES, EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY};
+	static const int checked_before[] = {EACCES, EBUSY, EEXIST, EINVAL, EISDIR, ENODATA, ENOENT, ENOTDIR,
+		ENOTEMPTY, EOPNOTSUPP};
 
 	for (size_t i = 0; i < sizeof(checked_before) / sizeof(checked_before[0]); i++)
 		if (probe_has(CAN_FLAGS) && kernels == EPERM && ours == checked_before[i])
