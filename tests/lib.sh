@@ -161,6 +161,7 @@ PASS=$T/pass
 # done_testing looks for. (The leak check needs a process that may be traced, which ours may not.)
 mkdir "$T/reports" && chmod 1777 "$T/reports"
 export ASAN_OPTIONS="detect_leaks=0:log_path=$T/reports/asan" UBSAN_OPTIONS="print_stacktrace=1:log_path=$T/reports/ubsan"
+export TSAN_OPTIONS="log_path=$T/reports/tsan"
 (umask 077 && printf "correct horse 9" >"$PASS")
 
 mounts_below() { # DIR: its mount points, innermost first
@@ -267,7 +268,7 @@ user_ready() {
 
 as_user() { # COMMAND...: without any privilege, with a home and a runtime folder of its own
 	user_ready || return 99
-	local env=(env -i T="$T" ASAN_OPTIONS="$ASAN_OPTIONS" UBSAN_OPTIONS="$UBSAN_OPTIONS" HOME="$T/user/home" XDG_RUNTIME_DIR="$T/user/run" LC_ALL="$LC_ALL"
+	local env=(env -i T="$T" ASAN_OPTIONS="$ASAN_OPTIONS" UBSAN_OPTIONS="$UBSAN_OPTIONS" TSAN_OPTIONS="$TSAN_OPTIONS" HOME="$T/user/home" XDG_RUNTIME_DIR="$T/user/run" LC_ALL="$LC_ALL"
 		PATH="$T/user/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	if is_root; then
 		(cd "$T/user" && setpriv --reuid="$USER_ID" --regid="$USER_GROUP" --clear-groups \
