@@ -27,7 +27,7 @@ round() { # NAME THREADS OPERATIONS MKE2FS-OPTIONS...
 	check "$name: no difference (seed $seed)" sides_run 600 -s "$seed" -t "$threads" -n "$n" \
 		-r "$T/script" || keep_script
 	# said in the log of every run: what was not compared, and how much was
-	grep -E '^# (LEFT OUT|equal)' "$T/out"
+	grep -aE "^# (LEFT OUT|equal)" "$T/out"
 	check "$name: unmount" sides_unmount
 	check "$name: perfect" judge "$T/a.img"
 	check "$name: mount again" sides_mount

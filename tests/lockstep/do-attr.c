@@ -49,6 +49,9 @@ static void choose_chown(struct worker *w, struct op *op)
 {
 	op->n[0] = choose_id(w);
 	op->n[1] = geteuid() == 0 ? choose_id(w) : (long long)getegid();
+	/* of a set-user-id file of another user the kernel asks for its owner then, but not over FUSE */
+	if (op->n[0] == -1 && op->n[1] == -1)
+		op->user = false;
 	op->n[2] = random_below(w, 2) ? AT_SYMLINK_NOFOLLOW : 0;
 }
 
