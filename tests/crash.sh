@@ -7,7 +7,7 @@ need_command mke2fs e2fsck
 crash=$top_builddir/crash
 [ -x "$crash" ] || skip_all "crash is not built (make check builds it)"
 
-seed=${SEALDRIVE_SEED:-$(date +%s)}
+seed=$(test_seed)
 every=12 rounds=1
 [ -z "${SEALDRIVE_LONG:-}" ] || every=1 rounds=10
 diag "seed $seed"

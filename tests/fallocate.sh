@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 need_fuse
 need_command cryptsetup mke2fs e2fsck dumpe2fs chattr
-SEED=${SEALDRIVE_SEED:-$RANDOM}
+SEED=$(test_seed)
 ops=2500
 [ -n "${SEALDRIVE_LONG:-}" ] && ops=200000
 diag "SEALDRIVE_SEED=$SEED"

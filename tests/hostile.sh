@@ -8,7 +8,7 @@ need_command mke2fs
 hostile=$top_builddir/hostile
 [ -x "$hostile" ] || skip_all "hostile is not built (make check builds it)"
 
-seed=${SEALDRIVE_SEED:-$(date +%s)}
+seed=$(test_seed)
 seconds=20
 [ -z "${SEALDRIVE_LONG:-}" ] || seconds=3600
 diag "seed $seed"

@@ -6,7 +6,7 @@
 need_command mke2fs e2fsck debugfs dumpe2fs
 have_loop || skip_all "$NO_LOOP"
 helper=$top_srcdir/tests/journal.py
-seed=${SEALDRIVE_SEED:-$(date +%s)}
+seed=$(test_seed)
 diag "seed $seed"
 steps=${SEALDRIVE_LONG:+600}
 steps=${steps:-100}

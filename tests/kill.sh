@@ -8,7 +8,7 @@ need_command cryptsetup e2fsck dumpe2fs
 helper=$top_srcdir/tests/kill.py
 rounds=8
 [ -z "${SEALDRIVE_LONG:-}" ] || rounds=300
-seed=${SEALDRIVE_SEED:-$(date +%s)}
+seed=$(test_seed)
 diag "seed $seed"
 RANDOM=$((seed % 32768))
 

@@ -212,6 +212,18 @@ wait_gone() { # PID SECONDS
 	return 1
 }
 
+# Where random tests begin: the same for everybody, so that what failed here fails there; SEALDRIVE_SEED
+# gives another one, and the long forms take one that nobody has tried.
+test_seed() {
+	if [ -n "${SEALDRIVE_SEED:-}" ]; then
+		echo "$SEALDRIVE_SEED"
+	elif [ -n "${SEALDRIVE_LONG:-}" ]; then
+		date +%s
+	else
+		echo 2026
+	fi
+}
+
 is_root() {
 	[ "$(id -u)" = 0 ]
 }

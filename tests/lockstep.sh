@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lockstep/sides.sh"
 need_sides
 
-seed=${SEALDRIVE_SEED:-$(date +%s)}
+seed=$(test_seed)
 operations=${SEALDRIVE_LONG:+60000}
 diag "seed $seed"
 

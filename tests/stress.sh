@@ -9,7 +9,7 @@ need_command cryptsetup e2fsck dumpe2fs
 stress=$top_builddir/tests/stress
 [ -x "$stress" ] || skip_all "stress is not built (make check builds it)"
 
-seed=${SEALDRIVE_SEED:-$(date +%s)}
+seed=$(test_seed)
 seconds=${SEALDRIVE_LONG:+300}
 
 round() { # NAME SIZE PROCESSES
