@@ -193,6 +193,11 @@ static void use(struct e4_fs *fs, struct e4_inode **open)
 	want(e4_sync(fs) == 0, "sync");
 	want(e4_unlink(root, "with4", 5, &gone) == 0, "unlink");
 	e4_iput(gone);
+	/* A folder's blocks that the log holds, and that are free again: revoked. */
+	e4_iput(make(root, "brief", S_IFDIR | 0700));
+	want(e4_sync(fs) == 0, "sync");
+	want(e4_rmdir(root, "brief", 5, &gone) == 0, "rmdir");
+	e4_iput(gone);
 	make_file(root, "late", 2000);
 	want(e4_sync(fs) == 0, "sync");
 	want(e4_tmpfile(root, &what, &open[1]) == 0, "tmpfile");

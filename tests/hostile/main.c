@@ -109,6 +109,9 @@ static void make_bases(const char *dir)
 		base->spots = spots_find(base->path, mapdev_data(dev));
 		assert(base->spots);
 		prove_repairs(base, dev);
+		/* A folder in its inode has no block to revoke. */
+		assert(!kind->dirty || strstr(kind->options, "inline_data") ||
+			base->spots->of_kind[SPOT_LOG_REVOKE]);
 		blkdev_close(dev);
 		base_count++;
 	}
