@@ -72,7 +72,13 @@ foreign() { # NAME MKE2FS-OPTIONS MOUNT-OPTIONS [SIZE]
 	check "$name: e2fsck finds nothing" judge_plain "$T/ours"
 	check "$name: which the kernel reads, too" kernel_shows "$T/ours" "$T/shown.ours" ro
 	check "$name: the same as by the kernel" same_shown "$T/shown.kernel" "$T/shown.ours"
-	check "$name: the same as by e2fsck" same_shown "$T/shown.e2fsck" "$T/shown.ours"
+	# Seen once, with journalled data: e2fsck came to another state than the kernel and we.
+	if same_shown "$T/shown.e2fsck" "$T/shown.kernel" >/dev/null; then
+		check "$name: the same as by e2fsck" same_shown "$T/shown.e2fsck" "$T/shown.ours"
+	else
+		diff "$T/shown.e2fsck.list" "$T/shown.kernel.list" | sed -n '1,3p;/^---/,+3p' | diag
+		skip "$name: the same as by e2fsck" "the kernel and e2fsck disagree about this journal"
+	fi
 }
 
 in_log() { # KIND...
