@@ -44,10 +44,16 @@ static void choose_all(struct worker *w, struct op *op)
 	op->user = false;
 }
 
-static void fill(uint8_t *buf, size_t len, long long seed)
+/* Never the value that is there already: ext4 does nothing then, but over FUSE the kernel moves the
+ * time of change. Returns the length. */
+static size_t fill(uint8_t *buf, const struct op *op)
 {
+	size_t len = sizeof(op->n[3]) + (size_t)op->n[1] % VALUE_BYTES;
+
 	for (size_t i = 0; i < len; i++)
-		buf[i] = (uint8_t)(seed + i * 3);
+		buf[i] = (uint8_t)(op->n[1] + i * 3);
+	memcpy(buf, &op->n[3], sizeof(op->n[3]));
+	return len;
 }
 
 #define PATH(op) dir_path(w, side, (op)->dir, (op)->path, path[side])
@@ -55,18 +61,16 @@ static void fill(uint8_t *buf, size_t len, long long seed)
 static void run_setxattr(struct worker *w, const struct op *op)
 {
 	char path[SIDES][PATH_BYTES * 2], name[300];
-	size_t len = (size_t)op->n[1] % (VALUE_BYTES + 1);
+	size_t len = fill(w->buf[0], op);
 
-	fill(w->buf[0], len, op->n[1]);
 	BOTH(w, lsetxattr(PATH(op), xattr_name(op->n[0], name), w->buf[0], len, (int)op->n[2]));
 }
 
 static void run_fsetxattr(struct worker *w, const struct op *op)
 {
-	size_t len = (size_t)op->n[1] % (VALUE_BYTES + 1);
+	size_t len = fill(w->buf[0], op);
 	char name[300];
 
-	fill(w->buf[0], len, op->n[1]);
 	BOTH(w, fsetxattr(w->slot[op->slot].fd[side], xattr_name(op->n[0], name), w->buf[0], len,
 			(int)op->n[2]));
 }
@@ -79,6 +83,7 @@ static void choose_setxattr(struct worker *w, struct op *op)
 	choose_xattr_name(w, op);
 	op->n[1] = random_below(w, most[random_below(w, 6)]);
 	op->n[2] = flags[random_below(w, 5)];
+	op->n[3] = (long long)(random_next(w) >> 1);
 }
 
 static void run_getxattr(struct worker *w, const struct op *op)
@@ -180,8 +185,8 @@ static void run_removeacl(struct worker *w, const struct op *op)
 }
 
 const struct op_kind xattr_kinds[] = {
-	{"setxattr", "p", {"name", "len", "flags"}, 14, CAN_XATTR, run_setxattr, choose_setxattr},
-	{"fsetxattr", "s", {"name", "len", "flags"}, 6, CAN_XATTR, run_fsetxattr, choose_setxattr},
+	{"setxattr", "p", {"name", "len", "flags", "nonce"}, 14, CAN_XATTR, run_setxattr, choose_setxattr},
+	{"fsetxattr", "s", {"name", "len", "flags", "nonce"}, 6, CAN_XATTR, run_fsetxattr, choose_setxattr},
 	{"getxattr", "p", {"name", "size"}, 6, CAN_XATTR, run_getxattr, choose_getxattr},
 	{"removexattr", "p", {"name"}, 6, CAN_XATTR, run_removexattr, choose_getxattr},
 	{"all-xattrs", "p", {NULL}, 6, CAN_XATTR, run_all_xattrs, choose_all},
