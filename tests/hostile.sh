@@ -13,7 +13,7 @@ seconds=20
 [ -z "${SEALDRIVE_LONG:-}" ] || seconds=3600
 diag "seed $seed"
 # Reports belong into the log, and this program may be traced: the leak check works.
-export ASAN_OPTIONS= UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export ASAN_OPTIONS='' UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 check "nothing that $seconds seconds of bad images did" timeout $((seconds + 300)) "$hostile" -s "$seed" -t $seconds
 diag <"$T/out"
 rounds=$(sed -n 's/^# seed .*: \([0-9]*\) rounds.*/\1/p' "$T/out")
