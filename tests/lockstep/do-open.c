@@ -29,7 +29,7 @@ static void run_open(struct worker *w, const struct op *op)
 {
 	/* a FIFO would block */
 	const int flags = (int)op->n[0] | O_NONBLOCK | O_CLOEXEC;
-	const bool shared = op_shared(w, op);
+	const bool shared = op_path_shared(w, op); /* whatever the slot held before */
 	int fd[SIDES] = {-1, -1};
 
 	if (BOTH(w, (fd[side] = openat(dir_fd(w, side, op->dir), op->path, flags, (mode_t)op->n[1])) < 0

@@ -130,9 +130,14 @@ static bool path_is_shared(const struct worker *w, int dir, const char *path)
 	return dir == NONE ? strncmp(path, "shared", 6) == 0 : slot_is_shared(w, dir);
 }
 
+bool op_path_shared(const struct worker *w, const struct op *op)
+{
+	return path_is_shared(w, op->dir, op->path);
+}
+
 bool op_shared(const struct worker *w, const struct op *op)
 {
-	return path_is_shared(w, op->dir, op->path) || path_is_shared(w, op->dir2, op->path2) ||
+	return op_path_shared(w, op) || path_is_shared(w, op->dir2, op->path2) ||
 	       slot_is_shared(w, op->slot) || slot_is_shared(w, op->slot2) ||
 	       slot_is_shared(w, op->fresh);
 }

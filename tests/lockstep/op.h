@@ -52,6 +52,8 @@ long long choose_mode(struct worker *w);
 void op_run(struct worker *w, const struct op *op);
 /* In which of the two areas it works: does it need the lock? */
 bool op_shared(const struct worker *w, const struct op *op);
+/* Is what its path names reachable by other threads? */
+bool op_path_shared(const struct worker *w, const struct op *op);
 
 void op_print(const struct op *op, char line[OP_LINE]);
 bool op_parse(char *line, struct op *op); /* changes the line */
