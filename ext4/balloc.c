@@ -30,7 +30,6 @@
 
 #include <errno.h>
 
-#include "ext4/trim.h"
 
 enum {
 	NEARBY_GROUPS = 64, /* searched for a long run before a short one is taken */
@@ -245,7 +244,7 @@ static int search_groups(const struct search *s, uint32_t start, uint32_t count,
 	return 0;
 }
 
-static int search_all(struct search *s, uint32_t start, uint64_t *ret_block,
+static int search_once(struct search *s, uint32_t start, uint64_t *ret_block,
 	uint32_t *ret_count)
 {
 	struct e4_fs *fs = s->fs;
@@ -274,6 +273,20 @@ static int search_all(struct search *s, uint32_t start, uint64_t *ret_block,
 	*ret_block = group_first_block(fs, index) + run.start;
 	*ret_count = run.count;
 	return 0;
+}
+
+/* A drive is not full because a part of it is being discarded: under trim_lock nothing is set aside. */
+static int search_all(struct search *s, uint32_t start, uint64_t *ret_block, uint32_t *ret_count)
+{
+	struct e4_fs *fs = s->fs;
+	int r = search_once(s, start, ret_block, ret_count);
+
+	if (r != -ENOSPC || !atomic_load(&fs->trim_used))
+		return r;
+	pthread_mutex_lock(&fs->trim_lock);
+	r = search_once(s, start, ret_block, ret_count);
+	pthread_mutex_unlock(&fs->trim_lock);
+	return r;
 }
 
 /* Groups that lie below 2^32 as a whole: block maps have 32 bits for a block. */
@@ -457,12 +470,8 @@ int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata)
 
 bool balloc_retry(struct e4_fs *fs, unsigned *tries)
 {
-	if (*tries >= RETRIES_MAX)
+	if (*tries >= RETRIES_MAX || !groups_have_pending(fs))
 		return false;
 	++*tries;
-	if (*tries == 1 && trim_wait(fs))
-		return true;
-	if (!groups_have_pending(fs))
-		return false;
 	return txn_commit(fs, txn_running_id(fs)) == 0;
 }

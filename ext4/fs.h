@@ -79,7 +79,8 @@ struct e4_fs {
 
 	pthread_mutex_t orphan_lock;
 	struct list orphans; /* orphan.c */
-	/* Held while free blocks are set aside to be discarded; only group->lock is taken below it. */
+	/* Held while free blocks are set aside to be discarded, and by allocators that search once more:
+	 * between inode->lock and group->lock. */
 	pthread_mutex_t trim_lock;
 	atomic_bool trim_used;
 

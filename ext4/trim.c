@@ -7,10 +7,8 @@
  *    never touched.
  * 2. While a run is being discarded it is held in its group, so nobody gets a block whose new
  *    content the discard would then take away. It is held without the group's lock, a chunk at a
- *    time; allocators that find nothing meanwhile wait for trim_lock and search again.
+ *    time; allocators that find nothing meanwhile search again under trim_lock, when nothing is held.
  */
-#include "ext4/trim.h"
-
 #include <errno.h>
 
 #include "ext4/group.h"
@@ -170,13 +168,4 @@ int e4_trim(struct e4_fs *fs, const struct e4_trim *what, uint64_t *ret_bytes)
 		return r;
 	*ret_bytes = fs_blocks_to_bytes(fs, t.done);
 	return 0;
-}
-
-bool trim_wait(struct e4_fs *fs)
-{
-	if (!atomic_load(&fs->trim_used))
-		return false;
-	pthread_mutex_lock(&fs->trim_lock);
-	pthread_mutex_unlock(&fs->trim_lock);
-	return true;
 }
