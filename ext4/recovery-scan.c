@@ -19,9 +19,15 @@
 #include "ext4/recovery.h"
 #include "ext4/revoke.h"
 
+struct place {
+	uint64_t first, end;
+};
+
 struct scan {
 	struct journal *j;
 	struct diag *diag;
+	struct place *places; /* where the journal lies, sorted, apart from each other */
+	size_t place_count;
 	uint8_t *block, *data; /* one block each */
 	uint32_t at;	       /* next block of the log */
 	uint32_t seen;	       /* blocks of this transaction so far */
@@ -128,16 +134,52 @@ static bool data_right(const struct scan *s, const struct tag *tag)
 	return tag->checksum == (s->j->format.csum == JOURNAL_CSUM_V3 ? sum : sum & 0xffff);
 }
 
+static int by_place(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* Where the journal itself lies, sorted, for place_right(); its runs may touch or overlap. */
+static int places_make(struct scan *s)
+{
+	const struct journal *j = s->j;
+	size_t kept = 0;
+
+	s->places = calloc(j->run_count, sizeof(*s->places));
+	if (!s->places)
+		return -ENOMEM;
+	for (size_t i = 0; i < j->run_count; i++)
+		s->places[i] = (struct place){j->runs[i].pblk, j->runs[i].pblk + j->runs[i].count};
+	qsort(s->places, j->run_count, sizeof(*s->places), by_place);
+	for (size_t i = 1; i < j->run_count; i++)
+		if (s->places[i].first <= s->places[kept].end)
+			s->places[kept].end = max_u64(s->places[kept].end, s->places[i].end);
+		else
+			s->places[++kept] = s->places[i];
+	s->place_count = kept + 1;
+	return 0;
+}
+
 /* Neither outside the drive nor in the journal itself. A volume that was growing has its new size
  * perhaps only in the log, and blocks behind the old one. */
-static bool place_right(const struct journal *j, uint64_t block)
+static bool place_right(const struct scan *s, uint64_t block)
 {
-	if (block >= j->fs->dev->size_bytes >> j->fs->block_bits)
+	const struct e4_fs *fs = s->j->fs;
+	size_t low = 0, high = s->place_count;
+
+	if (block >= fs->dev->size_bytes >> fs->block_bits)
 		return false;
-	for (size_t i = 0; i < j->run_count; i++)
-		if (block >= j->runs[i].pblk && block - j->runs[i].pblk < j->runs[i].count)
-			return false;
-	return true;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (s->places[middle].end <= block)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low == s->place_count || block < s->places[low].first;
 }
 
 /* What is wrong with a block counts only if its transaction was committed: see commit_seen(). */
@@ -156,7 +198,7 @@ static int tag_seen(struct scan *s, const struct tag *tag)
 		return r;
 	if (s->j->format.csum == JOURNAL_CSUM_V1)
 		s->crc = ext2fs_crc32_be(s->crc, s->data, s->j->fs->block_bytes);
-	if (!data_right(s, tag) || !place_right(s->j, tag->block))
+	if (!data_right(s, tag) || !place_right(s, tag->block))
 		s->wrong = true;
 	s->found[s->found_count++] = block;
 	return 0;
@@ -387,11 +429,13 @@ int replay_read(struct journal *j, struct replay *ret_replay, struct diag *diag)
 	};
 	int r = s.block && s.data ? 0 : -ENOMEM;
 
+	r = r < 0 ? r : places_make(&s);
 	r = r < 0 ? r : scan_log(&s);
 	r = r < 0 ? r : check_fast_commits(&s);
 	if (r == 0)
 		reduce(&s, ret_replay);
 	revokes_free(&s.revokes);
+	free(s.places);
 	free(s.pending);
 	free(s.found);
 	free(s.block);
