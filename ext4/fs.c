@@ -177,6 +177,8 @@ static int go_live(struct e4_fs *fs, struct diag *diag)
 	struct journal *j = NULL;
 	int r = fs_has_journal(fs) ? journal_open(fs, &j, diag) : 0;
 
+	if (r == 0 && j)
+		r = journal_prepare(j);
 	r = r < 0 ? r : super_mark_mounted(fs);
 	if (r == 0 && j)
 		r = journal_start(j);
@@ -251,8 +253,8 @@ static int go_clean(struct e4_fs *fs)
  * says that it must be checked in any case, with one the state of the last commit is whole. */
 static void mark_failed(struct e4_fs *fs, int err)
 {
-	/* Somebody else writes it by now. */
-	if (err == -SDE_FS_IN_USE)
+	/* Who has taken the volume from us finds not one byte of ours, whatever failed first. */
+	if (!mmp_still_ours(fs))
 		return;
 	if (fs->journal)
 		(void)!journal_mark_error(fs->journal, err);
@@ -266,8 +268,7 @@ int e4_unmount(struct e4_fs *fs)
 	int r = e4_is_read_only(fs) ? atomic_load(&fs->error) : go_clean(fs);
 	int stopped = txn_stop(fs), failed = atomic_load(&fs->error), released;
 
-	/* Who has taken the volume from us finds not one byte of ours. */
-	if (fs->was_writable && failed < 0 && failed != -SDE_FS_IN_USE)
+	if (fs->was_writable && failed < 0)
 		mark_failed(fs, failed);
 	released = mmp_stop(fs);
 	fs_free(fs);

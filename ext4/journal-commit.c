@@ -248,12 +248,15 @@ static int write_commit(struct log_writer *w)
 
 static int write_all(struct log_writer *w, const struct commit_list *list, const struct revokes *revokes)
 {
-	struct blkdev *dev = w->j->fs->dev;
+	struct e4_fs *fs = w->j->fs;
+	struct blkdev *dev = fs->dev;
 	int r = write_revokes(w, revokes);
 
 	r = r < 0 ? r : write_blocks(w, list);
 	r = r < 0 ? r : clear_commit(w);
 	r = r < 0 ? r : blkdev_flush(dev);
+	/* The volume may have failed meanwhile, or been taken by another computer. */
+	r = r < 0 ? r : atomic_load(&fs->error);
 	r = r < 0 ? r : write_commit(w);
 	return r < 0 ? r : blkdev_flush(dev);
 }

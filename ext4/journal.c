@@ -351,16 +351,17 @@ static int check_blocks(struct journal *j)
 	return 0;
 }
 
-int journal_start(struct journal *j)
+int journal_prepare(struct journal *j)
 {
 	int r = check_blocks(j);
 
 	r = r < 0 ? r : blockrun_init(&j->run, j->fs);
 	j->descriptor = malloc(j->fs->block_bytes);
-	if (r == 0 && !j->descriptor)
-		r = -ENOMEM;
-	if (r < 0)
-		return r;
+	return r == 0 && !j->descriptor ? -ENOMEM : r;
+}
+
+int journal_start(struct journal *j)
+{
 	choose_format(j);
 	/* 0 is a number like any other, but not the one a fresh journal is begun with. */
 	j->next_tid = j->format.sequence ? j->format.sequence : 1;

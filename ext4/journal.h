@@ -92,7 +92,9 @@ uint32_t journal_commit_checksum(const struct journal *j, const uint8_t *block);
 /* Room for the checksum at the end of descriptor and revoke blocks. */
 uint32_t journal_tail_bytes(const struct journal *j);
 
-/* The empty journal goes into use: format as the volume's features ask, super block written. */
+/* What can fail before anything is written: its blocks are nobody else's, memory. */
+int journal_prepare(struct journal *j) MUST_CHECK;
+/* The empty journal goes into use, after that: format as the volume's features ask, super block written. */
 int journal_start(struct journal *j) MUST_CHECK;
 /* Everything has been checkpointed: the log is empty for whoever comes next. */
 int journal_stop(struct journal *j) MUST_CHECK;

@@ -345,6 +345,28 @@ int mmp_start(struct e4_fs *fs, struct diag *diag)
 	return mmp->running ? 0 : -EAGAIN;
 }
 
+/* Ends the thread; from then on the block in memory is the caller's. */
+static void halt(struct mmp *mmp)
+{
+	pthread_mutex_lock(&mmp->lock);
+	mmp->stop = true;
+	pthread_cond_signal(&mmp->tick);
+	pthread_mutex_unlock(&mmp->lock);
+	if (mmp->running)
+		pthread_join(mmp->thread, NULL);
+	mmp->running = false;
+}
+
+bool mmp_still_ours(struct e4_fs *fs)
+{
+	struct mmp *mmp = fs->mmp;
+
+	if (!mmp)
+		return true;
+	halt(mmp);
+	return block_read(fs, mmp) == 0 && block_is_ours(mmp);
+}
+
 int mmp_stop(struct e4_fs *fs)
 {
 	struct mmp *mmp = fs->mmp;
@@ -352,12 +374,7 @@ int mmp_stop(struct e4_fs *fs)
 
 	if (!mmp)
 		return 0;
-	pthread_mutex_lock(&mmp->lock);
-	mmp->stop = true;
-	pthread_cond_signal(&mmp->tick);
-	pthread_mutex_unlock(&mmp->lock);
-	if (mmp->running)
-		pthread_join(mmp->thread, NULL);
+	halt(mmp);
 	fs->mmp = NULL;
 	if (atomic_load(&fs->error) == 0)
 		r = release(fs, mmp);

@@ -197,6 +197,22 @@ static void test_taken(void)
 	free(before);
 }
 
+/* The volume has failed for another reason, and then somebody takes it. */
+static void test_failed_and_taken(void)
+{
+	uint8_t *before = malloc(16 << 20);
+
+	make("-O mmp -E mmp_update_interval=1");
+	CU_ASSERT_EQUAL_FATAL(mount(false), 0);
+	CU_ASSERT_EQUAL(fs_damaged(fs, "by a test"), -EUCLEAN);
+	other(4321);
+	memcpy(before, memdev_data(mem), 16 << 20);
+	CU_ASSERT_EQUAL(e4_unmount(fs), -EUCLEAN);
+	CU_ASSERT_EQUAL(memcmp(before, memdev_data(mem), 16 << 20), 0);
+	blkdev_close(mem);
+	free(before);
+}
+
 static void test_damaged(void)
 {
 	struct ext2_super_block *super;
@@ -229,5 +245,6 @@ static void test_damaged(void)
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_use), UNIT(test_in_use), UNIT(test_race), UNIT(test_left_over),
-		UNIT(test_taken), UNIT(test_damaged));
+		UNIT(test_taken), UNIT(test_failed_and_taken),
+		UNIT(test_damaged));
 }
