@@ -36,39 +36,39 @@ must "format" new_drive "$T/a.img" 176M
 must "mount" drive_mount "$T/a.img" "$T/mnt" --owner disk
 must "a file system for the kernel" bash -c 'truncate -s 160M "$1" && mke2fs -q -t ext4 -b 4096 "$1"' - "$T/kernel.img"
 must "the kernel mounts" loop_mount "$T/kernel.img" "$T/kernel" nosuid,nodev
-mkdir "$T/mnt/work" "$T/kernel/work"
+mkdir "$T/mnt/tree" "$T/kernel/tree"
 chmod 755 "$T/mnt" "$T/kernel"
-check "the kernel's ext4" run "$T/kernel/work" "$T/theirs"
-check "ours" run "$T/mnt/work" "$T/ours"
+check "the kernel's ext4" run "$T/kernel/tree" "$T/theirs"
+check "ours" run "$T/mnt/tree" "$T/ours"
 for c in $CASES $(printf 'shuffled-%s ' $SEEDS); do
 	check "the same: $c" diff "$T/theirs.$c" "$T/ours.$c"
 done
-shown "$T/kernel/work" >"$T/shown.kernel"
-shown "$T/mnt/work" >"$T/shown"
+shown "$T/kernel/tree" >"$T/shown.kernel"
+shown "$T/mnt/tree" >"$T/shown"
 check "the same is shown in the end" diff "$T/shown.kernel" "$T/shown"
 check "unmount" drive_unmount "$T/mnt"
 check "perfect" judge "$T/a.img"
 must "mount again" drive_mount "$T/a.img" "$T/mnt" --owner disk
-shown "$T/mnt/work" >"$T/shown.again"
+shown "$T/mnt/tree" >"$T/shown.again"
 check "the same after mounting again" diff "$T/shown" "$T/shown.again"
 check "unmount" drive_unmount "$T/mnt"
 
 # Each reads what the other one wrote.
 must "decrypted by others" plain_of "$T/a.img" "$T/plain"
 must "the kernel mounts ours" loop_mount "$T/plain" "$T/kernel2" nosuid,nodev
-shown "$T/kernel2/work" >"$T/shown.2"
+shown "$T/kernel2/tree" >"$T/shown.2"
 check "the kernel shows what we showed" diff "$T/shown" "$T/shown.2"
-check "the kernel changes ours" "$PYTHON" "$T/xattr.py" shuffled "$T/kernel2/work/shuffled-1" 77
+check "the kernel changes ours" "$PYTHON" "$T/xattr.py" shuffled "$T/kernel2/tree/shuffled-1" 77
 umount "$T/kernel2"
 check "e2fsck finds nothing in what both changed" e2fsck -fn "$T/plain"
 umount "$T/kernel"
 must "format" new_drive "$T/b.img" 192M
 must "the kernel's file system in a drive" "$PYTHON" "$JUDGE/luks-plain.py" encrypt "$T/b.img" "$PASS" "$T/kernel.img"
 must "mount theirs" drive_mount "$T/b.img" "$T/mnt" --owner disk
-shown "$T/mnt/work" >"$T/shown.3"
+shown "$T/mnt/tree" >"$T/shown.3"
 check "we show what the kernel showed" diff "$T/shown.kernel" "$T/shown.3"
-check "we change theirs" "$PYTHON" "$T/xattr.py" shuffled "$T/mnt/work/shuffled-1" 78
-check "we remove theirs" rm -r "$T/mnt/work"
+check "we change theirs" "$PYTHON" "$T/xattr.py" shuffled "$T/mnt/tree/shuffled-1" 78
+check "we remove theirs" rm -r "$T/mnt/tree"
 check "unmount" drive_unmount "$T/mnt"
 check "perfect" judge "$T/b.img"
 
