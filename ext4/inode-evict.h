@@ -5,8 +5,11 @@
 
 #include "ext4/inode.h"
 
-/* Nobody else can reach inode. On a volume that cannot be written nothing happens; what fails is
- * left to the next check of the volume. Begins handles of its own. */
-void inode_evict(struct e4_inode *inode);
+/*
+ * Nobody else can reach inode. On a volume that cannot be written nothing happens. false: memory has run
+ * out, and the inode stays, in memory as well as on the list of orphans, for the next mount to finish.
+ * Any other failure makes the volume fail. Begins handles of its own.
+ */
+bool inode_evict(struct e4_inode *inode) MUST_CHECK;
 
 #endif

@@ -23,6 +23,7 @@
 #include "ext4/ialloc.h"
 #include "ext4/inode-disk.h"
 #include "ext4/inode-evict.h"
+#include "ext4/orphan.h"
 
 enum {
 	HASH_BUCKETS = 4096,
@@ -320,6 +321,23 @@ struct e4_inode *e4_iref(struct e4_inode *inode)
 	return inode;
 }
 
+/* FREEING: takes it off the drive and out of memory, or keeps it until unmount. */
+static void drop_evicted(struct e4_inode *inode)
+{
+	struct inode_table *table = inode->fs->inodes;
+
+	if (inode_evict(inode)) {
+		orphan_forget(inode);
+		table_drop(table, inode);
+		return;
+	}
+	pthread_mutex_lock(&table->lock);
+	inode->refs = 1;
+	inode->state = INODE_READY;
+	pthread_cond_broadcast(&table->changed);
+	pthread_mutex_unlock(&table->lock);
+}
+
 /* Drops one reference. Returns an inode that has to leave memory, but is kept by a reference until
  * its access time is stored; or NULL. */
 static struct e4_inode *put_one(struct e4_inode *inode)
@@ -346,10 +364,8 @@ static struct e4_inode *put_one(struct e4_inode *inode)
 	pthread_mutex_unlock(&table->lock);
 	if (old && !lazy)
 		inode_free(old);
-	if (evict) {
-		inode_evict(inode);
-		table_drop(table, inode);
-	}
+	if (evict)
+		drop_evicted(inode);
 	return lazy ? old : NULL;
 }
 

@@ -7,7 +7,8 @@
  *    behind them may follow some that are still to be finished (orphans_finish()).
  * 2. The deletion time of a listed inode is written here only.
  * 3. A listed inode is in memory as long as it is in fs->orphans: somebody holds a reference, or it is
- *    being taken off the drive.
+ *    being taken off the drive. When it has to go because the volume has failed, it leaves the list in
+ *    memory (orphan_forget()); operations that were under way then never reach the drive.
  *
  * Volumes with an orphan file may use the list as well, and this program does. What others have left in
  * such a file is finished at mount.
@@ -29,6 +30,13 @@ bool orphan_is_listed(struct e4_inode *inode)
 	listed = !list_empty(&inode->orphan);
 	pthread_mutex_unlock(&inode->fs->orphan_lock);
 	return listed;
+}
+
+void orphan_forget(struct e4_inode *inode)
+{
+	pthread_mutex_lock(&inode->fs->orphan_lock);
+	list_remove(&inode->orphan);
+	pthread_mutex_unlock(&inode->fs->orphan_lock);
 }
 
 static uint32_t first_on_drive(struct e4_fs *fs)

@@ -18,6 +18,9 @@ int orphan_add(struct handle *h, struct e4_inode *inode) MUST_CHECK;
 /* inode->lock held for writing. Nothing happens when it is not on the list. */
 int orphan_remove(struct handle *h, struct e4_inode *inode) MUST_CHECK;
 bool orphan_is_listed(struct e4_inode *inode);
+/* The inode leaves memory; it is still listed only when the volume has failed, and then the drive keeps
+ * its list as it is. */
+void orphan_forget(struct e4_inode *inode);
 
 /* At mount: finishes one that another table than the list names; 0 when it is free by now. */
 int orphan_finish(struct e4_fs *fs, uint32_t ino) MUST_CHECK;

@@ -345,7 +345,8 @@ static bool one_life(const struct fault *f, uint64_t *ret_calls)
 		live();
 		if (e4_read_only_reason(fs)) {
 			lost = true;
-			right &= silent() && reports == 1;
+			/* Want of memory is no reason to write nothing any more. */
+			right &= silent() && reports == 1 && f->how != MEMORY;
 		}
 		r = note(e4_unmount(fs));
 	}
