@@ -21,11 +21,14 @@ struct mount_args {
 	bool waiting; /* the user knows */
 };
 
+enum { COMMIT_SECONDS_MAX = 300 };
+
 enum {
 	OPT_HELP = 256,
 	OPT_READ_ONLY,
 	OPT_OWNER,
 	OPT_ATIME,
+	OPT_COMMIT,
 	OPT_ALLOW_OTHER,
 	OPT_DISCARD,
 	OPT_HEADER,
@@ -39,6 +42,7 @@ static const struct option long_options[] = {
 	{"read-only", no_argument, NULL, OPT_READ_ONLY},
 	{"owner", required_argument, NULL, OPT_OWNER},
 	{"atime", required_argument, NULL, OPT_ATIME},
+	{"commit", required_argument, NULL, OPT_COMMIT},
 	{"allow-other", no_argument, NULL, OPT_ALLOW_OTHER},
 	{"discard", no_argument, NULL, OPT_DISCARD},
 	{"header", required_argument, NULL, OPT_HEADER},
@@ -79,6 +83,18 @@ static bool parse_atime(const char *text, enum e4_atime *ret_atime)
 }
 
 /* EXIT_DONE or EXIT_USAGE */
+static int parse_seconds(const char *option, uint64_t min, uint64_t max, unsigned *ret_ms)
+{
+	uint64_t seconds;
+
+	if (cli_parse_number(optarg, min, max, &seconds) < 0)
+		return cli_usage(&command_mount, _("--%s: '%s' is not a number of seconds from %u to %u"),
+			option, optarg, (unsigned)min, (unsigned)max);
+	*ret_ms = (unsigned)seconds * 1000;
+	return 0;
+}
+
+/* EXIT_DONE or EXIT_USAGE */
 static int parse_option(int option, struct mount_args *args)
 {
 	switch (option) {
@@ -94,6 +110,8 @@ static int parse_option(int option, struct mount_args *args)
 			return 0;
 		return cli_usage(&command_mount,
 			_("--atime is 'relatime', 'noatime', 'strictatime' or 'lazytime', not '%s'"), optarg);
+	case OPT_COMMIT:
+		return parse_seconds("commit", 1, COMMIT_SECONDS_MAX, &args->options.commit_ms);
 	case OPT_ALLOW_OTHER:
 		args->options.allow_other = true;
 		return 0;
@@ -247,6 +265,8 @@ const struct command command_mount = {
 		      "                          drive says (default: me, for root: disk)\n"
 		      "  --atime WHEN            which reading changes the time of access: relatime\n"
 		      "                          (default), noatime, strictatime or lazytime\n"
+		      "  --commit SECONDS        write what was changed to the drive at least this often\n"
+		      "                          (1 to 300, default: 5)\n"
 		      "  --allow-other           let other users in, too, as far as the files' modes\n"
 		      "                          allow (always so for root)\n"
 		      "  --discard               let fstrim tell the drive which blocks are free; shows\n"

@@ -107,6 +107,7 @@ static int daemon_open_volume(struct daemon *daemon, const struct daemon_options
 		.read_only = options->read_only,
 		.discard = options->discard,
 		.atime = options->atime,
+		.commit_ms = options->commit_ms,
 		.on_error = volume_failed,
 		.on_error_ctx = daemon,
 		.on_wait = options->on_wait,

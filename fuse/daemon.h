@@ -19,6 +19,7 @@ struct daemon_options {
 	const char *mount_point; /* canonical (mountpoint_check), or NULL: ~/Sealdrive/LABEL */
 	bool read_only, allow_other, discard;
 	enum e4_atime atime;
+	unsigned commit_ms; /* as in struct e4_mount_options */
 	enum owner_view view;
 	/* As in struct e4_mount_options; in the thread of daemon_mount(). */
 	bool (*on_wait)(void *ctx, unsigned seconds_left);
