@@ -27,9 +27,9 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		N_("Check the name with 'sealdrive list'. On a partitioned drive, give the partition "
 		   "rather than the whole drive.")},
 	ENTRY(SDE_LUKS1) = {EXIT_FEATURE,
-		N_("This drive has the old LUKS version 1 format, which is not supported yet"),
-		N_("Ask your IT staff to convert it with 'cryptsetup convert --type luks2' after "
-		   "making a backup of its header.")},
+		N_("This cannot be done to a drive with the old LUKS version 1 format"),
+		N_("Have your IT staff convert it to version 2 first, after making a backup of its "
+		   "header: 'sealdrive header convert'.")},
 	ENTRY(SDE_HEADER_DAMAGED) = {EXIT_NOT_LUKS,
 		N_("Both copies of the LUKS header are damaged"),
 		N_("Do not write to this drive. Restore the header from a backup if there is one.")},

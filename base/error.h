@@ -19,7 +19,7 @@ enum error_code {
 	SDE_FIRST = 5000,
 	SDE_PASSPHRASE = SDE_FIRST, /* no keyslot opens with this passphrase */
 	SDE_NOT_LUKS,		    /* no LUKS magic at either place */
-	SDE_LUKS1,		    /* LUKS version 1, not supported yet */
+	SDE_LUKS1,		    /* LUKS version 1, which can only be read and converted */
 	SDE_HEADER_DAMAGED,	    /* LUKS magic, but no copy with a right checksum */
 	SDE_HEADER_AMBIGUOUS,	    /* one copy damaged, and a foreign signature besides */
 	SDE_HEADER_INVALID,	    /* checksum right, content breaks the specification */

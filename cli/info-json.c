@@ -47,9 +47,11 @@ static void json_header(struct jsonout *out, const struct luks2 *hdr)
 	jsonout_object(out, "header");
 	jsonout_number(out, "copy_bytes", hdr->hdr_bytes);
 	jsonout_number(out, "keyslots_area_bytes", hdr->keyslots_size);
-	jsonout_string(out, "checksum", hdr->csum_alg);
+	/* version 1 has neither checksum nor second copy */
+	jsonout_string(out, "checksum", hdr->version == 1 ? NULL : hdr->csum_alg);
 	jsonout_string(out, "primary", copy_states_json[hdr->copies[0]]);
-	jsonout_string(out, "secondary", copy_states_json[hdr->copies[1]]);
+	jsonout_string(out, "secondary",
+		hdr->version == 1 ? NULL : copy_states_json[hdr->copies[1]]);
 	jsonout_end_object(out);
 }
 
@@ -160,7 +162,7 @@ void info_print_json(const struct info *info)
 
 	jsonout_object(&out, NULL);
 	jsonout_string(&out, "path", info->path);
-	jsonout_string(&out, "format", "luks2");
+	jsonout_string(&out, "format", hdr->version == 1 ? "luks1" : "luks2");
 	jsonout_number(&out, "size_bytes", info->size_bytes);
 	jsonout_string(&out, "uuid", hdr->uuid);
 	jsonout_string(&out, "label", hdr->label);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * sealdrive info: all that a LUKS2 header says without a secret. It only reads, without any lock,
+ * sealdrive info: all that a LUKS header says without a secret. It only reads, without any lock,
  * so that it works on a drive that is mounted or write-protected.
  */
 #include <inttypes.h>
@@ -97,15 +97,16 @@ static void print_header(const struct info *info)
 {
 	const struct luks2 *hdr = info->hdr;
 
-	field(1, _("Format"), "LUKS2");
+	field(1, _("Format"), hdr->version == 1 ? "LUKS1" : "LUKS2");
 	field_size(1, _("Size"), info->size_bytes);
 	field(1, "UUID", "%s", hdr->uuid);
 	field(1, _("Label"), "%s", hdr->label[0] ? hdr->label : "-");
 	if (hdr->subsystem[0])
 		field(1, _("Subsystem"), "%s", hdr->subsystem);
-	field(1, _("Sequence number"), "%" PRIu64, hdr->seqid);
+	if (hdr->version > 1)
+		field(1, _("Sequence number"), "%" PRIu64, hdr->seqid);
 	field_size(1, _("Header size"), hdr->hdr_bytes);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2 && hdr->version > 1; i++)
 		field(1, _(copy_names[i]), "%s", _(copy_states[hdr->copies[i]]));
 	field_size(1, _("Key slots area"), hdr->keyslots_size);
 	field_words(1, _("Flags"), hdr->flags);
@@ -152,7 +153,7 @@ static void print_keyslot(const struct luks2_keyslot *slot)
 	printf(_("\n  Key slot %d\n"), slot->id);
 	field(2, _("Type"), "%s", slot->type);
 	if (!slot->usable) {
-		field(2, _("Opens here"), "%s", _("no: its type is not known"));
+		field(2, _("Opens here"), "%s", _("no: its type or one of its methods is not known"));
 		return;
 	}
 	field(2, _("Priority"), "%s", _(priorities[slot->priority]));

@@ -13,9 +13,9 @@ int digest_verify(const struct luks2_digest *digest, const struct secret *key)
 {
 	uint8_t computed[LUKS2_DIGEST_MAX];
 
-	if (digest->digest_len < max_u64(DIGEST_BYTES_MIN, hash_bytes(digest->hash)) ||
-		digest->salt_len != KDF_SALT_BYTES || !hash_algo(digest->hash) ||
-		!digest->iterations)
+	/* shorter than the hash: a volume that was LUKS version 1 once */
+	if (digest->digest_len < DIGEST_BYTES_MIN || digest->salt_len != KDF_SALT_BYTES ||
+		!hash_algo(digest->hash) || !digest->iterations)
 		return -SDE_HEADER_INVALID;
 	int r = kdf_pbkdf2(digest->hash, key, digest->salt, digest->salt_len, digest->iterations,
 		computed, digest->digest_len);

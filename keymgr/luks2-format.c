@@ -235,6 +235,7 @@ static int model_make(const struct luks2_format_params *params, const struct pla
 	if (r)
 		return r;
 	identity_fill(params, hdr);
+	hdr->version = 2;
 	hdr->hdr_bytes = plan->hdr_bytes;
 	hdr->keyslots_size = plan->keyslots_bytes;
 	hdr->seqid = 1;

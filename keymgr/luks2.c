@@ -19,6 +19,7 @@
 #include "kernel-shim/signature.h"
 #include "keymgr/digest.h"
 #include "keymgr/keyslot.h"
+#include "keymgr/luks1.h"
 #include "keymgr/luks2-disk.h"
 #include "keymgr/luks2-json.h"
 
@@ -101,6 +102,7 @@ static int model_from(struct found *good, struct luks2 **ret_hdr)
 
 	if (!hdr)
 		return -ENOMEM;
+	hdr->version = 2;
 	hdr->hdr_bytes = good->copy.hdr_bytes;
 	hdr->seqid = good->copy.seqid;
 	memcpy(hdr->label, good->copy.label, sizeof(hdr->label));
@@ -150,6 +152,8 @@ int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struc
 
 	if (!r)
 		r = read_copies(dev, &first, &second);
+	if (r == -SDE_LUKS1)
+		return luks1_load(dev, ret_hdr, diag);
 	if (r)
 		return r;
 	if (!first.doc && !second.doc)
@@ -221,7 +225,10 @@ static int check_segment(const struct luks2 *hdr, uint64_t data_bytes, struct di
 {
 	const struct luks2_segment *segment = luks2_data_segment(hdr);
 
-	if (json_object_size(json_object_get(hdr->json, "segments")) != 1 || !segment)
+	size_t segments = hdr->json ? json_object_size(json_object_get(hdr->json, "segments"))
+				    : (size_t)hdr->segment_count;
+
+	if (segments != 1 || !segment)
 		return diag_set(
 			diag, -SDE_HEADER_INVALID, _("there is not exactly one data segment"));
 	if (strcmp(segment->type, "crypt"))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * LUKS2 volumes: read, validate, unlock, format. Source: LUKS2 On-Disk Format 1.1.4.
+ * LUKS2 volumes: read, validate, unlock, format. Source: LUKS2 On-Disk Format 1.1.4. LUKS version 1
+ * can be read and unlocked in the same model.
  *
  * A header is parsed once into the typed model below, validated as a whole (agreeing with
  * cryptsetup 2.6 on what is accepted), then used. Sizes and offsets are in bytes. Unknown token
@@ -94,6 +95,7 @@ struct luks2_token {
 enum luks2_copy_state { LUKS2_COPY_OK, LUKS2_COPY_DAMAGED, LUKS2_COPY_OLD, LUKS2_COPY_MISSING };
 
 struct luks2 {
+	unsigned version;   /* 2; or 1: one copy without label, seqid and JSON, never written */
 	uint64_t hdr_bytes; /* one copy: binary header + JSON area, 16 KiB to 4 MiB */
 	uint64_t seqid;
 	char label[48], subsystem[48], uuid[40], csum_alg[32];
@@ -107,7 +109,7 @@ struct luks2 {
 	struct luks2_segment segments[LUKS2_SEGMENTS_MAX];
 	struct luks2_digest digests[LUKS2_DIGESTS_MAX];
 	struct luks2_token tokens[LUKS2_TOKENS_MAX];
-	void *json; /* the whole document (jansson json_t), private to keymgr */
+	void *json; /* the whole document (jansson json_t), private to keymgr; NULL in version 1 */
 };
 
 enum luks2_load_flags {
@@ -116,7 +118,7 @@ enum luks2_load_flags {
 
 /*
  * Reads and validates. dev holds the header (the drive itself or a detached header).
- * -SDE_NOT_LUKS, -SDE_LUKS1, -SDE_HEADER_DAMAGED, -SDE_HEADER_AMBIGUOUS (one copy is damaged, and
+ * -SDE_NOT_LUKS, -SDE_HEADER_DAMAGED, -SDE_HEADER_AMBIGUOUS (one copy is damaged, and
  * libblkid finds something else), -SDE_HEADER_INVALID (diag: which field and why), or an I/O error.
  * Label, subsystem and UUID are as found: sanitize before showing. The size of the data device is
  * checked by luks2_check_usable().

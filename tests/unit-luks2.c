@@ -499,7 +499,7 @@ static void test_luks1_and_others(void)
 	CU_ASSERT_EQUAL_FATAL(format(dev, &small, "x", NULL, NULL), 0);
 	memcpy(memdev_data(dev), luks1,
 		sizeof(luks1)); /* a LUKS2 secondary behind it counts nothing */
-	CU_ASSERT_EQUAL(opens(dev, "x", NULL), -SDE_LUKS1);
+	CU_ASSERT_EQUAL(opens(dev, "x", NULL), -SDE_HEADER_INVALID);
 	memset(memdev_data(dev), 0x77, SMALL_BYTES);
 	CU_ASSERT_EQUAL(opens(dev, "x", NULL), -SDE_NOT_LUKS);
 	for (uint64_t size = 512; size <= 32768; size *= 2) {

@@ -50,14 +50,31 @@ class Engine:
             sys.exit("luks-plain: libcrypto failed")
 
 
+def dump(*args):
+    return subprocess.run(["cryptsetup", "--disable-locks", "luksDump", *args], check=True,
+                          stdout=subprocess.PIPE).stdout.decode()
+
+
+def luks2_segment(header):
+    (segment,) = json.loads(dump("--dump-json-metadata", header))["segments"].values()
+    return segment
+
+
+def luks1_segment(header):
+    """What the segment of a LUKS version 1 volume would be in version 2; None: not version 1."""
+    fields = dict(line.split(":", 1) for line in dump(header).splitlines() if ":" in line)
+    if fields["Version"].strip() != "1":
+        return None
+    return {"type": "crypt", "size": "dynamic", "sector_size": 512, "iv_tweak": "0",
+            "offset": int(fields["Payload offset"]) * 512,
+            "encryption": fields["Cipher name"].strip() + "-" + fields["Cipher mode"].strip()}
+
+
 class Volume:
     """What the header says, and the volume key, as cryptsetup tells them."""
 
     def __init__(self, header, passphrase):
-        meta = json.loads(subprocess.run(
-            ["cryptsetup", "--disable-locks", "luksDump", "--dump-json-metadata", header],
-            check=True, stdout=subprocess.PIPE).stdout)
-        (segment,) = meta["segments"].values()
+        segment = luks1_segment(header) or luks2_segment(header)
         if segment["type"] != "crypt" or "integrity" in segment:
             sys.exit("luks-plain: not one plain crypt segment")
         self.offset = int(segment["offset"])
