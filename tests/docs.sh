@@ -12,7 +12,7 @@ else
 fi
 plain=$(sed 's/\\-/-/g; s/\\f[BIRP]//g; s/\\//g' $man)
 
-scripts=(scripts/start scripts/check scripts/build scripts/install .ci/run tests/*.sh)
+scripts=(scripts/start scripts/check scripts/build scripts/install scripts/bench .ci/run tests/*.sh)
 for s in "${scripts[@]}"; do
 	bash -n "$s" || not_ok "$s: syntax"
 done
