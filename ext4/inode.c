@@ -221,6 +221,9 @@ static int inode_load(struct e4_inode *inode, bool orphan)
 		return -ENOENT;
 	r = inode_disk_load(inode, orphan);
 	inode->holds_value = inode->flags & EXT4_EA_INODE_FL;
+	/* What changed it before it was dropped from memory may not be on the medium yet. */
+	if (fs->txns)
+		inode->sync_txn = inode->datasync_txn = txn_running_id(fs);
 	if (r == 0 && !used)
 		return fs_damaged(fs, "inode %u: in use, but marked free", inode->ino);
 	return r;
