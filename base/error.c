@@ -160,6 +160,7 @@ static const struct {
 	{ENOTBLK, EXIT_FAILED, N_("Give a drive, a partition or a container file.")},
 	{EISDIR, EXIT_FAILED, N_("Give a drive, a partition or a container file.")},
 	{ENOENT, EXIT_FAILED, N_("Check the name; 'sealdrive list' shows the drives.")},
+	{EEXIST, EXIT_FAILED, N_("An existing file is never overwritten. Choose another name.")},
 	{EACCES, EXIT_FAILED,
 		N_("You may not open it. Ask your IT staff for access to this drive.")},
 	{EPERM, EXIT_FAILED, N_("You may not do this. Ask your IT staff for access to this drive.")},

@@ -18,6 +18,7 @@ static const struct command *const commands[] = {
 	&command_info,
 	&command_check,
 	&command_resize,
+	&command_header,
 	NULL,
 };
 

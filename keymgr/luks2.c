@@ -170,7 +170,8 @@ int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struc
 	if (2 * hdr->hdr_bytes + hdr->keyslots_size > dev->size_bytes)
 		return diag_set(
 			diag, -SDE_HEADER_INVALID, _("the drive ends before the key slots do"));
-	if (hdr->copies[0] != LUKS2_COPY_OK || hdr->copies[1] != LUKS2_COPY_OK)
+	if (!(flags & LUKS2_FOREIGN_OK) &&
+		(hdr->copies[0] != LUKS2_COPY_OK || hdr->copies[1] != LUKS2_COPY_OK))
 		r = check_foreign(dev, diag);
 	if (!r && flags & LUKS2_REPAIR)
 		r = repair(dev, hdr, &good->copy);

@@ -114,6 +114,7 @@ struct luks2 {
 
 enum luks2_load_flags {
 	LUKS2_REPAIR = 1 << 0, /* rewrite a damaged or old copy from the good one (dev is writable) */
+	LUKS2_FOREIGN_OK = 1 << 1, /* do not ask libblkid: the caller, or its user, knows what it is */
 };
 
 /*

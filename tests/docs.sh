@@ -3,14 +3,20 @@
 # What people read is true: man page, README, help texts and scripts.
 . "$(dirname "$0")/lib.sh"
 cd "$top_srcdir" || exit 99
-man=man/sealdrive.1
 
 if command -v groff >/dev/null; then
-	check "the man page renders" bash -c 'groff -man -Tutf8 -ww -z "$1" 2>&1 | tee "$2"; test ! -s "$2"' - $man "$T/warnings"
+	for page in man/*.1; do
+		check "$page renders" bash -c 'groff -man -Tutf8 -ww -z "$1" 2>&1 | tee "$2"; test ! -s "$2"' - "$page" "$T/warnings"
+	done
 else
-	skip "the man page renders" "groff is not installed"
+	skip "the man pages render" "groff is not installed"
 fi
-plain=$(sed 's/\\-/-/g; s/\\f[BIRP]//g; s/\\//g' $man)
+plain=$(sed 's/\\-/-/g; s/\\f[BIRP]//g; s/\\//g' man/*.1)
+for page in man/*-*.1; do
+	name=${page#man/} name=${name%.1}
+	check "sealdrive(1) names $name(1)" grep -qE "BR ${name//-/\\\\-} \(1\)" man/sealdrive.1
+	check "$page is installed" grep -qF "$page" man/Makefile.inc
+done
 
 scripts=(scripts/start scripts/check scripts/build scripts/install scripts/bench .ci/run tests/*.sh)
 for s in "${scripts[@]}"; do
@@ -28,6 +34,14 @@ check "--help lists commands" test "$(wc -w <<<"$commands")" -ge 6
 for c in $commands; do
 	check "README explains $c" grep -q "sealdrive $c" README.md
 	check "the man page explains $c" grep -qE "(sealdrive |^\.(BR?|TP|SS) *\"?)$c" <<<"$plain"
+	# a family of commands, with a help text each
+	for sub in $(sealdrive "$c" --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'); do
+		check "the man page explains $c $sub" grep -qE "^\.(SS|TP|SY) *\"?sealdrive $c $sub" <<<"$plain"
+		for option in $(sealdrive "$c" "$sub" --help | grep -oE '(^|[ ,[])--[a-z][a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u); do
+			[ "$option" = --help ] || grep -qF -- "$option" <(sed 's/\\-/-/g' "man/sealdrive-$c.1") ||
+				not_ok "the man page explains $c $sub $option"
+		done
+	done
 	for option in $(sealdrive "$c" --help | grep -oE '(^|[ ,[])--[a-z][a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u); do
 		grep -qF -- "$option" <<<"$plain" || not_ok "the man page explains $c $option"
 	done
