@@ -2,18 +2,28 @@
 """For kill.sh: a program that knows what was synced, and one that looks for it.
 
 write DIR LOG SEED   until DIR fails; a line in LOG after each sync that succeeded
-check DIR LOG        exit status 1 unless everything in LOG is there
+check DIR LOG        exit status 1 unless everything in LOG is there (LOG names it as seen from DIR)
+
+RECORDED in the environment names a device of dm-log-writes: the number of lines in LOG is marked there.
 """
 
 import hashlib
 import os
 import random
+import subprocess
 import sys
+
+RECORDED = os.environ.get("RECORDED")
+lines = 0
 
 
 def note(log, *words):
     # before the next operation: what is not in the log was never promised
     os.write(log, (" ".join(map(str, words)) + "\n").encode())
+    global lines
+    lines += 1
+    if RECORDED and words[0] != "?":
+        subprocess.run(["dmsetup", "message", RECORDED, "0", "mark", str(lines)], check=True)
 
 
 def synced(path):
@@ -32,11 +42,12 @@ def write(top, log, rnd, round_name):
         step += 1
         what = rnd.randrange(10)
         name = f"f{rnd.randrange(40)}"
-        path = f"{folder}/{name}"
+        where = f"{round_name}/{name}"
+        path = f"{top}/{where}"
         if what < 5:  # a part changes
             data = bytearray(content.get(name, b""))
             at, new = rnd.randrange(len(data) + 1), rnd.randbytes(rnd.randrange(1, 30000))
-            note(log, "?", path)
+            note(log, "?", where)
             fd = os.open(path, os.O_RDWR | os.O_CREAT)
             os.pwrite(fd, new, at)
             data[at:at + len(new)] = new
@@ -45,7 +56,7 @@ def write(top, log, rnd, round_name):
             synced(folder)
         elif what < 8:  # as editors save
             data = rnd.randbytes(rnd.randrange(50000))
-            note(log, "?", path, hashlib.sha1(data).hexdigest())
+            note(log, "?", where, hashlib.sha1(data).hexdigest())
             with open(path + ".new", "wb") as f:
                 f.write(data)
                 f.flush()
@@ -53,11 +64,11 @@ def write(top, log, rnd, round_name):
             os.rename(path + ".new", path)
             synced(folder)
         elif what == 8 and name in content:
-            note(log, "?", path, "-")
+            note(log, "?", where, "-")
             os.unlink(path)
             synced(folder)
             del content[name]
-            note(log, "-", path)
+            note(log, "-", where)
             continue
         else:  # things that nobody synced
             os.makedirs(f"{folder}/noise/{step % 7}", exist_ok=True)
@@ -69,10 +80,10 @@ def write(top, log, rnd, round_name):
                     os.unlink(f"{folder}/noise/{step % 7}/{i}")
             continue
         content[name] = bytes(data)
-        note(log, "+", path, len(data), hashlib.sha1(data).hexdigest())
+        note(log, "+", where, len(data), hashlib.sha1(data).hexdigest())
 
 
-def check(log):
+def check(top, log):
     want, open_end = {}, {}
     for line in open(log):
         words = line.split()
@@ -87,7 +98,7 @@ def check(log):
     bad = count = 0
     for path, promise in want.items():
         try:
-            with open(path, "rb") as f:
+            with open(f"{top}/{path}", "rb") as f:
                 data = f.read()
             got = len(data), hashlib.sha1(data).hexdigest()
         except FileNotFoundError:
@@ -112,7 +123,7 @@ def check(log):
 
 if __name__ == "__main__":
     if sys.argv[1] == "check":
-        sys.exit(check(sys.argv[2]) != 0)
+        sys.exit(check(sys.argv[2], sys.argv[3]) != 0)
     try:
         write(sys.argv[2], os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND | os.O_CREAT),
               random.Random(int(sys.argv[4])), f"round-{sys.argv[4]}")

@@ -15,7 +15,7 @@ RANDOM=$((seed % 32768))
 must "format" new_drive "$T/a.img" 96M
 for ((i = 0; i < rounds; i++)); do
 	must "round $i: mount" drive_mount "$T/a.img" "$T/mnt"
-	[ ! -s "$T/log" ] || check "round $i: all that was synced before is there" "$PYTHON" "$helper" check "$T/log"
+	[ ! -s "$T/log" ] || check "round $i: all that was synced before is there" "$PYTHON" "$helper" check "$T/mnt" "$T/log"
 	rm -rf "$T/mnt"/round-*/noise
 	pid=$(daemons | head -n 1)
 	writers=()
@@ -31,7 +31,7 @@ for ((i = 0; i < rounds; i++)); do
 	# the last rounds' folders only, so that the drive does not fill up
 	if ((i % 4 == 3)); then
 		must "round $i: mount" drive_mount "$T/a.img" "$T/mnt"
-		check "round $i: all that was synced is there" "$PYTHON" "$helper" check "$T/log"
+		check "round $i: all that was synced is there" "$PYTHON" "$helper" check "$T/mnt" "$T/log"
 		tail -n 1 "$T/out" | diag
 		check "round $i: the old folders go" rm -rf "$T/mnt"/round-*
 		rm -f "$T"/log*
