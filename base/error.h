@@ -51,6 +51,7 @@ enum error_code {
 	SDE_MEMORY_LOCK,	    /* secrets cannot be locked in memory */
 	SDE_CRYPTO,		    /* libgcrypt or libargon2 failed */
 	SDE_POLICY,		    /* refused by policy */
+	SDE_FILE_INVALID,	    /* a policy, facts or similar file is not what it should be */
 	SDE_TOOL,		    /* a program that is run is not installed */
 	SDE_END,
 };

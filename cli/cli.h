@@ -22,6 +22,7 @@ struct command {
 /* One per file cli/<name>.c; main.c lists them in its table. */
 extern const struct command command_format, command_mount, command_unmount, command_status,
 	command_info, command_list, command_check, command_resize, command_header;
+extern const struct command command_policy;
 
 /*
  * Prints "sealdrive: SUBJECT: sentence: detail" and the remedy on stderr and returns the exit
@@ -56,6 +57,8 @@ const char *cli_format_size(char buf[CLI_SIZE_TEXT], uint64_t bytes);
 void cli_put_padded(const char *text, int width);
 int cli_display_width(const char *text);
 
+/* Prints text that may come from anywhere, made safe for the terminal. */
+void cli_put_safe(const char *text);
 /* Prints a path as a shell takes it, and safe to show. */
 void cli_put_path(const char *path);
 

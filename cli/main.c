@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit/policy-find.h"
 #include "cli/cli.h"
 #include "kernel-shim/harden.h"
 
@@ -19,6 +20,7 @@ static const struct command *const commands[] = {
 	&command_check,
 	&command_resize,
 	&command_header,
+	&command_policy,
 	NULL,
 };
 
@@ -87,5 +89,6 @@ int main(int argc, char **argv)
 	setlocale(LC_ALL, "");
 	bindtextdomain("sealdrive", LOCALEDIR);
 	textdomain("sealdrive");
+	policy_folders_set(POLICYDIR, CONFDIR);
 	return finish_output(run(argc, argv));
 }

@@ -113,6 +113,14 @@ void cli_put_padded(const char *text, int width)
 	printf("%s%*s", text, shown < width ? width - shown : 0, "");
 }
 
+void cli_put_safe(const char *text)
+{
+	CLEANUP_FREE char *safe = NULL;
+
+	if (text_sanitize(text, strlen(text), &safe) == 0)
+		fputs(safe, stdout);
+}
+
 void cli_put_path(const char *path)
 {
 	CLEANUP_FREE char *safe = NULL;

@@ -61,7 +61,7 @@ done
 dead=$(grep -ohE '\]\([^)#]+' README.md ARCHITECTURE.md docs/*.md | sed 's/](//' | grep -v '://' | sort -u |
 	while read -r link; do [ -e "$link" ] || [ -e "docs/$link" ] || echo "$link"; done)
 is "$dead" "" "no dead links"
-check "ARCHITECTURE names every folder" bash -c 'for d in base kernel-shim keymgr ext4 fuse cli tests scripts man po docs; do
+check "ARCHITECTURE names every folder" bash -c 'for d in base kernel-shim keymgr ext4 fuse audit cli policy tests scripts man po docs; do
 	grep -qF "$d/" ARCHITECTURE.md || { echo "$d"; exit 1; }; done'
 missing=$(grep -ohE '`(base|kernel-shim|keymgr|ext4|fuse|cli|tests|scripts|po|man|docs)/[A-Za-z0-9_./-]+`' \
 	ARCHITECTURE.md README.md docs/*.md | tr -d '\140' | sort -u |

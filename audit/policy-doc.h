@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Between the reading of a policy and its model. Private to audit/policy*.c. */
+#ifndef AUDIT_POLICY_DOC_H
+#define AUDIT_POLICY_DOC_H
+
+#include "audit/policy.h"
+
+/* The names of severities and modes; -1: no such. */
+int severity_find(const char *name);
+int policy_mode_find(const char *name);
+
+/* doc is resolved and checked; the policy takes a reference. */
+int policy_from_doc(json_t *doc, struct policy **ret_policy) MUST_CHECK;
+
+#endif

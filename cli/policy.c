@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sealdrive policy: which policies there are, what they demand, and whether one is well-formed. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "audit/policy-find.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/jsonout.h"
+
+enum { OPT_HELP = 1, OPT_JSON };
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, OPT_HELP},
+	{"json", no_argument, NULL, OPT_JSON},
+	{0},
+};
+
+static const char *or_dash(const char *text)
+{
+	return text[0] ? text : "-";
+}
+
+static int load(const char *name, struct policy **ret_policy)
+{
+	struct diag diag = {0};
+	int r = policy_load(name, ret_policy, &diag);
+
+	return r < 0 ? cli_fail(name, r, &diag) : EXIT_DONE;
+}
+
+static unsigned count_rules(const struct policy *policy)
+{
+	unsigned count = 0;
+
+	for (enum check_id i = 0; i < CHECK_COUNT; i++)
+		count += policy->rules[i].mode != MODE_OFF;
+	return count;
+}
+
+/* ---- list ---- */
+
+static void list_one(struct jsonout *out, bool json, const struct policy *policy, bool bound)
+{
+	if (json) {
+		jsonout_object(out, NULL);
+		jsonout_string(out, "id", policy->id);
+		jsonout_number(out, "version", policy->version);
+		jsonout_string(out, "title", bilingual_text(policy->title));
+		jsonout_bool(out, "provisional", policy->provisional);
+		jsonout_string(out, "inherits", policy->inherits[0] ? policy->inherits : NULL);
+		jsonout_number(out, "checks", count_rules(policy));
+		jsonout_bool(out, "bound", bound);
+		jsonout_end_object(out);
+		return;
+	}
+	cli_put_padded(policy->id, 12);
+	printf(" %4llu  ", (unsigned long long)policy->version);
+	cli_put_padded(bound ? _("binds this computer") : policy->provisional ? _("provisional") : "", 22);
+	cli_put_safe(bilingual_text(policy->title));
+	putchar('\n');
+}
+
+static int run_list(int argc, char **argv, bool json)
+{
+	CLEANUP_POLICY struct policy *bound = NULL;
+	struct jsonout out = {0};
+	struct diag diag = {0};
+	int status = EXIT_DONE, r;
+	char **names;
+
+	r = policy_names(&names);
+	if (r < 0)
+		return cli_fail(NULL, r, NULL);
+	if (json) {
+		jsonout_object(&out, NULL);
+		jsonout_array(&out, "policies");
+	}
+	for (char **name = names; *name; name++) {
+		CLEANUP_POLICY struct policy *policy = NULL;
+		int failed = load(*name, &policy);
+
+		if (failed)
+			status = failed;
+		else
+			list_one(&out, json, policy, false);
+	}
+	policy_names_free(names);
+	r = policy_load_bound(&bound, &diag);
+	if (r < 0)
+		status = cli_fail(_("this computer's policy"), r, &diag);
+	else if (bound)
+		list_one(&out, json, bound, true);
+	if (json) {
+		jsonout_end_array(&out);
+		jsonout_end_object(&out);
+	}
+	return status;
+}
+
+/* ---- show ---- */
+
+/* "min_bytes=32 allow=aes-xts,aes-gcm" */
+static char *params_text(const json_t *params)
+{
+	CLEANUP_FREE char *text = strdup("");
+	json_t *value, *item;
+	const char *name;
+	size_t i;
+
+	json_object_foreach((json_t *)(uintptr_t)params, name, value)
+	{
+		CLEANUP_FREE char *words = json_is_array(value) ? strdup("") : json_dumps(value, JSON_ENCODE_ANY);
+		char *longer = NULL;
+
+		json_array_foreach(value, i, item)
+		{
+			if (!words || asprintf(&longer, "%s%s%s", words, i ? "," : "", json_string_value(item)) < 0)
+				return NULL;
+			free(words);
+			words = longer;
+		}
+		if (!words || !text || asprintf(&longer, "%s%s%s=%s", text, text[0] ? " " : "", name, words) < 0)
+			return NULL;
+		free(text);
+		text = longer;
+	}
+	return take_ptr(text);
+}
+
+static void show_rule_text(enum check_id id, const struct rule *rule)
+{
+	CLEANUP_FREE char *params = params_text(rule->params);
+
+	printf("%s  ", catalogue[id].id);
+	cli_put_padded(policy_mode_name(rule->mode), 5);
+	cli_put_padded(severity_name(rule->severity), 9);
+	cli_put_safe(bilingual_text(rule->title));
+	putchar('\n');
+	if (params && params[0]) {
+		printf("                     ");
+		cli_put_safe(params);
+		putchar('\n');
+	}
+	printf("                     [");
+	cli_put_safe(rule->clause);
+	printf("]\n");
+}
+
+static void show_head(const struct policy *policy)
+{
+	printf(_("Policy %s, version %llu%s\n"), policy->id, (unsigned long long)policy->version,
+		policy->provisional ? _(" (provisional)") : "");
+	cli_put_safe(bilingual_text(policy->title));
+	putchar('\n');
+	if (bilingual_text(policy->note)[0]) {
+		cli_put_safe(bilingual_text(policy->note));
+		putchar('\n');
+	}
+	printf(_("Inherits from: %s\n"), or_dash(policy->inherits));
+	printf(_("In force: from %s to %s\n"), or_dash(policy->not_before), or_dash(policy->not_after));
+	printf(_("Event log required: %s\n"), policy->require_log ? _("yes") : _("no"));
+	printf("SHA-256: %s\n\n", policy->sha256);
+}
+
+static int run_show(int argc, char **argv, bool json)
+{
+	CLEANUP_POLICY struct policy *policy = NULL;
+	struct diag diag = {0};
+	int r;
+
+	if (argc > 0) {
+		r = load(argv[0], &policy);
+		if (r)
+			return r;
+	} else {
+		r = policy_load_bound(&policy, &diag);
+		if (r < 0)
+			return cli_fail(_("this computer's policy"), r, &diag);
+		if (!policy) {
+			printf(_("No policy binds this computer. 'sealdrive policy list' shows the profiles.\n"));
+			return EXIT_DONE;
+		}
+	}
+	if (json) {
+		CLEANUP_FREE char *text = json_dumps(policy->doc, JSON_INDENT(2));
+
+		if (!text)
+			return cli_fail(argc > 0 ? argv[0] : NULL, -ENOMEM, NULL);
+		puts(text);
+		return EXIT_DONE;
+	}
+	show_head(policy);
+	for (enum check_id i = 0; i < CHECK_COUNT; i++)
+		if (policy->rules[i].mode != MODE_OFF)
+			show_rule_text(i, &policy->rules[i]);
+	return EXIT_DONE;
+}
+
+/* ---- check ---- */
+
+static int run_check(int argc, char **argv, bool json)
+{
+	int status = EXIT_DONE;
+
+	for (int i = 0; i < argc; i++) {
+		CLEANUP_POLICY struct policy *policy = NULL;
+		int r = load(argv[i], &policy);
+
+		if (r) {
+			status = r;
+			continue;
+		}
+		cli_put_path(argv[i]);
+		printf(_(": good: policy %s, version %llu, %u checks\n"), policy->id,
+			(unsigned long long)policy->version, count_rules(policy));
+	}
+	return status;
+}
+
+/* ---- diff ---- */
+
+static void diff_line(const char *id, const char *what, const char *a, const char *b)
+{
+	printf("%s  ", id);
+	cli_put_padded(what, 22);
+	cli_put_safe(or_dash(a));
+	printf("  ->  ");
+	cli_put_safe(or_dash(b));
+	putchar('\n');
+}
+
+static bool diff_text(const char *id, const char *what, const char *a, const char *b)
+{
+	if (strcmp(a, b) == 0)
+		return false;
+	diff_line(id, what, a, b);
+	return true;
+}
+
+static bool diff_rule(enum check_id i, const struct rule *a, const struct rule *b)
+{
+	const char *id = catalogue[i].id;
+	bool differ = diff_text(id, "mode", policy_mode_name(a->mode), policy_mode_name(b->mode));
+
+	if (a->mode == MODE_OFF || b->mode == MODE_OFF)
+		return differ;
+	differ |= diff_text(id, "severity", severity_name(a->severity), severity_name(b->severity));
+	differ |= diff_text(id, "clause", a->clause, b->clause);
+	differ |= diff_text(id, "remedy", bilingual_text(a->remedy), bilingual_text(b->remedy));
+	for (const struct param *p = catalogue[i].params; p < catalogue[i].params + PARAMS_MAX && p->name; p++) {
+		CLEANUP_FREE char *old = json_dumps(json_object_get(a->params, p->name), JSON_ENCODE_ANY);
+		CLEANUP_FREE char *new = json_dumps(json_object_get(b->params, p->name), JSON_ENCODE_ANY);
+
+		differ |= diff_text(id, p->name, old ? old : "", new ? new : "");
+	}
+	return differ;
+}
+
+static int run_diff(int argc, char **argv, bool json)
+{
+	CLEANUP_POLICY struct policy *a = NULL;
+	CLEANUP_POLICY struct policy *b = NULL;
+	bool differ = false;
+	int r = load(argv[0], &a);
+
+	if (!r)
+		r = load(argv[1], &b);
+	if (r)
+		return r;
+	for (enum check_id i = 0; i < CHECK_COUNT; i++)
+		differ |= diff_rule(i, &a->rules[i], &b->rules[i]);
+	return differ ? EXIT_FINDINGS : EXIT_DONE;
+}
+
+static const struct verb {
+	const char *name;
+	int min, max;
+	bool json;
+	int (*run)(int argc, char **argv, bool json);
+} verbs[] = {
+	{"list", 0, 0, true, run_list},
+	{"show", 0, 1, true, run_show},
+	{"check", 1, 1000, false, run_check},
+	{"diff", 2, 2, false, run_diff},
+};
+
+static int run(int argc, char **argv)
+{
+	bool json = false;
+	int option;
+
+	while ((option = cli_getopt(&command_policy, argc, argv, long_options)) != -1) {
+		if (option == OPT_HELP)
+			return cli_help(&command_policy);
+		if (option == '?')
+			return EXIT_USAGE;
+		json = true;
+	}
+	if (!cli_operands(&command_policy, argc, argv, 1, 1001))
+		return EXIT_USAGE;
+	argc -= optind + 1;
+	argv += optind + 1;
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		const struct verb *verb = &verbs[i];
+
+		if (strcmp(verb->name, argv[-1]) != 0)
+			continue;
+		if (argc < verb->min || argc > verb->max || (json && !verb->json))
+			return cli_usage(&command_policy, _("'policy %s' is not used like that"), verb->name);
+		return verb->run(argc, argv, json);
+	}
+	return cli_usage(&command_policy, _("unknown command '%s'"), argv[-1]);
+}
+
+const struct command command_policy = {
+	.name = "policy",
+	.operands = N_("list|show|check|diff [POLICY]..."),
+	.summary = N_("show and compare the policies that drives are held against"),
+	.options = N_(
+		"POLICY is the name of a profile, or a file when it has a slash or ends in .json.\n"
+		"\n"
+		"  list         the profiles, and the policy that binds this computer\n"
+		"  show [P]     every check of P (or of the binding policy): mode, severity, thresholds, clause\n"
+		"  check FILE   whether FILE is a policy; errors are named by line and column\n"
+		"  diff A B     what B changes; exit status 9 when there is a difference\n"
+		"\n"
+		"Options:\n"
+		"  --json  list, show: print JSON for programs\n"
+		"  --help  show this help\n"),
+	.run = run,
+};

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# policy list, show, check and diff.
+. "$(dirname "$0")/lib.sh"
+
+json() { # EXPRESSION: of the document j on $T/out
+	"$PYTHON" -c 'import json, sys
+j = json.load(open(sys.argv[1], encoding="utf-8"))
+print(eval(sys.argv[2]))' "$T/out" "$1"
+}
+
+check "list" sealdrive policy list
+for id in baseline nist bsi vn-qcvn; do
+	said "^$id " "... has $id"
+done
+said 'vn-qcvn.*provisional' "... and says what is provisional"
+check "list --json" sealdrive policy list --json
+is "$(json '[(p["id"], p["provisional"], p["inherits"]) for p in j["policies"]]')" \
+	"[('baseline', False, None), ('bsi', False, 'baseline'), ('nist', False, 'baseline'), ('vn-qcvn', True, 'nist')]" \
+	"... as data, in order"
+
+check "show" sealdrive policy show vn-qcvn
+said '^H-04  warn' "... a check that the profile adds"
+said 'QCVN 15:2023/BQP' "... with its clause"
+said 'pbkdf2_floor=10000' "... and a threshold of the profile between"
+check "show --json" sealdrive policy show vn-qcvn --json
+is "$(json '(j["checks"]["H-04"]["mode"], j["checks"]["H-09"]["params"]["pbkdf2_floor"], j["checks"]["H-01"]["mode"])')" \
+	"('warn', 10000, 'fail')" "... resolved"
+check "show, in Vietnamese" env LC_ALL=C.UTF-8 LANGUAGE=vi "$top_builddir/sealdrive-here" policy show nist
+check_status 0 "a computer that no policy binds" sealdrive policy show
+
+check_status 9 "diff" sealdrive policy diff nist vn-qcvn
+said '^H-18 +min_rsa_bits +2048 +-> +3072' "... names check, parameter, old and new value"
+check_status 0 "diff of a policy and itself" sealdrive policy diff bsi bsi
+is "$(cat "$T/out")" "" "... says nothing"
+
+check "check" sealdrive policy check "$top_srcdir"/policy/*.json
+printf '{"schema": 1, "id": "ours", "version": 1, "inherits": "bsi",\n "title": {"en": "Ours", "vi": "Của ta"},\n "checks": {"H-14": {"params": {"max_slots": 2}}}}\n' >"$T/ours.json"
+check "check: one of our own" sealdrive policy check "$T/ours.json"
+check_status 9 "... and what it changes" sealdrive policy diff bsi "$T/ours.json"
+is "$(cat "$T/out")" "H-14  max_slots             4  ->  2" "... is one line"
+sed 's/max_slots/max_slot/' "$T/ours.json" >"$T/typing.json"
+refused 1 "$T/typing.json" 'line 3, column 45: .*max_slot is not known' "a mistyped parameter" sealdrive policy check "$T/typing.json"
+sed 's/"inherits": "bsi"/"inherits": "ours"/' "$T/ours.json" >"$T/home/ours.json"
+refused 1 "$T/home/ours.json" 'circle' "a policy that inherits from itself" sealdrive policy check "$T/home/ours.json"
+refused 1 "$T/nothing.json" 'no such file' "no file" sealdrive policy check "$T/nothing.json"
+refused 1 "$T/home" 'directory' "a folder" sealdrive policy show "$T/home/"
+refused 1 nosuch "no profile 'nosuch'" "no profile" sealdrive policy show nosuch
+head -c 2M /dev/zero | tr '\0' ' ' >"$T/big.json"
+refused 1 "$T/big.json" 'too large' "a file that is too large" sealdrive policy check "$T/big.json"
+check_status 2 "no verb" sealdrive policy
+check_status 2 "an unknown verb" sealdrive policy burn
+check_status 2 "check without a file" sealdrive policy check
+check_status 2 "diff of one" sealdrive policy diff nist
+
+# What binds a computer: this program's configuration folder is etc/ where it is started.
+mkdir "$T/home/etc"
+cp "$T/ours.json" "$T/home/etc/policy.json"
+check "a bound computer" bash -c 'cd "$1" && exec sealdrive-bound policy show' - "$T/home"
+said '^Policy ours, version 1' "... shows its policy"
+check "... and lists it" bash -c 'cd "$1" && exec sealdrive-bound policy list' - "$T/home"
+said '^ours .*binds this computer' "... as what binds it"
+done_testing
