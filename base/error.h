@@ -52,6 +52,10 @@ enum error_code {
 	SDE_CRYPTO,		    /* libgcrypt or libargon2 failed */
 	SDE_POLICY,		    /* refused by policy */
 	SDE_FILE_INVALID,	    /* a policy, facts or similar file is not what it should be */
+	SDE_TOKEN,		    /* a token, or what the header says of one, cannot be used */
+	SDE_NO_TOKEN,		    /* the token is not plugged in */
+	SDE_PIN,		    /* wrong PIN */
+	SDE_PIN_LOCKED,		    /* too many wrong PINs */
 	SDE_TOOL,		    /* a program that is run is not installed */
 	SDE_END,
 };
