@@ -58,7 +58,8 @@ static int volume_load(struct volume *volume, const struct volume_options *optio
 	struct blkdev *dev;
 	int err;
 
-	err = filedev_open(options->target, options->read_only ? FILEDEV_READ_ONLY : 0, 0,
+	err = filedev_open(options->target,
+		FILEDEV_DIRECT | (options->read_only ? FILEDEV_READ_ONLY : 0), 0,
 		&volume->target, diag);
 	if (err < 0)
 		return err;

@@ -24,6 +24,7 @@
 #include "base/bytes.h"
 #include "base/i18n.h"
 #include "kernel-shim/cipher.h"
+#include "kernel-shim/fileio.h"
 #include "kernel-shim/pool.h"
 
 enum {
@@ -101,10 +102,13 @@ static int write_bounced(struct cryptdev *cd, const void *buf, size_t len, uint6
 	return r;
 }
 
+/* What is long may go past the page cache, out of aligned memory, and costs no more that way. */
 static int write_whole(struct cryptdev *cd, void *buf, size_t len, uint64_t off, unsigned flags)
 {
-	return flags & BLKDEV_MAY_CLOBBER ? write_clobber(cd, buf, len, off)
-					  : write_bounced(cd, buf, len, off);
+	bool in_place = flags & BLKDEV_MAY_CLOBBER &&
+		(len < FILEIO_LARGE || (uintptr_t)buf % FILEIO_ALIGN == 0);
+
+	return in_place ? write_clobber(cd, buf, len, off) : write_bounced(cd, buf, len, off);
 }
 
 static pthread_mutex_t *stripe_of(struct cryptdev *cd, uint64_t sector_off)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Regular files and block devices, through the kernel's page cache.
+ * Regular files and block devices. How bytes are moved is in fileio.c.
  *
  * 1. What is opened is a regular file or a block device, checked on the open descriptor; nothing
  *    else is even opened (a FIFO would block, a tape would rewind). Nothing is ever truncated.
@@ -27,6 +27,7 @@
 
 #include "base/bytes.h"
 #include "base/i18n.h"
+#include "kernel-shim/fileio.h"
 #include "kernel-shim/inuse.h"
 
 enum {
@@ -40,6 +41,7 @@ enum {
 struct filedev {
 	struct blkdev dev;
 	int fd;
+	struct fileio io;
 	struct stat st;
 	pthread_mutex_t flush_lock; /* flush_error; held over the flush itself, see 4 */
 	int flush_error;
@@ -64,50 +66,28 @@ static bool device_gone(const struct filedev *file)
 	return ioctl(file->fd, BLKGETSIZE64, &now_bytes) < 0 || now_bytes < file->dev.size_bytes;
 }
 
-/* code: positive errno of a failed transfer; 0 for one that unexpectedly met the end */
+/* code: positive errno of a failed transfer; ENODATA for one that unexpectedly met the end */
 static int transfer_error(const struct filedev *file, int code)
 {
 	if (device_gone(file) || code == ENXIO)
 		return -ENODEV;
-	return code ? -code : -EIO;
+	return code == ENODATA ? -EIO : -code;
 }
 
 static int filedev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 {
 	struct filedev *file = filedev_of(dev);
-	uint8_t *p = buf;
+	int r = fileio_read(&file->io, buf, len, off);
 
-	while (len > 0) {
-		ssize_t n = pread(file->fd, p, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return transfer_error(file, n < 0 ? errno : 0);
-		p += n;
-		off += (size_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return r < 0 ? transfer_error(file, -r) : 0;
 }
 
 static int filedev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
 {
 	struct filedev *file = filedev_of(dev);
-	const uint8_t *p = buf;
+	int r = fileio_write(&file->io, buf, len, off);
 
-	while (len > 0) {
-		ssize_t n = pwrite(file->fd, p, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return transfer_error(file, n < 0 ? errno : 0);
-		p += n;
-		off += (size_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return r < 0 ? transfer_error(file, -r) : 0;
 }
 
 static int filedev_flush(struct blkdev *dev)
@@ -150,6 +130,7 @@ static void filedev_close(struct blkdev *dev)
 {
 	struct filedev *file = filedev_of(dev);
 
+	fileio_end(&file->io);
 	if (file->fd >= 0)
 		close(file->fd);
 	pthread_mutex_destroy(&file->flush_lock);
@@ -324,6 +305,7 @@ int filedev_open(const char *path, unsigned flags, uint64_t create_bytes,
 	if (!file)
 		return -ENOMEM;
 	file->fd = -1;
+	fileio_init(&file->io, -1);
 	pthread_mutex_init(&file->flush_lock, NULL);
 	file->dev.ops = &filedev_ops;
 	file->dev.read_only = flags & (FILEDEV_READ_ONLY | FILEDEV_NO_LOCK);
@@ -336,6 +318,9 @@ int filedev_open(const char *path, unsigned flags, uint64_t create_bytes,
 		r = read_geometry(file);
 	if (r < 0)
 		return r;
+	fileio_init(&file->io, file->fd);
+	if (flags & FILEDEV_DIRECT)
+		fileio_use_direct(&file->io);
 	*ret_dev = &take_ptr(file)->dev;
 	return 0;
 }

@@ -14,6 +14,7 @@ enum filedev_flags {
 	FILEDEV_READ_ONLY = 1 << 0, /* open read-only, shared lock */
 	FILEDEV_NO_LOCK = 1 << 1,   /* inspect only (info, list): neither O_EXCL nor lock; read-only */
 	FILEDEV_CREATE = 1 << 2,    /* regular file that must not exist yet, mode 0600 */
+	FILEDEV_DIRECT = 1 << 3,    /* past the page cache where that is possible and pays: for data */
 };
 
 /*

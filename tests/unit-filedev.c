@@ -2,6 +2,7 @@
 /* Files and loop devices as block devices: what is opened, who is kept out, what fails how. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -93,6 +94,78 @@ static void test_transfer(void)
 	CU_ASSERT_EQUAL(blkdev_write(dev, data, 1, SIZE), -EINVAL);
 	CU_ASSERT_EQUAL(pread(filedev_fd(dev), got, 9, 0), 9);
 	CU_ASSERT_EQUAL(memcmp(got, "\0\0\0\0\0\0\0\x5a\0", 9), 0);
+}
+
+enum { LARGE_FILE = 4 << 20, LARGE_PART = 512 * 1024, NEIGHBOURS = 4 };
+
+struct neighbour {
+	struct blkdev *dev;
+	uint8_t *model, *buf; /* of the whole file; aligned */
+	unsigned index;
+	int bad;
+};
+
+/* Writes and reads pages of the file that are its own, in all sizes, aligned and not. */
+static void *neighbour_run(void *arg)
+{
+	struct neighbour *n = arg;
+	unsigned seed = 7 + n->index;
+
+	for (int i = 0; i < 400 && !n->bad; i++) {
+		bool aligned = rand_r(&seed) % 4;
+		unsigned unit = aligned ? 4096 : 512;
+		size_t len = (1 + (size_t)rand_r(&seed) % (LARGE_PART / 2 / unit)) * unit;
+		size_t to = LARGE_PART - len;
+		uint64_t off = (uint64_t)(2 * n->index + rand_r(&seed) % 2) * LARGE_PART +
+			(uint64_t)rand_r(&seed) % (to / unit + 1) * unit;
+		uint8_t *buf = n->buf + (aligned ? 0 : 16);
+
+		if (rand_r(&seed) % 8 == 0)
+			len = unit; /* short ones go through the page cache */
+		if (rand_r(&seed) % 2) {
+			memset(buf, rand_r(&seed) & 0xff, len);
+			memcpy(n->model + off, buf, len);
+			n->bad = blkdev_write(n->dev, buf, len, off) != 0;
+		} else {
+			n->bad = blkdev_read(n->dev, buf, len, off) != 0 ||
+				memcmp(buf, n->model + off, len) != 0;
+		}
+	}
+	return NULL;
+}
+
+/* Past the page cache and through it, of several threads at once, next to each other. */
+static void test_direct(void)
+{
+	struct neighbour neighbours[NEIGHBOURS] = {{0}};
+	pthread_t threads[NEIGHBOURS];
+	struct blkdev *dev = NULL;
+	uint8_t *model = calloc(1, LARGE_FILE), *got = calloc(1, LARGE_FILE);
+	int fd;
+
+	CU_ASSERT_FATAL(model && got);
+	make_file(LARGE_FILE, 0600);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, FILEDEV_DIRECT, 0, &dev, NULL), 0);
+	for (unsigned i = 0; i < NEIGHBOURS; i++) {
+		neighbours[i] = (struct neighbour){.dev = dev, .model = model, .index = i};
+		CU_ASSERT_EQUAL_FATAL(posix_memalign((void **)&neighbours[i].buf, 4096, LARGE_PART + 4096), 0);
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, neighbour_run, &neighbours[i]), 0);
+	}
+	for (unsigned i = 0; i < NEIGHBOURS; i++) {
+		pthread_join(threads[i], NULL);
+		CU_ASSERT_EQUAL(neighbours[i].bad, 0);
+		free(neighbours[i].buf);
+	}
+	CU_ASSERT_EQUAL(blkdev_flush(dev), 0);
+	CU_ASSERT_EQUAL(blkdev_read(dev, got, LARGE_FILE, 0), 0);
+	CU_ASSERT_EQUAL(memcmp(got, model, LARGE_FILE), 0);
+	blkdev_close(dev);
+	fd = open(file, O_RDONLY);
+	CU_ASSERT_EQUAL(pread(fd, got, LARGE_FILE, 0), LARGE_FILE);
+	CU_ASSERT_EQUAL(memcmp(got, model, LARGE_FILE), 0);
+	close(fd);
+	free(model);
+	free(got);
 }
 
 static void test_size(void)
@@ -446,7 +519,7 @@ int main(void)
 	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
 		return 99;
 	snprintf(file, sizeof(file), "%s/f", dir);
-	int r = UNIT_RUN(UNIT(test_create), UNIT(test_transfer), UNIT(test_size), UNIT(test_locks),
+	int r = UNIT_RUN(UNIT(test_create), UNIT(test_transfer), UNIT(test_direct), UNIT(test_size), UNIT(test_locks),
 		UNIT(test_wrong_kinds), UNIT(test_permissions), UNIT(test_cut_off), UNIT(test_discard),
 		UNIT(test_host_full), UNIT(test_loop_device), UNIT(test_loop_read_only),
 		UNIT(test_flush_failure_stays),
