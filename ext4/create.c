@@ -85,6 +85,20 @@ static int create_under(struct handle *h, struct e4_inode *dir, const char *name
 	return dir_half_done(h, r);
 }
 
+/* Its last put frees it; a power failure that comes first must find it on the list, with all that it
+ * has got so far. Returns err. */
+static int leave_nameless(struct handle *h, struct e4_inode *inode, int err)
+{
+	pthread_rwlock_wrlock(&inode->lock);
+	int r = inode_store(h, inode, true);
+
+	if (r == 0)
+		r = orphan_add(h, inode);
+	pthread_rwlock_unlock(&inode->lock);
+	/* It would stay on the drive for ever. */
+	return r < 0 ? fs_io_error(h->fs, r, "a file without a name") : err;
+}
+
 static unsigned create_credits(struct e4_inode *dir, uint32_t mode)
 {
 	unsigned credits = IALLOC_CREDITS + 2 * INODE_CREDITS + dir_insert_credits(dir);
@@ -115,6 +129,8 @@ static int create_locked(struct e4_inode *dir, const char *name, size_t name_len
 	if (r < 0)
 		return r;
 	r = create_under(&h, dir, name, name_len, &masked, &heritage, ret_inode);
+	if (r < 0 && *ret_inode)
+		r = leave_nameless(&h, *ret_inode, r);
 	handle_end(&h);
 	return r;
 }
@@ -149,15 +165,6 @@ int e4_create(struct e4_inode *dir, const char *name, size_t name_len, const str
 	return r;
 }
 
-static int list_nameless(struct handle *h, struct e4_inode *inode)
-{
-	pthread_rwlock_wrlock(&inode->lock);
-	int r = orphan_add(h, inode);
-	pthread_rwlock_unlock(&inode->lock);
-	/* It would stay on the drive for ever. */
-	return r < 0 ? fs_io_error(h->fs, r, "a file without a name") : 0;
-}
-
 static int tmpfile_locked(struct e4_inode *dir, const struct e4_create *what,
 	struct e4_inode **ret_inode)
 {
@@ -176,8 +183,8 @@ static int tmpfile_locked(struct e4_inode *dir, const struct e4_create *what,
 	if (r < 0)
 		return r;
 	r = new_inode(&h, dir, &masked, &heritage, ret_inode);
-	if (r == 0)
-		r = list_nameless(&h, *ret_inode);
+	if (*ret_inode)
+		r = leave_nameless(&h, *ret_inode, r);
 	handle_end(&h);
 	return r;
 }
