@@ -293,6 +293,9 @@ static int find_or_make(struct e4_fs *fs, uint64_t block, const struct buf_type 
 	if (block >= fs->blocks_count)
 		return fs_damaged(fs, "%s at block %llu is outside the volume", type->name,
 			(unsigned long long)block);
+	/* chattr -v changes it there. */
+	if (!fs_has_csum(fs))
+		generation = 0;
 	pthread_mutex_lock(&cache->lock);
 	r = find_role(cache, block, type, ino, generation, &buf);
 	*ret_made = r == 0 && !buf;

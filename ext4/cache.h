@@ -35,7 +35,8 @@ struct buf {
 	uint64_t block;
 	uint8_t *data;
 	const struct buf_type *type;
-	uint32_t owner_ino, owner_generation; /* for checksums; 0 where there is no owner */
+	uint32_t owner_ino;	   /* 0 where there is none */
+	uint32_t owner_generation; /* for checksums; 0 on volumes without */
 	pthread_mutex_t lock; /* inode-table blocks; free use for one block's bytes */
 	struct cache *cache;
 	/* private to cache.c, under the cache's lock */

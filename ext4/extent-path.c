@@ -48,10 +48,6 @@ static int descend(struct extent_path *path, unsigned level, uint32_t lblk)
 		return r;
 	path->level[level + 1].buf = buf;
 	path->level[level + 1].node = buf->data;
-	/* Cached for another inode: one block, two owners. */
-	if (buf->owner_ino != inode->ino || buf->owner_generation != inode->generation)
-		return fs_damaged(inode->fs, "inode %u: extent block of inode %u", inode->ino,
-			buf->owner_ino);
 	return check_child(path, level + 1);
 }
 

@@ -647,6 +647,25 @@ static void test_flags(void)
 	teardown();
 }
 
+/* What belongs to the inode in the cache stays its own. */
+static void test_generation(void)
+{
+	struct e4_inode *dir;
+
+	CU_ASSERT_EQUAL_FATAL(
+		volume_make(&volume, 8 * MIB, "-b 1024 -N 64 -O ^metadata_csum", NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "d", &dir), 0);
+	CU_ASSERT_EQUAL(volume_create(dir, "before", S_IFREG | 0600), 0);
+	CU_ASSERT_EQUAL(e4_set_generation(dir, 5), 0);
+	CU_ASSERT_EQUAL(e4_generation(dir), 5);
+	CU_ASSERT(volume_ino(dir, "before") > 0);
+	CU_ASSERT_EQUAL(volume_create(dir, "after", S_IFREG | 0600), 0);
+	CU_ASSERT_EQUAL(volume.errors, 0);
+	e4_iput(dir);
+	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
+	volume_close(&volume);
+}
+
 static void test_hostile_parents(void)
 {
 	struct e4_inode *sub, *deep;
@@ -876,6 +895,6 @@ int main(void)
 		UNIT(test_rename_marked),
 		UNIT(test_replace), UNIT(test_move_directory), UNIT(test_exchange),
 		UNIT(test_no_loops), UNIT(test_times), UNIT(test_setgid), UNIT(test_link_limits),
-		UNIT(test_immutable), UNIT(test_flags), UNIT(test_hostile_parents), UNIT(test_threads_tree),
+		UNIT(test_immutable), UNIT(test_flags), UNIT(test_generation), UNIT(test_hostile_parents), UNIT(test_threads_tree),
 		UNIT(test_threads_one_directory));
 }
