@@ -13,6 +13,7 @@ struct cut {
 	struct e4_inode *inode;
 	uint64_t from, end;
 	unsigned credits;    /* left for more tables and groups */
+	uint32_t revokes;    /* left for more blocks of metadata */
 	uint64_t last_group; /* UINT64_MAX: none yet */
 	bool spent;
 };
@@ -62,6 +63,7 @@ static int cut_slots(struct cut *c, le32 *slots, uint32_t count, struct buf *buf
 static int cut_data(struct cut *c, le32 *slots, uint32_t first, uint32_t end, struct buf *buf)
 {
 	const struct e4_fs *fs = c->inode->fs;
+	bool metadata = !inode_is_reg(c->inode);
 
 	while (end > first) {
 		uint32_t block = le32_get(slots[--end]), count = 1;
@@ -71,16 +73,19 @@ static int cut_data(struct cut *c, le32 *slots, uint32_t first, uint32_t end, st
 		if (!block)
 			continue;
 		while (end > first && block > 1 && le32_get(slots[end - 1]) == block - 1 &&
-			group_of(fs, block - 1) == group) {
+			group_of(fs, block - 1) == group && !(metadata && count >= c->revokes)) {
 			block--;
 			end--;
 			count++;
 		}
-		if (!pay_group(c, group))
+		if (metadata && c->revokes == 0)
+			c->spent = true;
+		if (c->spent || !pay_group(c, group))
 			return 0;
-		r = cut_slots(c, slots + end, count, buf, !inode_is_reg(c->inode));
+		r = cut_slots(c, slots + end, count, buf, metadata);
 		if (r < 0)
 			return r;
+		c->revokes -= metadata ? count : 0;
 	}
 	return 0;
 }
@@ -136,6 +141,7 @@ int blockmap_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uin
 		.from = from,
 		.end = (uint64_t)to + 1,
 		.credits = EXTENT_REMOVE_CREDITS - INODE_CREDITS,
+		.revokes = EXTENT_REMOVE_REVOKES,
 		.last_group = UINT64_MAX,
 	};
 	le32 *root = blockmap_root(inode);

@@ -23,6 +23,7 @@ _Static_assert(FREE_CREDITS >= 2 * BALLOC_CREDITS, "a step can free something");
 /* What one call may still do. */
 struct budget {
 	unsigned credits, steps;
+	uint32_t blocks;
 	uint32_t last_group;
 	bool have_group;
 	bool spent; /* no more steps */
@@ -55,6 +56,8 @@ static uint32_t budget_take(struct budget *budget, const struct e4_fs *fs,
 		}
 		start = max_u64(first, run->pblk);
 	}
+	start = max_u64(start, end - min_u64(end - start, budget->blocks));
+	budget->blocks -= (uint32_t)(end - start);
 	return (uint32_t)(end - start);
 }
 
@@ -215,7 +218,11 @@ static int collapse(struct handle *h, struct e4_inode *inode)
 int extent_tree_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to,
 	bool *ret_done)
 {
-	struct budget budget = {.credits = FREE_CREDITS, .steps = STEPS_MAX};
+	struct budget budget = {
+		.credits = FREE_CREDITS,
+		.steps = STEPS_MAX,
+		.blocks = inode_is_reg(inode) ? UINT32_MAX : EXTENT_REMOVE_REVOKES,
+	};
 	bool done = false;
 	int r = 0;
 

@@ -50,7 +50,10 @@ int extent_convert(struct handle *h, struct e4_inode *inode, uint32_t lblk, uint
  * The caller stores the inode whatever the result. */
 int extent_remove(struct handle *h, struct e4_inode *inode, uint32_t from, uint32_t to,
 	bool *ret_done) MUST_CHECK;
-enum { EXTENT_REMOVE_CREDITS = 64 };
+enum {
+	EXTENT_REMOVE_CREDITS = 64,
+	EXTENT_REMOVE_REVOKES = 512, /* most blocks of metadata: each takes room in the log */
+};
 
 /*
  * Directories and long symlinks: block lblk of the inode as a cached metadata buffer; lblk must be

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "ext4/fs.h"
+#include "ext4/inode.h"
 #include "ext4/journal.h"
 #include "ext4/txn.h"
 #include "tests/dev/faultdev.h"
@@ -14,17 +15,22 @@
 static struct volume volume;
 static struct blkdev *dev;
 
-static void setup(const char *options)
+static void setup_size(uint64_t size, const char *options)
 {
 	struct blkdev *mem;
 
 	volume = (struct volume){0};
-	CU_ASSERT_EQUAL_FATAL(image_make(24 << 20, options, &mem), 0);
+	CU_ASSERT_EQUAL_FATAL(image_make(size, options, &mem), 0);
 	CU_ASSERT_EQUAL_FATAL(faultdev_new(mem, &dev), 0);
 	volume.dev = mem;
 	volume.top = dev;
 	CU_ASSERT_EQUAL_FATAL(volume_mount(&volume), 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(volume.fs->journal);
+}
+
+static void setup(const char *options)
+{
+	setup_size(24 << 20, options);
 }
 
 /* The first write that fails ends all writing, and the next one who opens the drive is told. */
@@ -98,8 +104,48 @@ static void test_smallest_journal(void)
 	volume_close(&volume);
 }
 
+/*
+ * Each block of metadata that is freed costs room in the log, too: a folder's, say. It takes long to make
+ * one that is large enough, so a file is taken for a link.
+ */
+static void remove_large(const char *options)
+{
+	static uint8_t data[1 << 20];
+	struct e4_inode *inode, *gone;
+
+	setup_size(80 << 20, options);
+	CU_ASSERT_EQUAL_FATAL(volume_create(volume.root, "large", S_IFREG | 0600), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_lookup(volume.root, "large", 5, &inode), 0);
+	for (uint64_t off = 0; off < 64 << 20; off += sizeof(data))
+		CU_ASSERT_EQUAL_FATAL(e4_write(inode, data, sizeof(data), off, 0), sizeof(data));
+	CU_ASSERT_EQUAL_FATAL(e4_unlink(volume.root, "large", 5, &gone), 0);
+	e4_iput(gone);
+	/* The log is as full as it gets without a checkpoint. */
+	for (unsigned i = 0; volume.fs->journal->used < volume.fs->journal->format.end * 15 / 32; i++) {
+		CU_ASSERT_EQUAL_FATAL(volume_create(volume.root, i % 2 ? "b" : "a", S_IFREG | 0600), 0);
+		CU_ASSERT_EQUAL_FATAL(e4_sync(volume.fs), 0);
+		CU_ASSERT_EQUAL_FATAL(volume_unlink(volume.root, i % 2 ? "b" : "a"), 0);
+	}
+	inode->type = S_IFLNK;
+	e4_iput(inode);
+	CU_ASSERT_EQUAL(e4_sync(volume.fs), 0);
+	CU_ASSERT_EQUAL(volume.errors, 0);
+	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
+	volume_close(&volume);
+}
+
+static void test_large_folder(void)
+{
+	remove_large("-b 1024 -J size=1");
+}
+
+static void test_large_folder_of_ext3(void)
+{
+	remove_large("-b 1024 -J size=1 -O ^extent,^64bit");
+}
+
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_failure_is_recorded), UNIT(test_flushes_of_fsync),
-		UNIT(test_smallest_journal));
+		UNIT(test_smallest_journal), UNIT(test_large_folder), UNIT(test_large_folder_of_ext3));
 }
