@@ -120,20 +120,20 @@ void xattr_block_put(struct xattr_block *block)
 
 /* ---- owners ---------------------------------------------------------------------------- */
 
-/* Takes one owner away; *ret_last: it was the only one, and the block is to be freed. */
+/* Takes one owner away; *ret_last: it was the only one, and the block is to be freed. Then the count of 0
+ * is never written, but it is a change like any other until then: no checkpoint may see it. */
 static int drop_share(struct handle *h, struct buf *buf, bool *ret_last)
 {
 	struct ext2_ext_attr_header *header = header_of(buf->data);
-	int r = 0;
 
 	pthread_mutex_lock(&buf->lock);
-	*ret_last = le32toh(header->h_refcount) <= 1;
-	if (*ret_last)
-		header->h_refcount = 0; /* never written: the block is forgotten */
-	else
-		r = buf_modify(h, buf);
-	if (r == 0 && !*ret_last)
-		header->h_refcount = htole32(le32toh(header->h_refcount) - 1);
+	uint32_t owners = le32toh(header->h_refcount);
+	int r = buf_modify(h, buf);
+
+	if (r == 0) {
+		*ret_last = owners <= 1;
+		header->h_refcount = htole32(*ret_last ? 0 : owners - 1);
+	}
 	pthread_mutex_unlock(&buf->lock);
 	return r;
 }

@@ -606,9 +606,97 @@ static void test_threads(void)
 	teardown();
 }
 
+/* ---- a checkpoint at the worst moment ------------------------------------------------------ */
+
+/* A device that tells of each read. */
+struct telling {
+	struct blkdev dev;
+	struct blkdev *lower;
+	void (*on_read)(void);
+};
+
+static int telling_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
+{
+	struct telling *t = container_of(dev, struct telling, dev);
+
+	if (t->on_read)
+		t->on_read();
+	return blkdev_read(t->lower, buf, len, off);
+}
+
+static int telling_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+{
+	return blkdev_write(container_of(dev, struct telling, dev)->lower, buf, len, off);
+}
+
+static int telling_flush(struct blkdev *dev)
+{
+	return blkdev_flush(container_of(dev, struct telling, dev)->lower);
+}
+
+static void telling_close(struct blkdev *dev)
+{
+	blkdev_close(container_of(dev, struct telling, dev)->lower);
+}
+
+static const struct blkdev_ops telling_ops = {
+	.read = telling_read, .write = telling_write, .flush = telling_flush, .close = telling_close};
+
+static struct telling telling;
+static uint64_t watched; /* block */
+static unsigned times_read, times_without_owner;
+
+/* What a checkpoint would write home now. */
+static void checkpoint_now(void)
+{
+	struct checkpoint_list list;
+	uint8_t data[1024];
+
+	times_read++;
+	CU_ASSERT_EQUAL_FATAL(cache_checkpoint_begin(volume.fs, &list), 0);
+	for (size_t i = 0; i < list.count; i++)
+		if (cache_checkpoint_copy(volume.fs, &list.blocks[i], data) &&
+			list.blocks[i].buf->block == watched &&
+			!((const struct ext2_ext_attr_header *)data)->h_refcount)
+			times_without_owner++;
+	cache_checkpoint_end(volume.fs, &list, false);
+}
+
+/* Its transaction may never be committed: until then the block belongs to the file. */
+static void test_freed_during_checkpoint(void)
+{
+	uint8_t value[600] = {1};
+
+	volume = (struct volume){0};
+	CU_ASSERT_EQUAL_FATAL(image_make(24 * MIB, "-b 1024 -I 256", &volume.dev), 0);
+	telling = (struct telling){.dev = *volume.dev, .lower = volume.dev};
+	telling.dev.ops = &telling_ops;
+	volume.top = &telling.dev;
+	CU_ASSERT_EQUAL_FATAL(volume_mount(&volume), 0);
+	CU_ASSERT_EQUAL_FATAL(volume_create(volume.root, "f0", S_IFREG | 0644), 0);
+	file[0] = get_file(0);
+	CU_ASSERT_EQUAL(set(0, 0, value, 600, 0), 0);
+	e4_iput(file[0]);
+	CU_ASSERT_EQUAL_FATAL(volume_judge(&volume), 0);
+	/* In the log, not at home; and to free it, its group's bitmap has to be read. */
+	file[0] = get_file(0);
+	value[0] = 2;
+	CU_ASSERT_EQUAL(set(0, 0, value, 600, 0), 0);
+	CU_ASSERT_EQUAL(e4_sync(volume.fs), 0);
+	watched = file[0]->file_acl;
+	telling.on_read = checkpoint_now;
+	CU_ASSERT_EQUAL(unset(0, 0), 0);
+	telling.on_read = NULL;
+	CU_ASSERT(times_read > 0);
+	CU_ASSERT_EQUAL(times_without_owner, 0);
+	e4_iput(file[0]);
+	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
+	volume_close(&volume);
+}
+
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_random), UNIT(test_places), UNIT(test_errors), UNIT(test_shared),
 		UNIT(test_owners_max), UNIT(test_full), UNIT(test_feature), UNIT(test_faults), UNIT(test_values), UNIT(test_hostile),
-		UNIT(test_threads));
+		UNIT(test_threads), UNIT(test_freed_during_checkpoint));
 }
