@@ -8,7 +8,6 @@
  * What is there is checked before inheritance, so that a message can say where it stands; what is
  * missing can only be known afterwards.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,19 +50,6 @@ static bool is_id(const char *id)
 	size_t len = strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
 	return len >= 1 && len <= 64 && !id[len] && id[0] != '-';
-}
-
-static bool is_date(const char *text)
-{
-	static const char form[] = "dddd-dd-dd";
-	size_t i;
-
-	for (i = 0; form[i]; i++)
-		if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != form[i])
-			return false;
-	int month = atoi(text + 5), day = atoi(text + 8);
-
-	return !text[i] && month >= 1 && month <= 12 && day >= 1 && day <= 31;
 }
 
 static int check_bilingual(const struct strict *s, const json_t *object, const char *parent, const char *name)
@@ -131,7 +117,7 @@ static int check_date(const struct strict *s, const char *name)
 	const char *date = json_string_value(json_object_get(s->doc, name));
 	char at[STRICT_POINTER_MAX];
 
-	if (!date || is_date(date))
+	if (!date || strict_is_date(date))
 		return 0;
 	return strict_fail(s, strict_pointer(at, "", name), _("%s is not a date like 2026-12-31"), name);
 }

@@ -22,7 +22,7 @@ struct command {
 /* One per file cli/<name>.c; main.c lists them in its table. */
 extern const struct command command_format, command_mount, command_unmount, command_status,
 	command_info, command_list, command_check, command_resize, command_header;
-extern const struct command command_policy;
+extern const struct command command_policy, command_audit;
 
 /*
  * Prints "sealdrive: SUBJECT: sentence: detail" and the remedy on stderr and returns the exit

@@ -21,6 +21,7 @@ static const struct command *const commands[] = {
 	&command_resize,
 	&command_header,
 	&command_policy,
+	&command_audit,
 	NULL,
 };
 

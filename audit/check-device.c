@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The drive around the header, and what only shows when it is unlocked. */
+#include <string.h>
+
+#include "audit/checks.h"
+#include "base/i18n.h"
+
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+void check_beside(const struct check_input *in, struct finding *f)
+{
+	const struct facts_device *device = &in->facts->device;
+
+	finding_want(f, _("nothing"));
+	if (!device->beside_known)
+		finding_saw(f, VERDICT_UNKNOWN, NULL, _("the drive was not looked at"));
+	else if (device->beside[0])
+		finding_saw(f, VERDICT_BAD, "/device/beside", "%s", device->beside);
+	else
+		finding_saw(f, VERDICT_GOOD, NULL, _("nothing"));
+}
+
+void check_wiped(const struct check_input *in, struct finding *f)
+{
+	const struct facts_device *device = &in->facts->device;
+	uint64_t max = rule_number(in->rule, "max_plain_permille");
+
+	finding_want(f, _("at most %llu of 1000 samples"), (unsigned long long)max);
+	if (!device->samples)
+		finding_saw(f, VERDICT_UNKNOWN, NULL, _("no samples were taken"));
+	else
+		finding_saw(f, (uint64_t)device->plain_samples * 1000 > max * device->samples ? VERDICT_BAD : VERDICT_GOOD,
+			"/device/samples", _("%u of %u samples do not look random"), device->plain_samples,
+			device->samples);
+}
+
+void check_registered(const struct check_input *in, struct finding *f)
+{
+	const struct facts_device *device = &in->facts->device;
+	const char *serial = json_string_value(json_object_get(in->record, "serial"));
+	const json_t *size = json_object_get(in->record, "size_bytes");
+
+	finding_want(f, _("on record, with this serial number and size"));
+	if (in->facts->kind == FACTS_HEADER || !device->known) {
+		finding_saw(f, VERDICT_UNKNOWN, NULL, _("the drive was not looked at"));
+		return;
+	}
+	if (!in->inventory) {
+		finding_saw(f, VERDICT_UNKNOWN, NULL, _("no inventory was given"));
+		return;
+	}
+	if (!in->record) {
+		finding_saw(f, VERDICT_BAD, "/uuid", _("not on record"));
+		return;
+	}
+	finding_saw(f, VERDICT_GOOD, "/uuid", _("on record"));
+	if (serial && strcmp(serial, or_empty(device->serial)) != 0)
+		finding_saw(f, VERDICT_BAD, "/device/serial", _("serial number '%s', on record '%s'"),
+			or_empty(device->serial), serial);
+	if (size && (uint64_t)json_integer_value(size) != in->facts->size_bytes)
+		finding_saw(f, VERDICT_BAD, "/size_bytes", _("%llu bytes, on record %lld"),
+			(unsigned long long)in->facts->size_bytes, (long long)json_integer_value(size));
+	if (!serial && !size)
+		finding_saw(f, VERDICT_UNKNOWN, NULL, _("the record has neither serial number nor size"));
+}
+
+static bool unlocked(const struct check_input *in, struct finding *f)
+{
+	if (!in->facts->unlocked.known)
+		finding_saw(f, VERDICT_UNKNOWN, NULL, _("the drive was not unlocked"));
+	return in->facts->unlocked.known;
+}
+
+void check_key_halves(const struct check_input *in, struct finding *f)
+{
+	const struct luks2_segment *segment = luks2_data_segment(in->hdr);
+	bool differ = in->facts->unlocked.halves_differ;
+
+	finding_want(f, _("different"));
+	if (!segment || !strstr(segment->cipher, "-xts-"))
+		finding_saw(f, VERDICT_NOT_APPLICABLE, NULL, _("not XTS"));
+	else if (unlocked(in, f))
+		finding_saw(f, differ ? VERDICT_GOOD : VERDICT_BAD, NULL, differ ? _("different") : _("equal"));
+}
+
+void check_key_random(const struct check_input *in, struct finding *f)
+{
+	const struct facts_unlocked *key = &in->facts->unlocked;
+
+	finding_want(f, _("random, not published"));
+	if (!unlocked(in, f))
+		return;
+	if (key->published)
+		finding_saw(f, VERDICT_BAD, NULL, _("the key of a published test"));
+	finding_saw(f, key->random ? VERDICT_GOOD : VERDICT_BAD, NULL, key->random ? _("random") : _("a pattern"));
+}
+
+void check_fingerprint(const struct check_input *in, struct finding *f)
+{
+	finding_want(f, _("as on record"));
+	if (unlocked(in, f))
+		finding_saw(f, VERDICT_UNKNOWN, NULL, _("no inventory of fingerprints was given"));
+}
+
+void check_file_system(const struct check_input *in, struct finding *f)
+{
+	int clean = in->facts->unlocked.clean;
+
+	finding_want(f, _("clean"));
+	if (unlocked(in, f))
+		finding_saw(f, clean < 0 ? VERDICT_UNKNOWN : clean ? VERDICT_GOOD : VERDICT_BAD, NULL,
+			clean < 0 ? _("not looked at") : clean ? _("clean") : _("not clean"));
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What was seen of one drive, apart from what a policy thinks of it: so that a later or stricter
+ * policy can be held against it without the drive.
+ *
+ * Collecting only reads: no lock, no exclusive open, not a byte written. Everything here may come
+ * from a hostile drive or a hostile facts file.
+ */
+#ifndef AUDIT_FACTS_H
+#define AUDIT_FACTS_H
+
+#include <jansson.h>
+
+#include "audit/hash256.h"
+#include "keymgr/luks2.h"
+
+enum facts_kind {
+	FACTS_DRIVE,	 /* a block device */
+	FACTS_CONTAINER, /* a file with data */
+	FACTS_HEADER,	 /* a header backup or detached header: no data */
+};
+
+enum facts_state {
+	FACTS_OK, /* hdr is there */
+	FACTS_NOT_LUKS,
+	FACTS_LUKS1,
+	FACTS_DAMAGED,
+	FACTS_AMBIGUOUS, /* one copy damaged, and something else on the drive */
+	FACTS_INVALID,	 /* checksum right, content against the rules */
+	FACTS_UNREADABLE,
+};
+
+struct facts_device {
+	bool known; /* was looked at: a drive or container, not a header or a facts file without it */
+	char *vendor, *model, *serial;
+	int rotational; /* 1 hard disk, 0 flash, -1 unknown */
+	bool beside_known;
+	char *beside; /* what lies beside the encrypted part; "" nothing */
+	uint32_t samples, plain_samples; /* blocks of the encrypted part; those that do not look random */
+};
+
+struct facts_unlocked {
+	bool known;
+	bool halves_differ;
+	bool random;	/* no constant, no pattern, enough different bytes */
+	bool published; /* a key of a published test vector */
+	int clean;	/* file system: 1 clean, 0 not, -1 unknown */
+};
+
+struct facts {
+	char *target; /* as the user named it */
+	enum facts_kind kind;
+	enum facts_state state;
+	int err;      /* FACTS_UNREADABLE: why; not in facts files */
+	char *detail; /* what else is known of a bad state; "" */
+	uint64_t size_bytes;
+	enum luks2_copy_state copies[2];
+	uint64_t seqids[2];	       /* 0 where a copy is not whole */
+	bool equal;		       /* both copies say the same */
+	char header_sha256[HASH256_HEX]; /* of both copies as they lie on the drive; "" unknown */
+	char *metadata;		       /* the JSON text of the header; NULL unless FACTS_OK */
+	json_t *doc;		       /* that text, parsed */
+	struct luks2 *hdr;	       /* its model */
+	struct facts_device device;
+	struct facts_unlocked unlocked;
+};
+
+/* Never fails but for memory: what cannot be read is a fact. */
+int facts_collect(const char *target, struct facts **ret_facts) MUST_CHECK;
+/* What the volume key says; the key stays the caller's. weak: luks2_unlock() refused it as such. */
+void facts_add_key(struct facts *facts, const struct secret *volume_key, bool weak);
+void facts_free(struct facts *facts);
+
+/* One drive's facts as a JSON object, and back (facts-json.c). -ENOMEM. */
+int facts_to_json(const struct facts *facts, json_t **ret_json) MUST_CHECK;
+struct strict;
+/* -SDE_FILE_INVALID with the diag of strict. */
+int facts_from_json(const struct strict *strict, const json_t *json, const char *pointer,
+	struct facts **ret_facts) MUST_CHECK;
+
+/* Names as facts files and reports have them. */
+const char *facts_state_name(enum facts_state state);
+const char *facts_kind_name(enum facts_kind kind);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Exceptions that somebody answers for: what a policy objects to, on which drives, why, until when. */
+#ifndef AUDIT_WAIVER_H
+#define AUDIT_WAIVER_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct waiver {
+	const char *id, *check, *uuid; /* uuid: "" for all drives */
+	const char *reason, *approved_by, *expires;
+};
+
+struct waivers; /* the file of them */
+
+/* docs/POLICY.md has the schema. -SDE_FILE_INVALID with diag, -errno. */
+int waivers_load(const char *path, struct waivers **ret_waivers, struct diag *diag) MUST_CHECK;
+/* The first one for this check and drive that has not expired; NULL: none (waivers may be NULL). */
+const struct waiver *waivers_find(const struct waivers *waivers, const char *check, const char *uuid,
+	const char *today);
+void waivers_free(struct waivers *waivers);
+
+#endif

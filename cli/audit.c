@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sealdrive audit: holds drives against a policy.
+ *
+ * Targets are opened as `info` opens them: no lock, nothing written, so that neither the drive nor
+ * whoever uses it notices.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "audit/audit.h"
+#include "audit/facts-file.h"
+#include "audit/policy-find.h"
+#include "audit/strict.h"
+#include "cli/audit-report.h"
+#include "cli/audit-unlock.h"
+#include "cli/cli.h"
+
+enum { OPT_HELP = 1, OPT_PROFILE, OPT_FORMAT, OPT_OUTPUT, OPT_FACTS, OPT_WAIVERS, OPT_INVENTORY, OPT_DATE,
+	OPT_PASSPHRASE_FILE, OPT_KEY_FILE };
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, OPT_HELP},
+	{"profile", required_argument, NULL, OPT_PROFILE},
+	{"format", required_argument, NULL, OPT_FORMAT},
+	{"output", required_argument, NULL, OPT_OUTPUT},
+	{"facts", required_argument, NULL, OPT_FACTS},
+	{"waivers", required_argument, NULL, OPT_WAIVERS},
+	{"inventory", required_argument, NULL, OPT_INVENTORY},
+	{"date", required_argument, NULL, OPT_DATE},
+	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
+	{"key-file", required_argument, NULL, OPT_KEY_FILE},
+	{0},
+};
+
+static const struct {
+	const char *name;
+	report_fn *report;
+} formats[] = {
+	{"text", report_text},
+	{"json", report_json},
+	{"sarif", report_sarif},
+	{"html", report_html},
+};
+
+struct args {
+	const char *profile, *output, *facts, *waivers, *inventory, *date;
+	struct cli_passphrase_source source;
+	report_fn *report;
+};
+
+/* What an audit needs, and frees. */
+struct run {
+	struct audit audit;
+	struct policy *policy;
+	struct waivers *waivers;
+	struct inventory *inventory;
+	char today[32];
+};
+
+static int parse_option(int option, struct args *args)
+{
+	switch (option) {
+	case OPT_PROFILE:
+		args->profile = optarg;
+		return 0;
+	case OPT_FORMAT:
+		for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+			if (strcmp(formats[i].name, optarg) == 0) {
+				args->report = formats[i].report;
+				return 0;
+			}
+		return cli_usage(&command_audit, _("--format is 'text', 'json', 'sarif' or 'html', not '%s'"), optarg);
+	case OPT_OUTPUT:
+		args->output = optarg;
+		return 0;
+	case OPT_FACTS:
+		args->facts = optarg;
+		return 0;
+	case OPT_WAIVERS:
+		args->waivers = optarg;
+		return 0;
+	case OPT_INVENTORY:
+		args->inventory = optarg;
+		return 0;
+	case OPT_DATE:
+		args->date = optarg;
+		return strict_is_date(optarg)
+			       ? 0
+			       : cli_usage(&command_audit, _("--date is a date like 2026-12-31, not '%s'"), optarg);
+	case OPT_PASSPHRASE_FILE:
+		args->source.passphrase_file = optarg;
+		return 0;
+	case OPT_KEY_FILE:
+		args->source.key_file = optarg;
+		return 0;
+	}
+	return EXIT_USAGE;
+}
+
+/* ---- facts: from drives, and from files of facts ---- */
+
+struct list {
+	struct facts **facts;
+	size_t count, room;
+};
+
+static int list_add(struct list *list, struct facts *const *facts, size_t count)
+{
+	struct facts **more = reallocarray(list->facts, list->count + count + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	memcpy(more + list->count, facts, count * sizeof(*facts));
+	list->facts = more;
+	list->count += count;
+	return 0;
+}
+
+static void list_clear(struct list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		facts_free(list->facts[i]);
+	free(list->facts);
+}
+
+static bool is_facts_file(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char first[32] = "";
+	size_t len = file ? fread(first, 1, sizeof(first), file) : 0;
+
+	if (file)
+		fclose(file);
+	return facts_file_claims(first, len);
+}
+
+static int read_facts_file(const char *path, struct list *list, struct diag *diag)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct facts **facts;
+	size_t len, count;
+	int r = strict_read_file(path, STRICT_BYTES_MAX, &text, &len);
+
+	if (r == 0)
+		r = facts_file_parse(text, len, &facts, &count, diag);
+	if (r < 0)
+		return r;
+	r = list_add(list, facts, count);
+	while (r < 0 && count)
+		facts_free(facts[--count]);
+	free(facts);
+	return r;
+}
+
+/* Drives that stand next to each other on the command line are read at once. */
+static int collect(char **targets, int count, struct list *list, const char **ret_failed, struct diag *diag)
+{
+	int r = 0;
+
+	for (int i = 0, n; i < count && r == 0; i += n) {
+		CLEANUP_FREE struct facts **facts = NULL;
+
+		n = 1;
+		*ret_failed = targets[i];
+		if (is_facts_file(targets[i])) {
+			r = read_facts_file(targets[i], list, diag);
+			continue;
+		}
+		while (i + n < count && !is_facts_file(targets[i + n]))
+			n++;
+		facts = calloc((size_t)n, sizeof(*facts));
+		r = facts ? audit_collect(&targets[i], (size_t)n, facts) : -ENOMEM;
+		if (r == 0)
+			r = list_add(list, facts, (size_t)n);
+		for (int j = 0; facts && r < 0 && j < n; j++)
+			facts_free(facts[j]);
+	}
+	return r;
+}
+
+/* ---- output ---- */
+
+/* NULL is standard output. A file is replaced only when it is whole. */
+static int write_report(const struct audit *audit, report_fn *report, const char *path)
+{
+	CLEANUP_FREE char *temp = NULL;
+	FILE *out = stdout;
+	int r;
+
+	if (path) {
+		if (asprintf(&temp, "%s.new", path) < 0)
+			return -ENOMEM;
+		out = fopen(temp, "we");
+		if (!out)
+			return -errno;
+	}
+	r = report(audit, out);
+	if (!path)
+		return r;
+	if ((fflush(out) != 0 || fsync(fileno(out)) < 0 || ferror(out)) && r == 0)
+		r = errno ? -errno : -EIO;
+	if (fclose(out) != 0 && r == 0)
+		r = -errno;
+	if (r == 0 && rename(temp, path) < 0)
+		r = -errno;
+	if (r < 0)
+		unlink(temp);
+	return r;
+}
+
+struct bytes {
+	const char *text;
+	size_t len;
+};
+
+static const struct bytes *facts_text;
+
+static int print_facts(const struct audit *audit, FILE *out)
+{
+	return fwrite(facts_text->text, 1, facts_text->len, out) == facts_text->len ? 0 : -EIO;
+}
+
+static int write_facts(const struct list *list, const char *path)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct bytes bytes;
+	int r = facts_file_print(list->facts, list->count, time(NULL), &text, &bytes.len);
+
+	bytes.text = text;
+	facts_text = &bytes;
+	return r < 0 ? r : write_report(NULL, print_facts, path);
+}
+
+/* ---- the whole ---- */
+
+static int load(const struct args *args, struct run *run, const char **ret_failed, struct diag *diag)
+{
+	int r;
+
+	*ret_failed = args->profile;
+	r = policy_load(args->profile, &run->policy, diag);
+	if (r == 0 && args->waivers) {
+		*ret_failed = args->waivers;
+		r = waivers_load(args->waivers, &run->waivers, diag);
+	}
+	if (r == 0 && args->inventory) {
+		*ret_failed = args->inventory;
+		r = inventory_load(args->inventory, &run->inventory, diag);
+	}
+	run->audit.policy = run->policy;
+	run->audit.waivers = run->waivers;
+	run->audit.inventory = run->inventory;
+	return r;
+}
+
+/* What could not be read is said at once, and is in the report as "unknown". */
+static int report_unreadable(const struct list *list)
+{
+	int status = EXIT_DONE;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct facts *facts = list->facts[i];
+		struct diag diag = {0};
+
+		if (facts->state != FACTS_UNREADABLE || !facts->err)
+			continue;
+		snprintf(diag.detail, sizeof(diag.detail), "%s", facts->detail);
+		status = cli_fail(facts->target, facts->err, &diag);
+	}
+	return status;
+}
+
+static int judge(struct run *run, struct list *list)
+{
+	run->audit.drives = calloc(list->count + 1, sizeof(*run->audit.drives));
+	if (!run->audit.drives)
+		return -ENOMEM;
+	for (size_t i = 0; i < list->count; i++)
+		run->audit.drives[run->audit.count++].facts = list->facts[i];
+	list->count = 0;
+	return audit_evaluate(&run->audit);
+}
+
+static int audit(const struct args *args, char **targets, int count, struct run *run)
+{
+	CLEANUP(list_clear) struct list list = {0};
+	struct diag diag = {0};
+	const char *failed = NULL;
+	int r = load(args, run, &failed, &diag), status = EXIT_DONE;
+
+	if (r == 0)
+		r = collect(targets, count, &list, &failed, &diag);
+	if (r == 0)
+		status = report_unreadable(&list);
+	if (r == 0 && (args->source.passphrase_file || args->source.key_file))
+		r = audit_unlock(list.facts, list.count, &args->source, &failed, &diag);
+	if (r == 0 && args->facts) {
+		failed = args->facts;
+		r = write_facts(&list, args->facts);
+	}
+	if (r == 0)
+		r = judge(run, &list);
+	if (r == 0) {
+		failed = args->output;
+		r = write_report(&run->audit, args->report, args->output);
+	}
+	if (r < 0)
+		return cli_fail(failed, r, &diag);
+	return run->audit.counts[STATE_FAIL] ? EXIT_FINDINGS : status;
+}
+
+static int run(int argc, char **argv)
+{
+	struct args args = {.profile = "baseline", .report = report_text};
+	struct run run = {0};
+	int option, status;
+
+	while ((option = cli_getopt(&command_audit, argc, argv, long_options)) != -1) {
+		if (option == OPT_HELP)
+			return cli_help(&command_audit);
+		status = parse_option(option, &args);
+		if (status != 0)
+			return status;
+	}
+	if (!cli_operands(&command_audit, argc, argv, 1, INT32_MAX))
+		return EXIT_USAGE;
+	time_text(time(NULL), run.today);
+	run.today[strlen("2026-11-30")] = '\0';
+	run.audit.today = args.date ? args.date : run.today;
+	status = audit(&args, argv + optind, argc - optind, &run);
+	audit_clear(&run.audit);
+	waivers_free(run.waivers);
+	inventory_free(run.inventory);
+	policy_free(run.policy);
+	return status;
+}
+
+const struct command command_audit = {
+	.name = "audit",
+	.operands = N_("TARGET..."),
+	.summary = N_("hold drives against a policy, from their headers alone"),
+	.options = N_(
+		"TARGET is a drive, a partition, a container, a header backup, or a file of saved facts.\n"
+		"Nothing is locked and nothing is written to it. Exit status 9 when a check has failed.\n"
+		"\n"
+		"Options:\n"
+		"  --profile POLICY        a profile, or a file of your own (default: baseline)\n"
+		"  --format FORMAT         text (default), json, sarif or html\n"
+		"  --output FILE           write the report to FILE\n"
+		"  --facts FILE            save what was seen, to be judged again later without the drives\n"
+		"  --waivers FILE          exceptions that somebody has approved\n"
+		"  --inventory FILE        your list of drives, to compare with\n"
+		"  --date YYYY-MM-DD       judge as of this day (default: today)\n"
+		"  --passphrase-file FILE  unlock the drives for the checks U-01 to U-04; nothing is mounted\n"
+		"  --key-file FILE         the same with a binary key\n"
+		"  --help                  show this help\n"),
+	.run = run,
+};

@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# audit: the table of drives (tests/audit/table.py), saved facts, waivers, all formats, nothing written.
+. "$(dirname "$0")/lib.sh"
+need_command cryptsetup
+
+cs() {
+	cryptsetup --disable-locks -q "$@"
+}
+json() { # EXPRESSION: of the document j on $T/out
+	"$PYTHON" -c 'import json, sys
+j = json.load(open(sys.argv[1], encoding="utf-8"))
+print(eval(sys.argv[2]))' "$T/out" "$1"
+}
+states() { # FILE DRIVE: "H-01=pass ..." of a report
+	"$PYTHON" -c 'import json, sys
+j = json.load(open(sys.argv[1], encoding="utf-8"))
+print(*(f["id"] + "=" + f["state"] for f in j["drives"][int(sys.argv[2])]["findings"]))' "$1" "$2"
+}
+
+# ---- the table ----
+new_base() { # FILE [OPTION...]
+	dd if=/dev/urandom of="$1" bs=1M count=4 status=none
+	cs luksFormat --type luks2 --pbkdf argon2id --pbkdf-force-iterations 4 --pbkdf-memory 32 --pbkdf-parallel 1 \
+		--offset 5120 --luks2-keyslots-size 2528k --luks2-metadata-size 16k --key-size 512 "${@:2}" "$1" "$PASS"
+}
+must "a drive" new_base "$T/base"
+for n in 1 2; do
+	must "key slot $n" cs luksAddKey --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --hash sha512 --key-file "$PASS" "$T/base" "$PASS"
+done
+mkdir "$T/rows"
+must "a stranger" new_base "$T/rows/stranger"
+"$PYTHON" "$top_srcdir/tests/audit/table.py" "$T/base" "$T/rows" >"$T/table" 2>&1 || not_ok "the table's script ends well"
+while IFS= read -r line; do
+	case $line in
+	"ok - "*) ok "${line#ok - }" ;;
+	"not ok - "*) not_ok "${line#not ok - }" ;;
+	*) diag "$line" ;;
+	esac
+done <"$T/table"
+check "the table was long enough" test "$(grep -c 'ok - ' "$T/table")" -gt 130
+
+# ---- unlocked, on drives ----
+fast=(--type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-size 512)
+truncate -s 20M "$T/equal" "$T/published"
+"$PYTHON" -c 'import sys; sys.stdout.buffer.write(bytes(range(32)) * 2)' >"$T/key1"
+"$PYTHON" -c 'import sys, hashlib; sys.stdout.buffer.write(bytes.fromhex("27182818284590452353602874713526") + hashlib.sha384(b"x").digest())' >"$T/key2"
+must "a key of two equal halves" cs luksFormat "${fast[@]}" --volume-key-file "$T/key1" "$T/equal" "$PASS"
+must "a published key" cs luksFormat "${fast[@]}" --volume-key-file "$T/key2" "$T/published" "$PASS"
+must "a drive of ours" new_drive "$T/ours" 32M
+check_status 9 "three drives, unlocked" sealdrive audit "$T/equal" "$T/published" "$T/ours" --passphrase-file "$PASS" --format json \
+	--output "$T/report"
+like() { # DRIVE REGEX DESCRIPTION
+	if states "$T/report" "$1" | grep -qE "$2"; then ok "$3"; else
+		not_ok "$3"
+		states "$T/report" "$1" | diag
+	fi
+}
+like 0 'U-01=fail' "equal halves fail U-01"
+like 1 'U-01=pass U-02=fail' "a published key fails U-02"
+like 2 'U-01=pass U-02=pass U-03=unknown U-04=pass' "a drive of ours passes both, and its file system is clean"
+printf wrong >"$T/wrong" && chmod 600 "$T/wrong"
+sealdrive audit "$T/ours" --passphrase-file "$T/wrong" --format json >"$T/report" 2>"$T/err"
+like 0 'U-01=unknown U-02=unknown' "a wrong passphrase: unknown, not pass"
+is "$(grep -c 'not unlocked' "$T/err")" 1 "... and it says so"
+
+# ---- nothing is written, nobody is stopped ----
+before=$(unchanged_sum "$T/ours")
+exec 9<"$T/ours"
+flock -x 9
+check_status 9 "a drive that somebody has locked" sealdrive audit "$T/ours"
+exec 9<&-
+is "$(unchanged_sum "$T/ours")" "$before" "an audit changes nothing"
+user_ready
+cp -r "$top_srcdir/policy" "$T/user/bin/policy"
+install -m 444 "$T/ours" "$T/user/ours"
+check_status 9 "a drive that cannot be written" as_user sealdrive audit ours
+if command -v strace >/dev/null; then
+	strace -f -e trace=openat,flock -o "$T/trace" sealdrive audit "$T/ours" >/dev/null 2>&1
+	is "$(grep -E "\"$T/ours\"" "$T/trace" | grep -cE 'O_RDWR|O_WRONLY|O_EXCL')" 0 "it is opened for reading only"
+fi
+
+# ---- order, determinism, number of threads ----
+targets=("$T/ours" "$T/equal" "$T/published" "$T/base" "$T/rows/stranger" "$T/pass" "$T/nothing")
+audit_all() { sealdrive audit "${targets[@]}" --format "$1" --date 2026-11-30 2>/dev/null; }
+for format in text json sarif html; do
+	audit_all $format >"$T/once"
+	audit_all $format >"$T/twice"
+	check "$format: the same each time" cmp "$T/once" "$T/twice"
+done
+audit_all json >"$T/out"
+is "$(json '[d["target"].rsplit("/", 1)[1] for d in j["drives"]]')" \
+	"['ours', 'equal', 'published', 'base', 'stranger', 'pass', 'nothing']" "the order of the command line"
+is "$(json '[d["header"] for d in j["drives"]][-2:]')" "['not-luks', 'unreadable']" "what is no drive, and what is not there"
+is "$(json '[f["state"] for f in j["drives"][-1]["findings"] if f["id"][0] == "H" and f["state"] != "unknown"]')" "[]" \
+	"nothing passes on a drive that cannot be read"
+refused 1 "$T/nothing" 'no such file' "a drive that is not there" bash -c 'sealdrive audit "$1" >/dev/null' - "$T/nothing"
+
+# ---- saved facts ----
+check_status 9 "facts are saved" sealdrive audit "$T/ours" "$T/base" --facts "$T/facts" --format json --output "$T/a"
+check_status 9 "... and judged again" sealdrive audit "$T/facts" --format json --output "$T/b"
+check "... with the same result" cmp "$T/a" "$T/b"
+rm "$T/a"
+check_status 9 "... or by another policy, without the drives" sealdrive audit "$T/facts" --profile vn-qcvn --format json --output "$T/a"
+is "$("$PYTHON" -c 'import hashlib, json, sys
+text = open(sys.argv[1], encoding="utf-8").read()
+doc = json.loads(text)
+canonical = lambda o: json.dumps(o, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+whole = canonical(doc) + "\n" == text
+digest = doc.pop("sha256")
+header = open(sys.argv[2], "rb").read(32768)
+print(whole, hashlib.sha256(canonical(doc).encode()).hexdigest() == digest,
+    hashlib.sha256(header).hexdigest() == doc["drives"][0]["header"]["sha256"])' "$T/facts" "$T/ours")" "True True True" \
+	"they are canonical, their checksum is right, and so is the hash of the header"
+sed 's/"sector_size\\":4096/"sector_size\\":1024/' "$T/facts" >"$T/forged"
+refused 1 "$T/forged" 'changed after' "facts that were changed" sealdrive audit "$T/forged"
+
+check "every byte of a facts file matters" env UNIT_AUDIT_DRIVE="$T/ours" "$top_builddir/unit-audit"
+
+# ---- waivers ----
+cat >"$T/waivers" <<EOF
+{"schema": 1, "waivers": [
+ {"id": "W-7", "check": "H-09", "reason": "replaced next month", "approved_by": "CISO", "expires": "2026-12-31"},
+ {"id": "W-8", "check": "H-23", "uuid": "00000000-0000-0000-0000-000000000000", "reason": "x", "approved_by": "y", "expires": "2099-01-01"}]}
+EOF
+check "a waiver" sealdrive audit "$T/ours" --waivers "$T/waivers" --date 2026-12-31 --format json --output "$T/report"
+like 0 'H-09=waived' "... is a state of its own"
+like 0 'H-23=warn' "... and holds for its drive only"
+check_status 9 "... until it expires" sealdrive audit "$T/ours" --waivers "$T/waivers" --date 2027-01-01
+sed -i 's/"reason": "x", //' "$T/waivers"
+refused 1 "$T/waivers" 'line 3, column 2: .*reason is missing' "a waiver without a reason" sealdrive audit "$T/ours" --waivers "$T/waivers"
+
+# ---- the page and the others ----
+esc=$'<script>alert(1)</script>"\' onload=x \e[31m\u202e&'
+cp "$T/base" "$T/hostile"
+check "a hostile label" cs config --label "${esc:0:40}" "$T/hostile"
+check "a hostile token" bash -c 'printf "%s" "{\"type\":\"<img src=http://x.example/ onerror=alert(2)>\",\"keyslots\":[\"0\"]}" |
+	cryptsetup --disable-locks token import "$1"' - "$T/hostile"
+cp "$T/hostile" "$T/h<b>\"'.img"
+for lang in en vi; do
+	LC_ALL=C.UTF-8 LANGUAGE=$lang "$top_builddir/sealdrive-here" audit "$T/h<b>\"'.img" "$T/ours" --format html \
+		--profile vn-qcvn --output "$T/page.html"
+	check "the page ($lang)" "$PYTHON" "$top_srcdir/tests/audit/page.py" "$T/page.html"
+done
+sealdrive audit "$T/hostile" >"$T/out" 2>&1
+is "$(grep -c $'\e\|\u202e' "$T/out")" 0 "text: nothing hostile reaches the terminal"
+sealdrive audit "$T/hostile" "$T/ours" --format sarif >"$T/out"
+is "$(json '(j["version"], j["runs"][0]["tool"]["driver"]["name"], len(j["runs"][0]["results"]) > 50,
+	{r["kind"] for r in j["runs"][0]["results"]} <= {"pass", "fail", "open", "notApplicable"},
+	all(r["level"] == "none" or r["kind"] == "fail" for r in j["runs"][0]["results"]))')" \
+	"('2.1.0', 'sealdrive', True, True, True)" "sarif"
+check_status 9 "a full disk" bash -c 'sealdrive audit "$1" >/dev/full' - "$T/ours"
+said 'standard output: .*space' "... is noticed"
+check_status 1 "a report that cannot be written" sealdrive audit "$T/ours" --output "$T/no/such/folder"
+check_status 2 "no target" sealdrive audit
+check_status 2 "an unknown format" sealdrive audit "$T/ours" --format pdf
+check_status 1 "an unknown profile" sealdrive audit "$T/ours" --profile nosuch
+done_testing
