@@ -62,6 +62,19 @@ int blkdev_refresh(struct blkdev *dev, size_t len, uint64_t off)
 	return dev->ops->refresh ? dev->ops->refresh(dev, len, off) : 0;
 }
 
+int blkdev_lock(struct blkdev *dev)
+{
+	if (dev->read_only)
+		return -EROFS;
+	return dev->ops->lock ? dev->ops->lock(dev) : 0;
+}
+
+void blkdev_unlock(struct blkdev *dev)
+{
+	if (dev->ops->unlock)
+		dev->ops->unlock(dev);
+}
+
 void blkdev_close(struct blkdev *dev)
 {
 	if (dev)

@@ -42,6 +42,10 @@ struct blkdev_ops {
 	/* The next read of the range comes from the medium, not from a cache that somebody who shares
 	 * the medium does not know of. NULL: no cache. */
 	int (*refresh)(struct blkdev *dev, size_t len, uint64_t off);
+	/* Keeps other programs from changing what may change while the device is in use elsewhere (the
+	 * header), and waits for those that do; calls nest. NULL: nobody else can. */
+	int (*lock)(struct blkdev *dev);
+	void (*unlock)(struct blkdev *dev);
 	/* Frees dev itself; does not close a lower device unless the layer owns it. */
 	void (*close)(struct blkdev *dev);
 };
@@ -64,6 +68,9 @@ int blkdev_flush(struct blkdev *dev) MUST_CHECK;
 /* -EOPNOTSUPP where the device cannot. */
 int blkdev_discard(struct blkdev *dev, uint64_t off, uint64_t len) MUST_CHECK;
 int blkdev_refresh(struct blkdev *dev, size_t len, uint64_t off) MUST_CHECK;
+/* -SDE_BUSY when somebody else holds the lock for too long, -EROFS, -errno. Closing unlocks. */
+int blkdev_lock(struct blkdev *dev) MUST_CHECK;
+void blkdev_unlock(struct blkdev *dev);
 void blkdev_close(struct blkdev *dev); /* NULL is fine */
 
 static inline void cleanup_blkdev(struct blkdev **dev)

@@ -150,6 +150,16 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_TOOL) = {EXIT_FAILED,
 		N_("A program that is needed for this is not installed"),
 		N_("Install the package e2fsprogs and repeat the command.")},
+	ENTRY(SDE_HEADER_CHANGED) = {EXIT_BUSY,
+		N_("The header of the drive was changed by another program meanwhile"),
+		N_("This command has changed nothing after that. Look at the drive with 'sealdrive key "
+		   "list' and repeat what is still needed.")},
+	ENTRY(SDE_HEADER_FULL) = {EXIT_FAILED,
+		N_("The header of the drive has no room for this"),
+		N_("Remove a key slot that is not needed any more with 'sealdrive key remove'.")},
+	ENTRY(SDE_SLOT) = {EXIT_FAILED,
+		N_("The key slot cannot be used for this"),
+		N_("'sealdrive key list' shows the key slots.")},
 };
 
 /* The few system errors that mean more here than the system's own text says. */

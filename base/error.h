@@ -57,6 +57,9 @@ enum error_code {
 	SDE_PIN,		    /* wrong PIN */
 	SDE_PIN_LOCKED,		    /* too many wrong PINs */
 	SDE_TOOL,		    /* a program that is run is not installed */
+	SDE_HEADER_CHANGED,	    /* another program changed the header meanwhile */
+	SDE_HEADER_FULL,	    /* no room for more in the header or its key slots area */
+	SDE_SLOT,		    /* no such key slot or token, or it is taken */
 	SDE_END,
 };
 

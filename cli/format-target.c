@@ -270,7 +270,8 @@ int format_target_open(struct format_target *target, struct diag *diag)
 	}
 	if (r == 0 && target->dev->size_bytes != round_down_u64(target->size_bytes, 512))
 		r = diag_set(diag, -SDE_BUSY, _("it changes while it is being formatted"));
-	return r;
+	/* key slots may be changed while a drive is in use, but not now; until it is closed */
+	return r == 0 ? blkdev_lock(target->dev) : r;
 }
 
 static int wipe_range(struct blkdev *dev, uint64_t off, uint64_t end)

@@ -5,7 +5,8 @@
  * 1. What is opened is a regular file or a block device, checked on the open descriptor; nothing
  *    else is even opened (a FIFO would block, a tape would rewind). Nothing is ever truncated.
  * 2. Until close the target is ours: O_EXCL on block devices, flock on everything. The loop driver
- *    knows no flock, so a file that backs a loop device is not opened for writing either.
+ *    knows no flock, so a file that backs a loop device is not opened for writing either. Opened for its
+ *    header alone it is not ours, but while blkdev_lock() is held the header is: headerlock.h.
  * 3. A transfer is whole or it failed. A block device whose size has fallen under what it was is
  *    gone, whatever errno the kernel found for that.
  * 4. A failed flush is sticky: the kernel has dropped what it could not write, so that a later,
@@ -28,6 +29,7 @@
 #include "base/bytes.h"
 #include "base/i18n.h"
 #include "kernel-shim/fileio.h"
+#include "kernel-shim/headerlock.h"
 #include "kernel-shim/inuse.h"
 
 enum {
@@ -35,6 +37,8 @@ enum {
 	SIZE_UNIT = 512, /* of a container, what hangs over its last sector is not used */
 	/* udev probes a device that was just closed under a short shared lock of its own */
 	LOCK_TRIES = 60,
+	/* somebody is changing the key slots, which includes deriving a key */
+	LOCK_TRIES_HEADER = 300,
 	LOCK_WAIT_MS = 50,
 };
 
@@ -45,6 +49,9 @@ struct filedev {
 	struct stat st;
 	pthread_mutex_t flush_lock; /* flush_error; held over the flush itself, see 4 */
 	int flush_error;
+	bool locked; /* by lock_target() */
+	unsigned header_locks; /* calls of lock without their unlock */
+	struct headerlock header_lock;
 };
 
 static struct filedev *filedev_of(struct blkdev *dev)
@@ -126,10 +133,35 @@ static int filedev_discard(struct blkdev *dev, uint64_t off, uint64_t len)
 	return r < 0 ? transfer_error(file, errno) : 0;
 }
 
+static int filedev_lock(struct blkdev *dev)
+{
+	struct filedev *file = filedev_of(dev);
+	int r = 0;
+
+	if (file->header_locks == 0)
+		r = headerlock_take(file->fd, &file->st, file->locked, &file->header_lock);
+	if (r == 0)
+		file->header_locks++;
+	return r;
+}
+
+static void filedev_unlock(struct blkdev *dev)
+{
+	struct filedev *file = filedev_of(dev);
+
+	if (file->header_locks > 0 && --file->header_locks == 0)
+		headerlock_drop(file->fd, &file->header_lock);
+}
+
 static void filedev_close(struct blkdev *dev)
 {
 	struct filedev *file = filedev_of(dev);
 
+	while (file->header_locks)
+		filedev_unlock(dev);
+	/* with this lock the drive's own goes, which alone keeps cryptsetup out of what changes now */
+	if (file->locked)
+		headerlock_wait(file->fd);
 	fileio_end(&file->io);
 	if (file->fd >= 0)
 		close(file->fd);
@@ -152,23 +184,29 @@ static const struct blkdev_ops filedev_ops = {
 	.flush = filedev_flush,
 	.discard = filedev_discard,
 	.refresh = filedev_refresh,
+	.lock = filedev_lock,
+	.unlock = filedev_unlock,
 	.close = filedev_close,
 };
 
-static int lock_target(const struct filedev *file)
+static int lock_target(struct filedev *file)
 {
-	int tries = is_block(file) ? LOCK_TRIES : 1;
 	struct timespec wait = {.tv_nsec = LOCK_WAIT_MS * 1000000L};
 
-	for (;;) {
+	for (int tries = 1;; tries++) {
 		if (flock(file->fd, (file->dev.read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0)
-			return 0;
+			break;
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
-		if (--tries <= 0)
+		if (tries >= (headerlock_is_held(file->fd) ? LOCK_TRIES_HEADER
+				     : is_block(file)	   ? LOCK_TRIES
+							   : 1))
 			return -SDE_BUSY;
 		nanosleep(&wait, NULL);
 	}
+	headerlock_mark(file->fd);
+	file->locked = true;
+	return 0;
 }
 
 /* Whether the target is refused because of writing only. */
@@ -187,7 +225,7 @@ static int open_existing(struct filedev *file, const char *path, unsigned flags,
 		return -errno;
 	if (!S_ISREG(before.st_mode) && !S_ISBLK(before.st_mode))
 		return -ENOTBLK;
-	if (S_ISBLK(before.st_mode) && !(flags & FILEDEV_NO_LOCK))
+	if (S_ISBLK(before.st_mode) && !(flags & (FILEDEV_NO_LOCK | FILEDEV_HEADER)))
 		mode |= O_EXCL;
 	file->fd = open(path, mode);
 	if (file->fd < 0 && !file->dev.read_only && only_writing_refused(path, errno))
@@ -203,7 +241,7 @@ static int open_existing(struct filedev *file, const char *path, unsigned flags,
 		return 0;
 	if (!is_block(file) && !file->dev.read_only && inuse_loop_backing(&file->st))
 		return diag_set(diag, -SDE_BUSY, _("a loop device uses the file"));
-	return lock_target(file);
+	return flags & FILEDEV_HEADER ? 0 : lock_target(file);
 }
 
 /* Makes the new name itself survive a power failure, where the file system can do that. */
@@ -306,6 +344,7 @@ int filedev_open(const char *path, unsigned flags, uint64_t create_bytes,
 		return -ENOMEM;
 	file->fd = -1;
 	fileio_init(&file->io, -1);
+	file->header_lock = (struct headerlock)HEADERLOCK_INIT;
 	pthread_mutex_init(&file->flush_lock, NULL);
 	file->dev.ops = &filedev_ops;
 	file->dev.read_only = flags & (FILEDEV_READ_ONLY | FILEDEV_NO_LOCK);

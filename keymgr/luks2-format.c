@@ -23,6 +23,7 @@
 #include "keymgr/keyslot.h"
 #include "keymgr/luks2-disk.h"
 #include "keymgr/luks2-json.h"
+#include "keymgr/luks2-wipe.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -252,39 +253,6 @@ static int model_make(const struct luks2_format_params *params, const struct pla
 	return hdr->flags && hdr->requirements ? 0 : -ENOMEM;
 }
 
-/*
- * Random bytes over [start, end): the keystream of a key that nobody keeps. What lay there (old
- * keyslots above all) is gone, and unused keyslots cannot be told from used ones.
- */
-static int wipe_random(struct blkdev *dev, uint64_t start, uint64_t end)
-{
-	CLEANUP_FREE uint8_t *chunk = malloc(WIPE_CHUNK_BYTES);
-	CLEANUP_SECRET struct secret *key = NULL;
-	gcry_cipher_hd_t stream;
-	int r = secret_new(32, &key);
-
-	if (r || !chunk)
-		return r ? r : -ENOMEM;
-	gcry_randomize(secret_data(key), secret_len(key), GCRY_STRONG_RANDOM);
-	if (gcry_cipher_open(&stream, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_CTR, GCRY_CIPHER_SECURE))
-		return -SDE_CRYPTO;
-	if (gcry_cipher_setkey(stream, secret_data(key), secret_len(key)) ||
-		gcry_cipher_setctr(stream, NULL, 0))
-		r = -SDE_CRYPTO;
-	for (uint64_t at = start; !r && at < end;) {
-		size_t len = (size_t)min_u64(end - at, WIPE_CHUNK_BYTES);
-
-		memset(chunk, 0, len);
-		if (gcry_cipher_encrypt(stream, chunk, len, NULL, 0))
-			r = -SDE_CRYPTO;
-		else
-			r = blkdev_write_clobber(dev, chunk, len, at);
-		at += len;
-	}
-	gcry_cipher_close(stream);
-	return r;
-}
-
 static int wipe_zero(struct blkdev *dev, uint64_t end)
 {
 	CLEANUP_FREE uint8_t *zeroes = calloc(1, WIPE_CHUNK_BYTES);
@@ -305,7 +273,7 @@ static int wipe_areas(struct blkdev *dev, const struct plan *plan)
 	if (!r)
 		r = wipe_zero(dev, headers_end);
 	if (!r)
-		r = wipe_random(dev, headers_end, headers_end + plan->keyslots_bytes);
+		r = luks2_wipe_random(dev, headers_end, headers_end + plan->keyslots_bytes, false);
 	return r ? r : blkdev_flush(dev);
 }
 

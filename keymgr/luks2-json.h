@@ -36,6 +36,11 @@ int luks2_json_validate(const json_t *doc, uint64_t hdr_bytes, struct diag *diag
  * those that a number of the model's range has (such as "07" or "99") stay in the document only.
  */
 int luks2_json_to_model(json_t *doc, struct luks2 *hdr) MUST_CHECK;
+/* The typed model of a valid document; all but the document is the binary header's. */
+struct luks2_copy;
+int luks2_model_new(const struct luks2_copy *copy, json_t *doc, struct luks2 **ret_hdr) MUST_CHECK;
+/* The object of one keyslot, without its priority. NULL: no memory. */
+json_t *luks2_json_keyslot(const struct luks2_keyslot *slot);
 /* A document with exactly what the model holds. -ENOMEM. */
 int luks2_json_from_model(const struct luks2 *hdr, json_t **ret_doc) MUST_CHECK;
 

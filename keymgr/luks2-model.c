@@ -291,7 +291,7 @@ static json_t *kdf_to_json(const struct luks2_kdf *kdf)
 		(json_int_t)kdf->cpus, "salt", salt);
 }
 
-static json_t *keyslot_to_json(const struct luks2_keyslot *slot)
+json_t *luks2_json_keyslot(const struct luks2_keyslot *slot)
 {
 	return json_pack("{s:s, s:I, s:{s:s, s:I, s:s}, s:{s:s, s:o, s:o, s:s, s:I}, s:o}", "type",
 		slot->type, "key_size", (json_int_t)slot->key_bytes, "af", "type", "luks1",
@@ -339,7 +339,7 @@ int luks2_json_from_model(const struct luks2 *hdr, json_t **ret_doc)
 	if (!doc)
 		return -ENOMEM;
 	for (int i = 0; i < hdr->keyslot_count; i++)
-		whole &= put(keyslots, hdr->keyslots[i].id, keyslot_to_json(&hdr->keyslots[i]));
+		whole &= put(keyslots, hdr->keyslots[i].id, luks2_json_keyslot(&hdr->keyslots[i]));
 	for (int i = 0; i < hdr->segment_count; i++)
 		whole &= put(segments, hdr->segments[i].id, segment_to_json(&hdr->segments[i]));
 	for (int i = 0; i < hdr->digest_count; i++)

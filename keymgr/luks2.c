@@ -96,20 +96,20 @@ static enum luks2_copy_state state_of(const struct found *found, const struct fo
 	return found->err == -SDE_NOT_LUKS ? LUKS2_COPY_MISSING : LUKS2_COPY_DAMAGED;
 }
 
-static int model_from(struct found *good, struct luks2 **ret_hdr)
+int luks2_model_new(const struct luks2_copy *copy, json_t *doc, struct luks2 **ret_hdr)
 {
 	struct luks2 *hdr = calloc(1, sizeof(*hdr));
 
 	if (!hdr)
 		return -ENOMEM;
 	hdr->version = 2;
-	hdr->hdr_bytes = good->copy.hdr_bytes;
-	hdr->seqid = good->copy.seqid;
-	memcpy(hdr->label, good->copy.label, sizeof(hdr->label));
-	memcpy(hdr->subsystem, good->copy.subsystem, sizeof(hdr->subsystem));
-	memcpy(hdr->uuid, good->copy.uuid, sizeof(hdr->uuid));
-	memcpy(hdr->csum_alg, good->copy.csum_alg, sizeof(hdr->csum_alg));
-	int r = luks2_json_to_model(good->doc, hdr);
+	hdr->hdr_bytes = copy->hdr_bytes;
+	hdr->seqid = copy->seqid;
+	memcpy(hdr->label, copy->label, sizeof(hdr->label));
+	memcpy(hdr->subsystem, copy->subsystem, sizeof(hdr->subsystem));
+	memcpy(hdr->uuid, copy->uuid, sizeof(hdr->uuid));
+	memcpy(hdr->csum_alg, copy->csum_alg, sizeof(hdr->csum_alg));
+	int r = luks2_json_to_model(doc, hdr);
 
 	if (r) {
 		luks2_free(hdr);
@@ -144,7 +144,7 @@ static int repair(struct blkdev *dev, const struct luks2 *hdr, const struct luks
 	return r;
 }
 
-int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struct diag *diag)
+static int load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struct diag *diag)
 {
 	CLEANUP_FOUND struct found first = {0}, second = {0};
 	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
@@ -162,7 +162,7 @@ int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struc
 				     ? &second
 				     : &first;
 
-	r = model_from(good, &hdr);
+	r = luks2_model_new(&good->copy, good->doc, &hdr);
 	if (r)
 		return r;
 	hdr->copies[0] = state_of(&first, good);
@@ -179,6 +179,19 @@ int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struc
 		return r;
 	*ret_hdr = take_ptr(hdr);
 	return 0;
+}
+
+int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struct diag *diag)
+{
+	/* a copy that is old right now may just be on its way to be the new one */
+	int r = flags & LUKS2_REPAIR ? blkdev_lock(dev) : 0;
+
+	if (r)
+		return r;
+	r = load(dev, flags, ret_hdr, diag);
+	if (flags & LUKS2_REPAIR)
+		blkdev_unlock(dev);
+	return r;
 }
 
 static void strings_free(char **strings)

@@ -5,10 +5,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -214,6 +217,123 @@ static void test_locks(void)
 	blkdev_close(dev);
 }
 
+/* ---- the header's lock ---- */
+
+static unsigned long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+enum { HOLD_MS = 400 };
+
+/* A child that has done what take does, and keeps it for HOLD_MS; returns when it has it. */
+static pid_t holder(bool (*take)(void))
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	CU_ASSERT_FATAL(pipe(ready) == 0);
+	pid = fork();
+	if (pid == 0) {
+		if (!take() || write(ready[1], "x", 1) != 1)
+			_exit(1);
+		usleep(HOLD_MS * 1000);
+		_exit(0);
+	}
+	close(ready[1]);
+	CU_ASSERT_FATAL(pid > 0 && read(ready[0], &byte, 1) == 1);
+	close(ready[0]);
+	return pid;
+}
+
+static bool take_header(void)
+{
+	struct blkdev *dev;
+
+	return filedev_open(file, FILEDEV_HEADER, 0, &dev, NULL) == 0 && blkdev_lock(dev) == 0;
+}
+
+static bool take_flock(void)
+{
+	return flock(open(file, O_RDWR | O_CLOEXEC), LOCK_EX | LOCK_NB) == 0;
+}
+
+static bool flock_free(void)
+{
+	CLEANUP_FD int fd = open(file, O_RDWR | O_CLOEXEC);
+
+	return flock(fd, LOCK_SH | LOCK_NB) == 0;
+}
+
+/* The header's lock is given, but only after the holder is through. */
+static void lock_after(bool (*take)(void))
+{
+	CLEANUP_BLKDEV struct blkdev *dev = NULL;
+	unsigned long long start = now_ms();
+	pid_t pid = holder(take);
+
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, FILEDEV_HEADER, 0, &dev, NULL), 0);
+	CU_ASSERT_EQUAL(blkdev_lock(dev), 0);
+	CU_ASSERT(now_ms() - start >= HOLD_MS);
+	waitpid(pid, NULL, 0);
+}
+
+static void test_header_lock(void)
+{
+	struct blkdev *dev = NULL, *mounted = NULL;
+
+	make_file(SIZE, 0600);
+	/* as cryptsetup sees it */
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, FILEDEV_HEADER, 0, &dev, NULL), 0);
+	CU_ASSERT(flock_free());
+	CU_ASSERT_EQUAL(blkdev_lock(dev), 0);
+	CU_ASSERT_EQUAL(blkdev_lock(dev), 0);
+	CU_ASSERT_FALSE(flock_free());
+	blkdev_unlock(dev);
+	CU_ASSERT_FALSE(flock_free());
+	blkdev_unlock(dev);
+	CU_ASSERT(flock_free());
+	/* while one of ours has the drive open, for writing or not */
+	for (unsigned flags = 0; flags <= FILEDEV_READ_ONLY; flags += FILEDEV_READ_ONLY) {
+		CU_ASSERT_EQUAL_FATAL(filedev_open(file, flags, 0, &mounted, NULL), 0);
+		CU_ASSERT_EQUAL(blkdev_lock(dev), 0);
+		blkdev_unlock(dev);
+		CU_ASSERT_EQUAL(blkdev_lock(mounted), flags ? -EROFS : 0);
+		blkdev_close(mounted);
+	}
+	CU_ASSERT(flock_free());
+	blkdev_close(dev);
+	/* one after the other */
+	lock_after(take_header);
+	lock_after(take_flock);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, FILEDEV_READ_ONLY, 0, &dev, NULL), 0);
+	CU_ASSERT_EQUAL(blkdev_lock(dev), -EROFS);
+	blkdev_close(dev);
+}
+
+/* A drive is opened, and closed, when its header is not being changed. */
+static void test_header_lock_first(void)
+{
+	struct blkdev *dev = NULL;
+	unsigned long long start = now_ms();
+	pid_t pid;
+
+	make_file(SIZE, 0600);
+	pid = holder(take_header);
+	CU_ASSERT_EQUAL(filedev_open(file, 0, 0, &dev, NULL), 0);
+	CU_ASSERT(now_ms() - start >= HOLD_MS);
+	waitpid(pid, NULL, 0);
+	start = now_ms();
+	pid = holder(take_header);
+	blkdev_close(dev);
+	CU_ASSERT(now_ms() - start >= HOLD_MS);
+	waitpid(pid, NULL, 0);
+}
+
 static void test_wrong_kinds(void)
 {
 	char fifo[96], loop[96], link[96];
@@ -356,6 +476,25 @@ static void loop_do(const char *option, const char *loop)
 	CU_ASSERT_EQUAL(system(command), 0);
 }
 
+/* While dev is held O_EXCL; with the lock of cryptsetup, which is root's. */
+static void test_device_header_lock(const char *loop)
+{
+	CLEANUP_BLKDEV struct blkdev *dev = NULL;
+	struct stat st;
+	char path[64];
+
+	CU_ASSERT_EQUAL_FATAL(filedev_open(loop, FILEDEV_HEADER, 0, &dev, NULL), 0);
+	filedev_stat(dev, &st);
+	snprintf(path, sizeof(path), "/run/cryptsetup/L_%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	CU_ASSERT_EQUAL(blkdev_lock(dev), 0);
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	CU_ASSERT(fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0);
+	blkdev_unlock(dev);
+	CU_ASSERT(access(path, F_OK) < 0);
+	CU_ASSERT_EQUAL(blkdev_lock(dev), 0);
+}
+
 static void test_loop_device(void)
 {
 	struct blkdev *dev = NULL;
@@ -392,6 +531,7 @@ static void test_loop_device(void)
 		fd = open(file, O_RDONLY | O_CLOEXEC);
 		CU_ASSERT(pread(fd, got, 4096, SIZE - 4096) == 4096 && memcmp(got, data, 4096) == 0);
 		close(fd);
+		test_device_header_lock(loop);
 		/* The medium goes: what is missing is gone, not merely unreadable. */
 		CU_ASSERT_EQUAL(truncate(file, SIZE / 2), 0);
 		loop_do("--set-capacity", loop);
@@ -520,6 +660,7 @@ int main(void)
 		return 99;
 	snprintf(file, sizeof(file), "%s/f", dir);
 	int r = UNIT_RUN(UNIT(test_create), UNIT(test_transfer), UNIT(test_direct), UNIT(test_size), UNIT(test_locks),
+		UNIT(test_header_lock), UNIT(test_header_lock_first),
 		UNIT(test_wrong_kinds), UNIT(test_permissions), UNIT(test_cut_off), UNIT(test_discard),
 		UNIT(test_host_full), UNIT(test_loop_device), UNIT(test_loop_read_only),
 		UNIT(test_flush_failure_stays),

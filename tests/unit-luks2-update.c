@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Changes of a header on test devices: what they do, what they leave alone, and what a power failure or
+ * an error at any of their writes leaves. That cryptsetup agrees is tests/key-cryptsetup.sh's business.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "kernel-shim/cryptdev.h"
+#include "keymgr/luks2-disk.h"
+#include "keymgr/luks2-update-doc.h"
+#include "tests/dev/faultdev.h"
+#include "tests/dev/leaks.h"
+#include "tests/dev/memdev.h"
+#include "tests/unit.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+/* Room for three key slots: small enough to be copied for every state of a recording. */
+enum { SLOT_AREA = 258048, HDR_BYTES = 16384, AREAS = 3, SIZE_BYTES = 2 * 1024 * 1024 };
+
+static const struct luks2_format_params small = {
+	.kdf = {.type = LUKS2_KDF_PBKDF2, .iterations = 1000},
+	.keyslots_bytes = AREAS * SLOT_AREA,
+	.data_offset = MIB,
+};
+static const struct luks2_keyslot_params cheap = {
+	.kdf = {.type = LUKS2_KDF_PBKDF2, .hash = "sha256", .iterations = 1000},
+	.priority = LUKS2_PRIORITY_NORMAL,
+};
+
+static struct secret *secret_of(const char *text)
+{
+	struct secret *secret = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(secret_new_copy(text, strlen(text), &secret), 0);
+	return secret;
+}
+
+static struct blkdev *memory(void)
+{
+	struct blkdev *dev = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(memdev_new(SIZE_BYTES, 512, &dev), 0);
+	return dev;
+}
+
+static struct luks2 *load(struct blkdev *dev)
+{
+	struct luks2 *hdr = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(luks2_load(dev, 0, &hdr, NULL), 0);
+	return hdr;
+}
+
+/* A volume with passphrase "first" in key slot 0. */
+static struct blkdev *volume(struct secret **ret_key)
+{
+	CLEANUP_BLKDEV struct blkdev *dev = memory();
+	CLEANUP_SECRET struct secret *passphrase = secret_of("first"), *key = NULL;
+	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(
+		luks2_format(dev, SIZE_BYTES, &small, passphrase, &hdr, &key, NULL), 0);
+	if (ret_key)
+		*ret_key = take_ptr(key);
+	return take_ptr(dev);
+}
+
+/* The slot that opens with text, or an error. */
+static int opens(struct blkdev *dev, const char *text)
+{
+	CLEANUP_SECRET struct secret *passphrase = secret_of(text), *key = NULL;
+	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
+	int slot, r = luks2_load(dev, 0, &hdr, NULL);
+
+	if (!r)
+		r = luks2_check_usable(hdr, dev->size_bytes, NULL);
+	if (!r)
+		r = luks2_unlock(hdr, dev, passphrase, -1, &key, &slot, NULL);
+	return r ? r : slot;
+}
+
+/* ---- operations, each a whole update ---- */
+
+static int add_slot(struct blkdev *dev, const char *text, const struct secret *key, int id)
+{
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	CLEANUP_LUKS2_NEW_KEYSLOT struct luks2_new_keyslot *new = NULL;
+	CLEANUP_SECRET struct secret *passphrase = secret_of(text);
+	int r = luks2_update_begin(dev, NULL, &update, NULL);
+
+	if (!r)
+		r = luks2_keyslot_prepare(luks2_update_header(update), &cheap, passphrase, &new, NULL);
+	if (!r)
+		r = luks2_keyslot_add(update, new, passphrase, key, id, NULL, NULL);
+	return r ? r : luks2_update_commit(update, key, NULL);
+}
+
+static int replace_slot(struct blkdev *dev, const char *text, const struct secret *key, int id)
+{
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	CLEANUP_LUKS2_NEW_KEYSLOT struct luks2_new_keyslot *new = NULL;
+	CLEANUP_SECRET struct secret *passphrase = secret_of(text);
+	int r = luks2_update_begin(dev, NULL, &update, NULL);
+
+	if (!r)
+		r = luks2_keyslot_prepare(luks2_update_header(update), &cheap, passphrase, &new, NULL);
+	if (!r)
+		r = luks2_keyslot_replace(update, id, new, passphrase, key, NULL);
+	return r ? r : luks2_update_commit(update, key, NULL);
+}
+
+static int remove_slot(struct blkdev *dev, int id, const struct secret *key)
+{
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	int r = luks2_update_begin(dev, NULL, &update, NULL);
+
+	if (!r)
+		r = luks2_keyslot_remove(update, id, NULL);
+	return r ? r : luks2_update_commit(update, key, NULL);
+}
+
+static int set_priority(struct blkdev *dev, int id, enum luks2_priority priority)
+{
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	int r = luks2_update_begin(dev, NULL, &update, NULL);
+
+	if (!r)
+		r = luks2_keyslot_set_priority(update, id, priority, NULL);
+	return r ? r : luks2_update_commit(update, NULL, NULL);
+}
+
+static int put_token(struct blkdev *dev, const char *text)
+{
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	int r = luks2_update_begin(dev, NULL, &update, NULL);
+
+	if (!r)
+		r = luks2_token_put(update, -1, text, NULL, NULL);
+	return r ? r : luks2_update_commit(update, NULL, NULL);
+}
+
+/* ---- what they do ---- */
+
+static uint64_t area_of(struct blkdev *dev, int id)
+{
+	CLEANUP_LUKS2 struct luks2 *hdr = load(dev);
+	const struct luks2_keyslot *slot = luks2_keyslot_by_id(hdr, id);
+
+	return slot ? slot->area_offset : 0;
+}
+
+static void test_add(void)
+{
+	CLEANUP_SECRET struct secret *key = NULL;
+	CLEANUP_BLKDEV struct blkdev *dev = volume(&key);
+	CLEANUP_LUKS2 struct luks2 *before = load(dev), *after = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(add_slot(dev, "second", key, -1), 0);
+	CU_ASSERT_EQUAL_FATAL(add_slot(dev, "third", key, 7), 0);
+	CU_ASSERT_EQUAL(opens(dev, "first"), 0);
+	CU_ASSERT_EQUAL(opens(dev, "second"), 1);
+	CU_ASSERT_EQUAL(opens(dev, "third"), 7);
+	after = load(dev);
+	CU_ASSERT_EQUAL(after->seqid, before->seqid + 2);
+	CU_ASSERT(after->copies[0] == LUKS2_COPY_OK && after->copies[1] == LUKS2_COPY_OK);
+	CU_ASSERT_STRING_EQUAL(after->uuid, before->uuid);
+	CU_ASSERT_EQUAL(after->digests[0].keyslots, 1 | 2 | 1 << 7);
+	CU_ASSERT_EQUAL(area_of(dev, 1), 2 * HDR_BYTES + SLOT_AREA);
+	CU_ASSERT_EQUAL(area_of(dev, 7), 2 * HDR_BYTES + 2 * SLOT_AREA);
+	/* no area left, numbers that are taken or do not exist: nothing changes */
+	CU_ASSERT_EQUAL(add_slot(dev, "fourth", key, -1), -SDE_HEADER_FULL);
+	CU_ASSERT_EQUAL(add_slot(dev, "fourth", key, 7), -SDE_SLOT);
+	CU_ASSERT_EQUAL(add_slot(dev, "fourth", key, 32), -SDE_SLOT);
+	CLEANUP_LUKS2 struct luks2 *same = load(dev);
+
+	CU_ASSERT_EQUAL(same->seqid, after->seqid);
+	CU_ASSERT(json_equal(same->json, after->json));
+}
+
+static void test_add_wrong_key(void)
+{
+	CLEANUP_SECRET struct secret *key = NULL, *wrong = NULL;
+	CLEANUP_BLKDEV struct blkdev *dev = volume(&key);
+
+	CU_ASSERT_EQUAL_FATAL(secret_new_copy(secret_data(key), secret_len(key), &wrong), 0);
+	((uint8_t *)secret_data(wrong))[5] ^= 1;
+	CU_ASSERT_EQUAL(add_slot(dev, "second", wrong, -1), -SDE_PASSPHRASE);
+	CU_ASSERT_EQUAL(remove_slot(dev, 0, wrong), -SDE_PASSPHRASE);
+	CU_ASSERT_EQUAL(opens(dev, "first"), 0);
+}
+
+/* The bytes of an area that is no slot's any more are others. */
+static void test_remove(void)
+{
+	CLEANUP_SECRET struct secret *key = NULL;
+	CLEANUP_BLKDEV struct blkdev *dev = volume(&key);
+	static uint8_t was[SLOT_AREA];
+
+	CU_ASSERT_EQUAL_FATAL(add_slot(dev, "second", key, -1), 0);
+	uint8_t *area = (uint8_t *)memdev_data(dev) + area_of(dev, 0);
+
+	memcpy(was, area, SLOT_AREA);
+	CU_ASSERT_EQUAL_FATAL(remove_slot(dev, 0, key), 0);
+	CU_ASSERT_EQUAL(opens(dev, "first"), -SDE_PASSPHRASE);
+	CU_ASSERT_EQUAL(opens(dev, "second"), 1);
+	for (size_t i = 0; i < SLOT_AREA; i += 512)
+		CU_ASSERT(memcmp(was + i, area + i, 512) && !bytes_all_zero(area + i, 512));
+	CLEANUP_LUKS2 struct luks2 *hdr = load(dev);
+
+	CU_ASSERT_EQUAL(hdr->token_count, 0);
+	CU_ASSERT_EQUAL(hdr->digests[0].keyslots, 2);
+	CU_ASSERT_EQUAL(remove_slot(dev, 0, key), -SDE_SLOT);
+	/* its area and number are the next one's */
+	CU_ASSERT_EQUAL_FATAL(add_slot(dev, "third", key, -1), 0);
+	CU_ASSERT_EQUAL(opens(dev, "third"), 0);
+	CU_ASSERT_EQUAL(area_of(dev, 0), 2 * HDR_BYTES);
+}
+
+static void test_replace(void)
+{
+	CLEANUP_SECRET struct secret *key = NULL;
+	CLEANUP_BLKDEV struct blkdev *dev = volume(&key);
+	uint64_t was;
+
+	CU_ASSERT_EQUAL_FATAL(put_token(dev, "{\"type\":\"other\",\"keyslots\":[\"0\"]}"), 0);
+	CU_ASSERT_EQUAL_FATAL(set_priority(dev, 0, LUKS2_PRIORITY_HIGH), 0);
+	was = area_of(dev, 0);
+	CU_ASSERT_EQUAL_FATAL(replace_slot(dev, "second", key, 0), 0);
+	CU_ASSERT_EQUAL(opens(dev, "first"), -SDE_PASSPHRASE);
+	CU_ASSERT_EQUAL(opens(dev, "second"), 0);
+	CU_ASSERT(area_of(dev, 0) != was);
+	CLEANUP_LUKS2 struct luks2 *hdr = load(dev);
+
+	CU_ASSERT_EQUAL(hdr->keyslot_count, 1);
+	CU_ASSERT_EQUAL(hdr->keyslots[0].priority, LUKS2_PRIORITY_HIGH);
+	CU_ASSERT_EQUAL(hdr->token_count, 1);
+	CU_ASSERT_EQUAL(hdr->tokens[0].keyslots, 1);
+	CU_ASSERT_EQUAL(replace_slot(dev, "third", key, 5), -SDE_SLOT);
+}
+
+static void test_priority(void)
+{
+	CLEANUP_SECRET struct secret *key = NULL;
+	CLEANUP_BLKDEV struct blkdev *dev = volume(&key);
+	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
+
+	CU_ASSERT_EQUAL(set_priority(dev, 0, LUKS2_PRIORITY_IGNORE), 0);
+	CU_ASSERT_EQUAL(opens(dev, "first"), -SDE_NO_KEYSLOT);
+	hdr = load(dev);
+	CU_ASSERT_EQUAL(luks2_keyslots_opening(hdr, -1), 0);
+	CU_ASSERT_EQUAL(set_priority(dev, 0, LUKS2_PRIORITY_NORMAL), 0);
+	CU_ASSERT_EQUAL(opens(dev, "first"), 0);
+	CU_ASSERT_EQUAL(set_priority(dev, 3, LUKS2_PRIORITY_NORMAL), -SDE_SLOT);
+}
+
+static void test_all_numbers_taken(void)
+{
+	CLEANUP_BLKDEV struct blkdev *dev = NULL;
+	CLEANUP_SECRET struct secret *key = NULL, *passphrase = secret_of("first");
+	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
+	struct luks2_format_params params = small;
+
+	/* an area for each, and header copies large enough to name them all */
+	CU_ASSERT_EQUAL_FATAL(memdev_new(16 * MIB, 512, &dev), 0);
+	params.keyslots_bytes = 40 * SLOT_AREA;
+	params.data_offset = 12 * MIB;
+	params.metadata_bytes = 65536;
+	CU_ASSERT_EQUAL_FATAL(
+		luks2_format(dev, dev->size_bytes, &params, passphrase, &hdr, &key, NULL), 0);
+	for (int i = 1; i < LUKS2_KEYSLOTS_MAX; i++)
+		CU_ASSERT_EQUAL_FATAL(add_slot(dev, "more", key, -1), 0);
+	CU_ASSERT_EQUAL(add_slot(dev, "more", key, -1), -SDE_SLOT);
+	/* a passphrase can be changed nevertheless */
+	CU_ASSERT_EQUAL(replace_slot(dev, "last", key, 31), 0);
+	CU_ASSERT_EQUAL(opens(dev, "last"), 31);
+}
+
+static void test_json_area_full(void)
+{
+	CLEANUP_SECRET struct secret *key = NULL;
+	CLEANUP_BLKDEV struct blkdev *dev = volume(&key);
+	static char text[16384];
+	size_t len = (size_t)snprintf(text, sizeof(text), "{\"type\":\"big\",\"keyslots\":[],\"x\":\"");
+
+	/* a token that leaves room for hardly anything */
+	memset(text + len, 'x', 11420 - len);
+	strcpy(text + 11420, "\"}");
+	CU_ASSERT_EQUAL_FATAL(put_token(dev, text), 0);
+	CU_ASSERT_EQUAL(add_slot(dev, "second", key, -1), -SDE_HEADER_FULL);
+	CU_ASSERT_EQUAL(opens(dev, "first"), 0);
+	CU_ASSERT_EQUAL(put_token(dev, text), -SDE_HEADER_FULL);
+	/* what there is no room to note is wiped without a note */
+	CU_ASSERT_EQUAL(replace_slot(dev, "second", key, 0), 0);
+	CU_ASSERT_EQUAL(opens(dev, "second"), 0);
+	CU_ASSERT_EQUAL(opens(dev, "first"), -SDE_PASSPHRASE);
+}
+
+static void test_bad_tokens(void)
+{
+	static const char *const bad[] = {"", "[]", "{", "{\"type\":\"x\"}", "{\"keyslots\":[]}",
+		"{\"type\":\"x\",\"keyslots\":[\"5\"]}", "{\"type\":\"x\",\"keyslots\":[0]}",
+		"{\"type\":\"x\",\"type\":\"y\",\"keyslots\":[]}"};
+	CLEANUP_BLKDEV struct blkdev *dev = volume(NULL);
+	CLEANUP_LUKS2 struct luks2 *before = load(dev), *after = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		CU_ASSERT(put_token(dev, bad[i]) < 0);
+	after = load(dev);
+	CU_ASSERT_EQUAL(after->seqid, before->seqid);
+}
+
+/* ---- what was there and nobody here knows ---- */
+
+/* Writes text as the document of both copies, past everything that checks. */
+static void write_document(struct blkdev *dev, const char *text)
+{
+	struct luks2_copy copy;
+
+	CU_ASSERT_EQUAL_FATAL(luks2_disk_read(dev, 0, &copy), 0);
+	memset(copy.json, 0, luks2_copy_json_bytes(&copy));
+	strcpy(copy.json, text);
+	CU_ASSERT_EQUAL_FATAL(luks2_disk_write(dev, &copy, true), 0);
+	CU_ASSERT_EQUAL_FATAL(luks2_disk_write(dev, &copy, false), 0);
+	luks2_copy_clear(&copy);
+}
+
+static char *document(struct blkdev *dev)
+{
+	struct luks2_copy copy;
+
+	CU_ASSERT_EQUAL_FATAL(luks2_disk_read(dev, 0, &copy), 0);
+	return copy.json;
+}
+
+static void test_unknown_survives(void)
+{
+	CLEANUP_SECRET struct secret *key = NULL;
+	CLEANUP_BLKDEV struct blkdev *dev = volume(&key);
+	CLEANUP_FREE char *was = document(dev);
+	CLEANUP_FREE char *with = NULL, *now = NULL;
+	static const char token[] = "\"4\":{\"type\":\"their-own\",\"keyslots\":[],"
+				    "\"z\":1,\"a\":[true,false,null,{\"deep\":[-5,9007199254740993]}],"
+				    "\"big\":\"18446744073709551615\",\"text\":\"Hồ sơ \\\"x\\\" / \\\\\"}";
+	const char *tokens = strstr(was, "\"tokens\":{") + strlen("\"tokens\":{");
+
+	CU_ASSERT_FATAL(asprintf(&with, "{\"x-first\":[1,2],%.*s%s%s", (int)(tokens - was - 1), was + 1,
+				token, tokens) > 0);
+	write_document(dev, with);
+	CU_ASSERT_EQUAL_FATAL(add_slot(dev, "second", key, -1), 0);
+	CU_ASSERT_EQUAL_FATAL(remove_slot(dev, 0, key), 0);
+	CU_ASSERT_EQUAL(opens(dev, "second"), 1);
+	now = document(dev);
+	CU_ASSERT_PTR_NOT_NULL(strstr(now, token));
+	CU_ASSERT_PTR_EQUAL(strstr(now, "{\"x-first\":[1,2],"), now);
+}
+
+/* ---- others ---- */
+
+static void test_changed_meanwhile(void)
+{
+	CLEANUP_SECRET struct secret *key = NULL;
+	CLEANUP_BLKDEV struct blkdev *dev = volume(&key);
+	CLEANUP_LUKS2 struct luks2 *seen = load(dev);
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL, *late = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(luks2_update_begin(dev, seen, &update, NULL), 0);
+	/* this one knows no lock, as a memory device has none */
+	CU_ASSERT_EQUAL_FATAL(add_slot(dev, "second", key, -1), 0);
+	CU_ASSERT_EQUAL(luks2_keyslot_set_priority(update, 0, LUKS2_PRIORITY_IGNORE, NULL), 0);
+	CU_ASSERT_EQUAL(luks2_update_commit(update, NULL, NULL), -SDE_HEADER_CHANGED);
+	CU_ASSERT_EQUAL(luks2_update_commit(update, NULL, NULL), -EINVAL);
+	CU_ASSERT_EQUAL(luks2_update_begin(dev, seen, &late, NULL), -SDE_HEADER_CHANGED);
+	CU_ASSERT_EQUAL(opens(dev, "first"), 0);
+	CU_ASSERT_EQUAL(opens(dev, "second"), 1);
+}
+
+static void test_requirement_refused(void)
+{
+	CLEANUP_BLKDEV struct blkdev *dev = volume(NULL);
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	CLEANUP_FREE char *was = document(dev);
+	CLEANUP_FREE char *with = NULL;
+	char *config = strstr(was, "\"config\":{") + strlen("\"config\":{");
+
+	CU_ASSERT_FATAL(asprintf(&with, "%.*s\"requirements\":{\"mandatory\":[\"something\"]},%s",
+				(int)(config - was), was, config) > 0);
+	write_document(dev, with);
+	CU_ASSERT_EQUAL(luks2_update_begin(dev, NULL, &update, NULL), -SDE_REQUIREMENT);
+}
+
+static void test_read_only(void)
+{
+	CLEANUP_BLKDEV struct blkdev *dev = volume(NULL);
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+
+	dev->read_only = true;
+	CU_ASSERT_EQUAL(luks2_update_begin(dev, NULL, &update, NULL), -EROFS);
+}
+
+/* ---- power failures ---- */
+
+enum { FIRST = 1, SECOND = 2, NEW = 4 };
+
+/* What must open, before and after. */
+struct operation {
+	int (*run)(struct blkdev *dev, const struct secret *key);
+	unsigned before, after;
+};
+
+static int run_add(struct blkdev *dev, const struct secret *key)
+{
+	return add_slot(dev, "new", key, -1);
+}
+
+static int run_replace(struct blkdev *dev, const struct secret *key)
+{
+	return replace_slot(dev, "new", key, 0);
+}
+
+static int run_remove(struct blkdev *dev, const struct secret *key)
+{
+	return remove_slot(dev, 0, key);
+}
+
+static int run_priority(struct blkdev *dev, const struct secret *key)
+{
+	return set_priority(dev, 1, LUKS2_PRIORITY_HIGH);
+}
+
+static int run_token(struct blkdev *dev, const struct secret *key)
+{
+	return put_token(dev, "{\"type\":\"other\",\"keyslots\":[\"1\"],\"some\":\"thing\"}");
+}
+
+static const struct operation operations[] = {
+	{run_add, FIRST | SECOND, FIRST | SECOND | NEW},
+	{run_replace, FIRST | SECOND, SECOND | NEW},
+	{run_remove, FIRST | SECOND, SECOND},
+	{run_priority, FIRST | SECOND, FIRST | SECOND},
+	{run_token, FIRST | SECOND, FIRST | SECOND},
+};
+
+/* Which of them open: each state must be the one before or the one after. */
+static unsigned opening(struct blkdev *dev)
+{
+	return (opens(dev, "first") >= 0 ? FIRST : 0) | (opens(dev, "second") >= 0 ? SECOND : 0) |
+	       (opens(dev, "new") >= 0 ? NEW : 0);
+}
+
+/* Whether key material of the area is on the medium: a slot that a header no longer names must not come
+ * back once anybody has changed the header again. */
+static bool area_has(struct blkdev *dev, uint64_t offset, const uint8_t *was)
+{
+	const uint8_t *area = (uint8_t *)memdev_data(dev) + offset;
+
+	for (size_t i = 0; i < SLOT_AREA; i += 512)
+		if (!memcmp(area + i, was + i, 512))
+			return true;
+	return false;
+}
+
+struct play {
+	const struct operation *operation;
+	struct blkdev *state, *scratch;
+	const struct secret *key;
+	uint64_t old_area;
+	uint8_t was[SLOT_AREA];
+	unsigned old, new, judged;
+};
+
+/* One state that a power failure can leave. */
+static void judge(struct play *play)
+{
+	unsigned open = opening(play->state);
+	bool before = open == play->operation->before, after = open == play->operation->after;
+
+	play->judged++;
+	play->old += before;
+	play->new += after;
+	CU_ASSERT(before || after);
+	if (play->judged % 7)
+		return;
+	/* the next change finishes what this one began, and repairs the copies */
+	memcpy(memdev_data(play->scratch), memdev_data(play->state), SIZE_BYTES);
+	CU_ASSERT_EQUAL(set_priority(play->scratch, 1, LUKS2_PRIORITY_NORMAL), 0);
+	CU_ASSERT_EQUAL(set_priority(play->scratch, 1, LUKS2_PRIORITY_HIGH), 0);
+	CLEANUP_LUKS2 struct luks2 *hdr = load(play->scratch);
+
+	CU_ASSERT(hdr->copies[0] == LUKS2_COPY_OK && hdr->copies[1] == LUKS2_COPY_OK);
+	for (int i = 0; i < hdr->token_count; i++)
+		CU_ASSERT(strcmp(hdr->tokens[i].type, "sealdrive-wipe"));
+	if (!(open & FIRST))
+		CU_ASSERT_FALSE(area_has(play->scratch, play->old_area, play->was));
+	CU_ASSERT_EQUAL(opening(play->scratch), open);
+}
+
+static void write_sectors(struct play *play, const struct fault_record *record, uint64_t from, uint64_t to)
+{
+	from = min_u64(from * 512, record->len);
+	to = min_u64(to * 512, record->len);
+	memcpy((uint8_t *)memdev_data(play->state) + record->off + from, record->data + from, to - from);
+}
+
+/* Sectors of what was written between two flushes may reach the medium in any order: beginnings,
+ * endings, and some sets at random. */
+static void judge_torn(struct play *play, const struct fault_record *records, size_t count)
+{
+	static uint8_t saved[SIZE_BYTES];
+
+	memcpy(saved, memdev_data(play->state), SIZE_BYTES);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t sectors = div_round_up_u64(records[i].len, 512);
+
+		for (uint64_t cut = 1; cut < sectors; cut += 1 + sectors / 8) {
+			write_sectors(play, &records[i], 0, cut);
+			judge(play);
+			memcpy(memdev_data(play->state), saved, SIZE_BYTES);
+			write_sectors(play, &records[i], cut, sectors);
+			judge(play);
+			memcpy(memdev_data(play->state), saved, SIZE_BYTES);
+		}
+	}
+	for (int tries = 0; tries < 4; tries++) {
+		for (size_t i = 0; i < count; i++)
+			for (uint64_t s = 0; s < div_round_up_u64(records[i].len, 512); s++)
+				if (rand() & 1)
+					write_sectors(play, &records[i], s, s + 1);
+		judge(play);
+		memcpy(memdev_data(play->state), saved, SIZE_BYTES);
+	}
+}
+
+static void replay(struct play *play, struct blkdev *recorded)
+{
+	size_t count, start = 0;
+	const struct fault_record *records = faultdev_records(recorded, &count);
+
+	CU_ASSERT_FATAL(count > 4 && records[count - 1].op == FAULT_FLUSH);
+	judge(play);
+	for (size_t i = 0; i < count; i++) {
+		if (records[i].op != FAULT_FLUSH)
+			continue;
+		judge_torn(play, records + start, i - start);
+		for (; start < i; start++)
+			write_sectors(play, &records[start], 0, UINT32_MAX);
+		judge(play);
+		start = i + 1;
+	}
+	CU_ASSERT_EQUAL(opening(play->state), play->operation->after);
+}
+
+static void cut_power(const struct operation *operation)
+{
+	static struct play play;
+	CLEANUP_SECRET struct secret *key = NULL;
+	CLEANUP_BLKDEV struct blkdev *lower = volume(&key), *fault = NULL;
+	CLEANUP_BLKDEV struct blkdev *state = memory(), *scratch = memory();
+
+	play = (struct play){.operation = operation, .state = state, .scratch = scratch, .key = key};
+	CU_ASSERT_EQUAL_FATAL(add_slot(lower, "second", key, -1), 0);
+	play.old_area = area_of(lower, 0);
+	memcpy(memdev_data(state), memdev_data(lower), SIZE_BYTES);
+	memcpy(play.was, (uint8_t *)memdev_data(lower) + play.old_area, SLOT_AREA);
+	CU_ASSERT_EQUAL_FATAL(faultdev_new(lower, &fault), 0);
+	take_ptr(lower);
+	faultdev_record(fault, true);
+	CU_ASSERT_EQUAL_FATAL(operation->run(fault, key), 0);
+	replay(&play, fault);
+	CU_ASSERT(play.old > 0 && play.new > 0);
+}
+
+static void test_power_add(void)
+{
+	cut_power(&operations[0]);
+}
+
+static void test_power_replace(void)
+{
+	cut_power(&operations[1]);
+}
+
+static void test_power_remove(void)
+{
+	cut_power(&operations[2]);
+}
+
+static void test_power_priority(void)
+{
+	cut_power(&operations[3]);
+}
+
+static void test_power_token(void)
+{
+	cut_power(&operations[4]);
+}
+
+/* Whether the nth call of op was reached, and failed; all went well else. */
+static bool fails(const struct operation *operation, struct blkdev *base, const struct secret *key,
+	enum fault_op op, unsigned nth)
+{
+	CLEANUP_BLKDEV struct blkdev *lower = memory(), *fault = NULL;
+
+	memcpy(memdev_data(lower), memdev_data(base), SIZE_BYTES);
+	CU_ASSERT_EQUAL_FATAL(faultdev_new(lower, &fault), 0);
+	take_ptr(lower);
+	faultdev_set_torn(fault, 1024);
+	faultdev_fail_once(fault, op, nth, -EIO);
+	int r = operation->run(fault, key);
+	bool failed = faultdev_calls(fault, op) >= nth;
+
+	faultdev_fail_once(fault, op, 0, 0);
+	unsigned open = opening(fault);
+
+	/* one copy that cannot be read is what the other one is for */
+	CU_ASSERT(failed ? r < 0 || op == FAULT_READ : r == 0);
+	CU_ASSERT(open == operation->before || open == operation->after);
+	CU_ASSERT(r < 0 || open == operation->after);
+	return failed;
+}
+
+/* Each read, write or flush fails once: an error, and what is on the medium opens. */
+static void test_errors(void)
+{
+	CLEANUP_SECRET struct secret *key = NULL;
+	CLEANUP_BLKDEV struct blkdev *base = volume(&key);
+
+	CU_ASSERT_EQUAL_FATAL(add_slot(base, "second", key, -1), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
+		for (enum fault_op op = FAULT_READ; op <= FAULT_FLUSH; op++)
+			for (unsigned nth = 1; fails(&operations[i], base, key, op, nth); nth++)
+				;
+}
+
+/* A token that asks for an area that a key slot uses, or that is none, does no harm. */
+static void test_hostile_wipe(void)
+{
+	CLEANUP_SECRET struct secret *key = NULL;
+	CLEANUP_BLKDEV struct blkdev *dev = volume(&key);
+	static uint8_t was[SIZE_BYTES];
+
+	CU_ASSERT_EQUAL_FATAL(add_slot(dev, "second", key, -1), 0);
+	CU_ASSERT_EQUAL_FATAL(
+		put_token(dev, "{\"type\":\"sealdrive-wipe\",\"keyslots\":[],\"areas\":["
+			       "[\"32768\",\"258048\"],[\"0\",\"16384\"],[\"1048576\",\"512\"],"
+			       "[\"290816\",\"18446744073709551615\"],[\"32768\",\"1\"],5,[],[1,2],"
+			       "[\"548864\",\"4096\"],[\"806400\",\"1000000\"],\"x\",{}]}"),
+		0);
+	memcpy(was, memdev_data(dev), SIZE_BYTES);
+	CU_ASSERT_EQUAL(set_priority(dev, 0, LUKS2_PRIORITY_HIGH), 0);
+	CU_ASSERT_EQUAL(opens(dev, "first"), 0);
+	CU_ASSERT_EQUAL(opens(dev, "second"), 1);
+	const uint8_t *now = memdev_data(dev);
+
+	CU_ASSERT(!memcmp(was + 32768, now + 32768, 548864 - 32768));
+	CU_ASSERT(memcmp(was + 548864, now + 548864, 4096));
+	CU_ASSERT(!memcmp(was + 552960, now + 552960, SIZE_BYTES - 552960));
+}
+
+int main(void)
+{
+	if (crypto_init())
+		return 99;
+	leaks_know_secure_memory();
+	return UNIT_RUN(UNIT(test_add), UNIT(test_add_wrong_key), UNIT(test_remove), UNIT(test_replace),
+		UNIT(test_priority), UNIT(test_all_numbers_taken), UNIT(test_json_area_full),
+		UNIT(test_bad_tokens), UNIT(test_unknown_survives), UNIT(test_changed_meanwhile),
+		UNIT(test_requirement_refused), UNIT(test_read_only), UNIT(test_power_add),
+		UNIT(test_power_replace), UNIT(test_power_remove), UNIT(test_power_priority),
+		UNIT(test_power_token), UNIT(test_errors), UNIT(test_hostile_wipe));
+}
