@@ -365,6 +365,9 @@ int journal_start(struct journal *j)
 	choose_format(j);
 	/* 0 is a number like any other, but not the one a fresh journal is begun with. */
 	j->next_tid = j->format.sequence ? j->format.sequence : 1;
+	/* Transactions that somebody has decided not to replay: none of them may be taken for ours. */
+	if (journal_is_dirty(j))
+		j->next_tid += j->format.end;
 	j->head = j->format.first;
 	return journal_super_write(j, j->head, j->next_tid);
 }

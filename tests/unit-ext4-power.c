@@ -79,6 +79,34 @@ static void test_fsync_of_what_was_dropped(void)
 	volume_close(&volume);
 }
 
+/* What a log holds that nobody is to replay (debugfs has taken "needs recovery" off) does not come back later. */
+static void test_log_that_was_dropped(void)
+{
+	struct blkdev *dropped;
+	char name[20];
+
+	setup(8 << 20, "-b 1024 -J size=1 -N 64");
+	for (int i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "logged-%d", i);
+		CU_ASSERT_EQUAL_FATAL(volume_create(volume.root, name, S_IFREG | 0600), 0);
+		CU_ASSERT_EQUAL_FATAL(e4_sync(volume.fs), 0);
+	}
+	dropped = copy_of(volume.dev);
+	volume_close(&volume);
+	CU_ASSERT_EQUAL_FATAL(image_debugfs(dropped, "feature -needs_recovery", true), 0);
+
+	volume = (struct volume){.dev = dropped, .top = dropped};
+	CU_ASSERT_EQUAL_FATAL(volume_mount(&volume), 0);
+	CU_ASSERT_EQUAL(volume_ino(volume.root, "logged-0"), -ENOENT);
+	CU_ASSERT_EQUAL_FATAL(volume_create(volume.root, "new-1", S_IFREG | 0600), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_sync(volume.fs), 0);
+	power_is_back(copy_of(volume.dev));
+	CU_ASSERT(volume_ino(after.root, "new-1") > 0);
+	CU_ASSERT_EQUAL(volume_ino(after.root, "logged-1"), -ENOENT);
+	power_judge();
+	volume_close(&volume);
+}
+
 /* ---- what fails half-way, with a commit between its two transactions ---- */
 
 enum { TIMES = 25 };
@@ -188,6 +216,7 @@ static void test_link_in_vain(void)
 
 int main(void)
 {
-	return UNIT_RUN(UNIT(test_fsync_of_what_was_dropped), UNIT(test_folder_in_vain),
+	return UNIT_RUN(UNIT(test_fsync_of_what_was_dropped), UNIT(test_log_that_was_dropped),
+		UNIT(test_folder_in_vain),
 		UNIT(test_link_in_vain));
 }
