@@ -61,17 +61,20 @@ static uint32_t budget_take(struct budget *budget, const struct e4_fs *fs,
 	return (uint32_t)(end - start);
 }
 
-/* Frees the node of level `level`, which has become empty, and its entry in the parent. */
+/* Frees the node of level `level`, which has become empty, and its entry in the parent. The blocks
+ * below it are free by now: there is no way back. */
 static int drop_node(struct handle *h, struct extent_path *path, unsigned level)
 {
 	struct e4_inode *inode = path->inode;
 	uint64_t block = path->level[level].buf->block;
 	uint8_t *parent = path->level[level - 1].node;
+	int r;
 
 	buf_put(take_ptr(path->level[level].buf));
 	extent_node_delete(parent, (unsigned)path->level[level - 1].pos);
 	inode->blocks -= min_u64(inode->blocks, 1ull << (inode->fs->block_bits - 9));
-	return balloc_free(h, block, 1, true);
+	r = balloc_free(h, block, 1, true);
+	return r < 0 ? fs_io_error(h->fs, r, "extent tree half cut") : 0;
 }
 
 /* Takes the entry at pos out of the leaf, with every node that becomes empty by it. */
@@ -177,7 +180,6 @@ static int collapse_level(struct handle *h, struct e4_inode *inode, bool *ret_ag
 	CLEANUP_EXTENT_PATH struct extent_path path = {0};
 	uint8_t *root = inode->i_block, *child;
 	unsigned entries, depth = extent_node_depth(root);
-	uint64_t block;
 	int r;
 
 	*ret_again = false;
@@ -190,16 +192,18 @@ static int collapse_level(struct handle *h, struct e4_inode *inode, bool *ret_ag
 	entries = extent_node_entries(child);
 	if (entries > EXTENT_ROOT_ENTRIES)
 		return 0;
-	block = path.level[1].buf->block;
+	/* Its bytes stay as long as the path does. */
+	r = balloc_free(h, path.level[1].buf->block, 1, true);
+	if (r < 0)
+		return r;
 	extent_tree_init(inode);
 	extent_node_header(root)->depth = le16_make((uint16_t)(depth - 1));
 	memcpy(extent_node_leaf(root, 0), extent_node_leaf(child, 0),
 		entries * sizeof(struct extent_leaf));
 	extent_node_set_entries(root, entries);
 	inode->blocks -= min_u64(inode->blocks, 1ull << (inode->fs->block_bits - 9));
-	extent_path_drop(&path);
 	*ret_again = true;
-	return balloc_free(h, block, 1, true);
+	return 0;
 }
 
 static int collapse(struct handle *h, struct e4_inode *inode)

@@ -19,7 +19,7 @@
 #include "tests/dev/memdev.h"
 #include "tests/unit.h"
 
-enum { STEPS = 60, BYTES_MAX = 9000, SIZE = 6 << 20, JUDGE_EVERY = 9 };
+enum { STEPS = 60, BYTES_MAX = 9000, SIZE = 6 << 20, JUDGE_EVERY = 9, PIECES = 700 };
 /* The super block is written as a whole (docs/JOURNAL.md). */
 enum { TORN = 1024 };
 
@@ -450,6 +450,86 @@ static void test_memory(void)
 	end();
 }
 
+/* ---- trees that are cut ---- */
+
+/* A file of so many pieces that its tree has blocks of its own. */
+static struct e4_inode *make_pieces(void)
+{
+	struct e4_create what = {.mode = S_IFREG | 0600};
+	struct e4_inode *root, *inode = NULL;
+	uint8_t byte = 1;
+
+	CU_ASSERT_EQUAL_FATAL(mount(dev), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_iget(fs, E4_ROOT_INO, &root), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_create(root, "pieces", 6, &what, &inode), 0);
+	for (uint64_t i = 0; i < PIECES; i++)
+		CU_ASSERT_EQUAL_FATAL(e4_write(inode, &byte, 1, i * 2048, 0), 1);
+	CU_ASSERT_EQUAL_FATAL(e4_sync(fs), 0);
+	e4_iput(root);
+	return inode;
+}
+
+static uint64_t free_blocks(void)
+{
+	struct e4_statfs statfs;
+
+	CU_ASSERT_EQUAL_FATAL(mount(mem), 0);
+	e4_statfs(fs, &statfs);
+	CU_ASSERT_EQUAL(e4_unmount(fs), 0);
+	return statfs.blocks_free;
+}
+
+/* It is cut off while the n-th allocation fails. Whether the volume was given up: what cannot be
+ * undone must not reach the drive. */
+static bool cut_pieces(uint64_t nth, uint64_t *ret_allocations)
+{
+	const struct e4_attr cut = {.size = 1};
+	struct e4_inode *inode;
+	bool lost;
+	int r;
+
+	memcpy(memdev_data(mem), fresh, SIZE);
+	memset(files, 0, sizeof(files));
+	reports = 0;
+	inode = make_pieces();
+	arm(&(struct fault){.how = MEMORY, .nth = nth});
+	r = e4_setattr(inode, &cut, E4_SET_SIZE);
+	*ret_allocations = atomic_load(&allocations);
+	disarm();
+	lost = e4_read_only_reason(fs);
+	if (r < 0 && !lost)
+		r = e4_setattr(inode, &cut, E4_SET_SIZE);
+	e4_iput(inode);
+	r = e4_unmount(fs) < 0 ? -EIO : r;
+	CU_ASSERT_EQUAL(r < 0, lost);
+	CU_ASSERT_EQUAL(reports, lost);
+	return lost;
+}
+
+/* A block that is lost without a word would be missing among the free ones. */
+static void test_memory_of_trees(void)
+{
+	uint64_t total, expected, lost = 0, ignored;
+
+	begin(options);
+	CU_ASSERT(!cut_pieces(0, &total));
+	CU_ASSERT_EQUAL(image_check(mem), 0);
+	expected = free_blocks();
+	for (uint64_t nth = 1; nth <= total; nth += getenv("SEALDRIVE_LONG") ? 1 : 3) {
+		if (cut_pieces(nth, &ignored)) {
+			lost++;
+			CU_ASSERT(recovers(false, nth % 2));
+		} else {
+			CU_ASSERT_EQUAL(free_blocks(), expected);
+		}
+	}
+	printf("# %llu places; given up in %llu\n", (unsigned long long)total, (unsigned long long)lost);
+	CU_ASSERT(total > 100 && lost * 10 < total);
+	end();
+}
+
+/* ---- recovery ---- */
+
 /* The drive is pulled in the middle, and then again at every write of its recovery. */
 static void test_recovery(void)
 {
@@ -485,5 +565,5 @@ int main(void)
 {
 	alarm(600);
 	return UNIT_RUN(UNIT(test_no_fault), UNIT(test_reads), UNIT(test_writes), UNIT(test_flushes),
-		UNIT(test_gone), UNIT(test_memory), UNIT(test_recovery));
+		UNIT(test_gone), UNIT(test_memory), UNIT(test_memory_of_trees), UNIT(test_recovery));
 }
