@@ -46,6 +46,10 @@ static bool drive_json(void *ctx, const struct mounted_drive *drive)
 		jsonout_bool(out, "memory_locked", status->memory_locked);
 		jsonout_number(out, "since", (uint64_t)status->since);
 		jsonout_number(out, "pid", (uint64_t)status->pid);
+		jsonout_object(out, "counters");
+		for (unsigned i = 0; i < status->counters.count; i++)
+			jsonout_number(out, status->counters.list[i].name, status->counters.list[i].value);
+		jsonout_end_object(out);
 	}
 	jsonout_end_object(out);
 	return false;

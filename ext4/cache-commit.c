@@ -242,3 +242,13 @@ bool cache_is_full(struct e4_fs *fs)
 {
 	return locked_count(fs->cache, &fs->cache->pinned_count) >= fs->cache->limit;
 }
+
+void cache_counts(struct e4_fs *fs, uint64_t *ret_hits, uint64_t *ret_misses)
+{
+	struct cache *cache = fs->cache;
+
+	pthread_mutex_lock(&cache->lock);
+	*ret_hits = cache->hits;
+	*ret_misses = cache->misses;
+	pthread_mutex_unlock(&cache->lock);
+}

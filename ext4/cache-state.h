@@ -27,6 +27,7 @@ struct cache {
 	struct list dirty;
 	struct list logged; /* oldest transaction first */
 	uint32_t block_bytes;
+	uint64_t hits, misses;
 	size_t count, dirty_count, logged_count, pinned_count, limit; /* buffers */
 };
 

@@ -299,6 +299,7 @@ static int find_or_make(struct e4_fs *fs, uint64_t block, const struct buf_type 
 	pthread_mutex_lock(&cache->lock);
 	r = find_role(cache, block, type, ino, generation, &buf);
 	*ret_made = r == 0 && !buf;
+	*(*ret_made ? &cache->misses : &cache->hits) += 1;
 	if (*ret_made) {
 		buf = buf_new(fs, block, type, state);
 		if (buf) {

@@ -93,6 +93,7 @@ size_t cache_dirty_count(struct e4_fs *fs);
 /* Dirty buffers fill half the cache: a commit is due; with those being written or waiting for their
  * checkpoint all of it: operations must wait for one. */
 bool cache_is_pressed(struct e4_fs *fs);
+void cache_counts(struct e4_fs *fs, uint64_t *ret_hits, uint64_t *ret_misses);
 bool cache_is_full(struct e4_fs *fs);
 
 /* ---- for checkpoint.c: blocks that are in the log, on their way home. No commit runs meanwhile. ---- */

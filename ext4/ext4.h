@@ -88,6 +88,14 @@ struct e4_statfs {
 };
 void e4_statfs(struct e4_fs *fs, struct e4_statfs *ret_statfs);
 
+/* What has been done since the volume was mounted. */
+struct e4_counts {
+	uint64_t cache_hits, cache_misses; /* of metadata blocks */
+	uint64_t commits, checkpoints;
+	uint64_t commit_waits; /* operations that waited for a commit to go on */
+};
+void e4_counts(struct e4_fs *fs, struct e4_counts *ret_counts);
+
 struct e4_trim {
 	uint64_t off, len; /* bytes of the volume; len may reach past its end */
 	uint64_t min_len;  /* shorter free runs are left alone */

@@ -65,6 +65,7 @@ struct txn_manager {
 	_Atomic int64_t reserved; /* credits of open handles that are not used yet */
 	unsigned open_handles;
 	uint64_t handles_begun;
+	_Atomic uint64_t commits, checkpoints, waits; /* only counted */
 	bool closing, committing, kicked, stop;
 	bool checkpoint_due;
 	bool undrained; /* invariant 6 does not hold: memory ran out on the way */
@@ -85,6 +86,18 @@ uint64_t txn_running_id(struct e4_fs *fs)
 	id = m->running_id;
 	pthread_mutex_unlock(&m->lock);
 	return id;
+}
+
+void e4_counts(struct e4_fs *fs, struct e4_counts *ret_counts)
+{
+	struct txn_manager *m = fs->txns;
+
+	*ret_counts = (struct e4_counts){
+		.commits = m->commits,
+		.checkpoints = m->checkpoints,
+		.commit_waits = m->waits,
+	};
+	cache_counts(fs, &ret_counts->cache_hits, &ret_counts->cache_misses);
 }
 
 uint64_t txn_overdrawn(struct e4_fs *fs)
@@ -121,12 +134,14 @@ static int wait_room(struct e4_fs *fs, unsigned credits)
 	int r = 0;
 
 	while (r == 0) {
-		if (m->closing || (m->committing && !fits(fs, credits)))
+		if (m->closing || (m->committing && !fits(fs, credits))) {
+			m->waits++;
 			pthread_cond_wait(&m->changed, &m->lock);
-		else if (!fits(fs, credits))
+		} else if (!fits(fs, credits)) {
 			r = commit_running(fs, m->undrained);
-		else
+		} else {
 			break;
+		}
 		if (r == 0)
 			r = fs_check_writable(fs);
 	}
@@ -345,6 +360,7 @@ static int checkpoint(struct e4_fs *fs)
 	uint64_t oldest;
 	int r = checkpoint_write(fs);
 
+	m->checkpoints++;
 	if (r == 0) {
 		pthread_mutex_lock(&m->lock);
 		oldest = min_u64(m->hold, cache_oldest_logged(fs));
@@ -408,6 +424,7 @@ static int commit_running(struct e4_fs *fs, bool drain)
 		m->undrained = r < 0;
 	if (r == 0)
 		m->committed_id = c.id;
+	m->commits++;
 	if (r == 0 && checkpoint_wanted(fs) && !m->checkpoint_due) {
 		m->checkpoint_due = true;
 		pthread_cond_signal(&m->tick);

@@ -160,6 +160,34 @@ static int put_string(json_t *object, const char *name, const char *value)
 	return json_object_set_new(object, name, json_string(safe)) < 0 ? -ENOMEM : 0;
 }
 
+static int put_counters(json_t *status, const struct counters *counters)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; i < counters->count; i++)
+		if (json_object_set_new(object, counters->list[i].name,
+			    json_integer((json_int_t)counters->list[i].value)) < 0)
+			break;
+	if (json_object_size(object) < counters->count) {
+		json_decref(object);
+		return -ENOMEM;
+	}
+	return json_object_set_new(status, "counters", object) < 0 ? -ENOMEM : 0;
+}
+
+/* What is none of ours is left out. */
+static void counters_parse(json_t *object, struct counters *ret_counters)
+{
+	const char *name;
+	json_t *value;
+
+	*ret_counters = (struct counters){0};
+	json_object_foreach(object, name, value) {
+		if (counter_name_valid(name) && json_integer_value(value) > 0)
+			counters_add(ret_counters, name, (uint64_t)json_integer_value(value));
+	}
+}
+
 int control_send_status(int fd, const struct drive_status *status)
 {
 	json_t *object = json_pack("{s:i, s:i, s:i, s:b, s:b, s:b, s:I, s:I, s:I}",
@@ -180,6 +208,10 @@ int control_send_status(int fd, const struct drive_status *status)
 			json_decref(object);
 			return -ENOMEM;
 		}
+	}
+	if (object && put_counters(object, &status->counters) < 0) {
+		json_decref(object);
+		return -ENOMEM;
 	}
 	return message_send(fd, json_pack("{s:o}", "status", object));
 }
@@ -224,6 +256,7 @@ static int status_parse(json_t *object, struct drive_status *ret_status)
 	status.size_bytes = (uint64_t)size;
 	status.free_bytes = (uint64_t)free_bytes;
 	status.since = since;
+	counters_parse(json_object_get(object, "counters"), &status.counters);
 	*ret_status = status;
 	return 0;
 }

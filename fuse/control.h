@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "fuse/counters.h"
 #include "fuse/registry.h"
 
 /* Strings are malloc'ed, never NULL, as the server knows them (paths: any bytes but zero become
@@ -23,6 +24,7 @@ struct drive_status {
 	bool read_only, memory_locked, unmounting;
 	uint64_t size_bytes, free_bytes;
 	int64_t since; /* seconds since 1970 */
+	struct counters counters;
 };
 void drive_status_clear(struct drive_status *status);
 

@@ -185,6 +185,8 @@ static void status_fill(struct daemon *daemon, struct drive_status *status)
 		.since = daemon->since,
 	};
 	front_device(daemon->front, &status->device_major, &status->device_minor);
+	front_counters(daemon->front, &status->counters);
+	volume_counters(daemon->volume, &status->counters);
 	pthread_mutex_lock(&daemon->error_lock);
 	status->error = string_or_empty(daemon->error);
 	pthread_mutex_unlock(&daemon->error_lock);

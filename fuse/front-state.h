@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "ext4/ext4.h"
+#include "fuse/counters.h"
 #include "fuse/front.h"
 #include "fuse/nodes.h"
 #include "fuse/owner.h"
@@ -31,6 +32,7 @@ struct front {
 	char *mount_point; /* NULL until mounted; then constant, as are the two behind it */
 	unsigned device_major, device_minor;
 	_Atomic uint64_t init_request; /* the INIT whose answer rawops.c completes, 0: none */
+	struct request_counts requests;
 	bool opendir_needless; /* the kernel can do without OPENDIR */
 
 	pthread_mutex_t lock;

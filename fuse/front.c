@@ -213,6 +213,11 @@ void front_device(const struct front *front, unsigned *ret_major, unsigned *ret_
 	*ret_minor = front->device_minor;
 }
 
+void front_counters(struct front *front, struct counters *counters)
+{
+	counters_add_requests(counters, &front->requests);
+}
+
 static void front_set_ended(struct front *front)
 {
 	pthread_mutex_lock(&front->lock);

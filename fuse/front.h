@@ -41,6 +41,10 @@ void front_stop(struct front *front);
 /* Waits until front_serve() has returned, at most timeout_ms; whether it has. */
 bool front_wait_ended(struct front *front, unsigned timeout_ms);
 
+/* Adds what the front has counted; from any thread. */
+struct counters;
+void front_counters(struct front *front, struct counters *counters);
+
 /* Whether this user can mount through FUSE here: -SDE_FUSE with the reason in diag. */
 int front_check_usable(struct diag *diag) MUST_CHECK;
 

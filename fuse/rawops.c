@@ -200,6 +200,7 @@ static bool raw_answer(struct front *front, int fd, const char *buf, size_t len)
 	if (len < sizeof(request.head))
 		return false;
 	memcpy(&request.head, buf, sizeof(request.head));
+	request_count(&front->requests, request.head.opcode);
 	request.arg_len = len - sizeof(request.head);
 	for (size_t i = 0; i < ARRAY_SIZE(raw_ops); i++) {
 		if (raw_ops[i].opcode != request.head.opcode)

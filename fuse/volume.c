@@ -17,6 +17,7 @@
 #include <sys/statvfs.h>
 
 #include "base/i18n.h"
+#include "fuse/counters.h"
 #include "kernel-shim/cryptdev.h"
 #include "kernel-shim/filedev.h"
 
@@ -220,6 +221,25 @@ int volume_grow(struct volume *volume, uint64_t target_bytes)
 	if (err == 0)
 		cryptdev_follow(volume->crypt);
 	return err;
+}
+
+void volume_counters(struct volume *volume, struct counters *counters)
+{
+	struct cryptdev_counts drive;
+	struct e4_counts fs;
+
+	e4_counts(volume->fs, &fs);
+	cryptdev_counts(volume->crypt, &drive);
+	counters_add(counters, "cache_hits", fs.cache_hits);
+	counters_add(counters, "cache_misses", fs.cache_misses);
+	counters_add(counters, "commits", fs.commits);
+	counters_add(counters, "commit_waits", fs.commit_waits);
+	counters_add(counters, "checkpoints", fs.checkpoints);
+	counters_add(counters, "drive_reads", drive.reads);
+	counters_add(counters, "drive_read_bytes", drive.read_bytes);
+	counters_add(counters, "drive_writes", drive.writes);
+	counters_add(counters, "drive_write_bytes", drive.write_bytes);
+	counters_add(counters, "drive_flushes", drive.flushes);
 }
 
 int volume_close(struct volume *volume)

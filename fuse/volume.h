@@ -24,6 +24,7 @@ struct volume_options {
 	void *on_wait_ctx;
 };
 
+struct counters;
 struct volume; /* an opened target, later unlocked, later with its file system mounted */
 
 /* Opens and locks target (and header), loads and checks the header (repairing a damaged copy when
@@ -52,5 +53,8 @@ int volume_check_grow(const struct volume *volume, uint64_t target_bytes) MUST_C
 int volume_grow(struct volume *volume, uint64_t target_bytes) MUST_CHECK;
 /* Unmounts the file system, flushes, wipes keys, closes and unlocks the target. NULL is fine. */
 int volume_close(struct volume *volume) MUST_CHECK;
+
+/* Adds what file system and drive have counted since they were mounted; from any thread. */
+void volume_counters(struct volume *volume, struct counters *counters);
 
 #endif

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -41,6 +42,7 @@ struct cryptdev {
 	struct blkdev *lower;
 	uint32_t sector_bytes;
 	uint64_t offset_bytes, iv_offset;
+	_Atomic uint64_t reads, read_bytes, writes, write_bytes, flushes;
 	struct pool ciphers;
 	struct pool bounces;
 	pthread_mutex_t stripes[STRIPES];
@@ -49,6 +51,20 @@ struct cryptdev {
 static struct cryptdev *cryptdev_of(struct blkdev *dev)
 {
 	return container_of(dev, struct cryptdev, dev);
+}
+
+static int lower_read(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
+{
+	atomic_fetch_add_explicit(&cd->reads, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&cd->read_bytes, len, memory_order_relaxed);
+	return blkdev_read(cd->lower, buf, len, cd->offset_bytes + off);
+}
+
+static int lower_write(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
+{
+	atomic_fetch_add_explicit(&cd->writes, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&cd->write_bytes, len, memory_order_relaxed);
+	return blkdev_write_clobber(cd->lower, buf, len, cd->offset_bytes + off);
 }
 
 static int decrypt(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
@@ -73,7 +89,7 @@ static int encrypt(struct cryptdev *cd, void *out, const void *in, size_t len, u
 
 static int read_whole(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
 {
-	int r = blkdev_read(cd->lower, buf, len, cd->offset_bytes + off);
+	int r = lower_read(cd, buf, len, off);
 
 	return r < 0 ? r : decrypt(cd, buf, len, off);
 }
@@ -82,7 +98,7 @@ static int write_clobber(struct cryptdev *cd, void *buf, size_t len, uint64_t of
 {
 	int r = encrypt(cd, buf, buf, len, off);
 
-	return r < 0 ? r : blkdev_write_clobber(cd->lower, buf, len, cd->offset_bytes + off);
+	return r < 0 ? r : lower_write(cd, buf, len, off);
 }
 
 static int write_bounced(struct cryptdev *cd, const void *buf, size_t len, uint64_t off)
@@ -95,8 +111,7 @@ static int write_bounced(struct cryptdev *cd, const void *buf, size_t len, uint6
 		part = min_u64(len - done, BOUNCE_BYTES);
 		r = encrypt(cd, bounce, from + done, part, off + done);
 		if (r == 0)
-			r = blkdev_write_clobber(cd->lower, bounce, part,
-				cd->offset_bytes + off + done);
+			r = lower_write(cd, bounce, part, off + done);
 	}
 	pool_put(&cd->bounces, bounce);
 	return r;
@@ -125,7 +140,7 @@ static int read_part(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
 	int r;
 
 	pthread_mutex_lock(stripe);
-	r = blkdev_read(cd->lower, sector, cd->sector_bytes, cd->offset_bytes + start);
+	r = lower_read(cd, sector, cd->sector_bytes, start);
 	pthread_mutex_unlock(stripe);
 	if (r == 0)
 		r = decrypt(cd, sector, cd->sector_bytes, start);
@@ -204,7 +219,10 @@ static int cryptdev_write(struct blkdev *dev, void *buf, size_t len, uint64_t of
 
 static int cryptdev_flush(struct blkdev *dev)
 {
-	return blkdev_flush(cryptdev_of(dev)->lower);
+	struct cryptdev *cd = cryptdev_of(dev);
+
+	atomic_fetch_add_explicit(&cd->flushes, 1, memory_order_relaxed);
+	return blkdev_flush(cd->lower);
 }
 
 static int cryptdev_discard(struct blkdev *dev, uint64_t off, uint64_t len)
@@ -351,6 +369,19 @@ int cryptdev_open(struct blkdev *lower, const struct cryptdev_params *params,
 	cd->lower = lower;
 	*ret_dev = &cd->dev;
 	return 0;
+}
+
+void cryptdev_counts(struct blkdev *dev, struct cryptdev_counts *ret_counts)
+{
+	struct cryptdev *cd = cryptdev_of(dev);
+
+	*ret_counts = (struct cryptdev_counts){
+		.reads = atomic_load(&cd->reads),
+		.read_bytes = atomic_load(&cd->read_bytes),
+		.writes = atomic_load(&cd->writes),
+		.write_bytes = atomic_load(&cd->write_bytes),
+		.flushes = atomic_load(&cd->flushes),
+	};
 }
 
 void cryptdev_follow(struct blkdev *dev)

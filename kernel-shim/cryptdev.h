@@ -38,6 +38,11 @@ int cryptdev_check_cipher(const char *cipher, size_t key_bytes, struct diag *dia
 int cryptdev_open(struct blkdev *lower, const struct cryptdev_params *params,
 	const struct secret *key, struct blkdev **ret_dev, struct diag *diag) MUST_CHECK;
 
+struct cryptdev_counts {
+	uint64_t reads, read_bytes, writes, write_bytes, flushes; /* that reached the lower device */
+};
+void cryptdev_counts(struct blkdev *dev, struct cryptdev_counts *ret_counts);
+
 /* The lower device has grown: a device that reaches to its end does so again. No transfers meanwhile. */
 void cryptdev_follow(struct blkdev *dev);
 

@@ -34,6 +34,12 @@ is "$(status_of uuid)" "$uuid" "status: UUID"
 is "$(status_of cipher)" aes-xts-plain64 "status: cipher"
 is "$(status_of read_only)" False "status: writable"
 is "$(stat -f -c '%a' "$T/mnt")" "$(($(status_of free_bytes) / $(stat -f -c %S "$T/mnt")))" "status: free space"
+echo text >"$T/mnt/counted" && sync "$T/mnt/counted" && rm "$T/mnt/counted"
+is "$(status_of counters | "$PYTHON" -c 'import ast, sys
+c = ast.literal_eval(sys.stdin.read())
+print([n for n in ("requests_create", "requests_write", "requests_fsync", "requests_unlink", "cache_hits",
+    "cache_misses", "commits", "drive_reads", "drive_read_bytes", "drive_writes", "drive_flushes") if c.get(n, 0) < 1],
+    c["requests_create"])')" "[] 1" "status: what it has done"
 check "status in words" sealdrive status
 said "$T/a.img .*Hồ sơ" "... names drive and label"
 check_status 6 "mounting it again" drive_mount "$T/a.img" "$T/mnt2"
