@@ -18,7 +18,7 @@ mkdir "$T/mnt"
 check "a good drive" new_drive "$T/good.img" 20M
 edit list >"$T/faults" || exit 99
 check "a table of faults" test "$(wc -l <"$T/faults")" -gt 150
-bad=$T/bad.img
+bad=$T/bad.img info_bad=0
 while IFS=$'\t' read -r deserves name <&8; do
 	if ! edit make "$name" "$T/good.img" "$bad" >"$T/out"; then
 		not_ok "$name: cannot be made"
@@ -26,7 +26,13 @@ while IFS=$'\t' read -r deserves name <&8; do
 		continue
 	fi
 	before=$(unchanged_sum "$bad")
-	cs_opens "$bad" && theirs=opens || theirs=refuses # it hangs on some
+	theirs=unasked
+	if [ -z "${SEALDRIVE_SANITIZED:-}" ]; then # which is about us only
+		cs_opens "$bad" && theirs=opens || theirs=refuses # it hangs on some
+	fi
+	timeout 20 sealdrive info "$bad" >"$T/out" 2>&1
+	[ $? -lt 10 ] || { not_ok "info dies on: $name"; info_bad=$((info_bad + 1)); }
+	grep -qP '[\x00-\x08\x0b-\x1f\x7f]' "$T/out" && { not_ok "info prints raw bytes: $name"; info_bad=$((info_bad + 1)); }
 	timeout 20 sealdrive mount "$bad" "$T/mnt" --passphrase-file "$PASS" >"$T/out" 2>&1
 	status=$?
 	if is_mounted "$T/mnt"; then
@@ -56,6 +62,7 @@ while IFS=$'\t' read -r deserves name <&8; do
 		diag <"$T/cs"
 	fi
 done 8<"$T/faults"
+is $info_bad 0 "info neither dies nor prints control characters on any of them"
 
 # ---- damaged copies ----
 hdr=16384
@@ -93,14 +100,4 @@ is "$(unchanged_sum "$bad")" "$before" "... not one byte changed"
 fresh
 dd if=/dev/zero of="$bad" bs=1M count=1 conv=notrunc status=none
 check_status 4 "header and keyslots zeroed: refused" drive_mount "$bad" "$T/mnt"
-
-# ---- tools look at any header without harm ----
-n=0
-while IFS=$'\t' read -r _ name <&8; do
-	edit make "$name" "$T/good.img" "$bad" >/dev/null || continue
-	timeout 20 sealdrive info "$bad" >"$T/out" 2>&1
-	[ $? -lt 10 ] || { not_ok "info dies on: $name"; n=$((n + 1)); }
-	grep -qP '[\x00-\x08\x0b-\x1f\x7f]' "$T/out" && { not_ok "info prints raw bytes: $name"; n=$((n + 1)); }
-done 8<"$T/faults"
-is $n 0 "info neither dies nor prints control characters on any of them"
 done_testing

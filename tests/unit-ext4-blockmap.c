@@ -153,7 +153,7 @@ static void random_run(const char *options, unsigned new_seed)
 {
 	start(24 << 20, options, new_seed);
 	spread_junk();
-	for (unsigned i = 1; i <= 2500; i++) {
+	for (unsigned i = 1; i <= unit_times(2500, 500); i++) {
 		step();
 		if (i % 50 == 0)
 			compare();

@@ -239,7 +239,7 @@ static void random_changes(
 	CU_ASSERT_EQUAL_FATAL(volume_make(&volume, 64 * MIB, options, request), 0);
 	CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "dir", &dir), 0);
 	model_init(&model, names, fn);
-	for (unsigned i = 0; i < steps; i++)
+	for (unsigned i = 0; i < unit_times(steps, 500); i++)
 		model_step(dir, &model, &random);
 	model_compare(dir, &model, 100);
 	e4_iput(dir);
@@ -251,7 +251,7 @@ static void random_changes(
 		if (model.inos[i])
 			model_unlink(dir, &model, i);
 	model_compare(dir, &model, 1000);
-	for (unsigned i = 0; i < steps / 4; i++)
+	for (unsigned i = 0; i < unit_times(steps, 500) / 4; i++)
 		model_step(dir, &model, &random);
 	e4_iput(dir);
 	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
@@ -343,7 +343,8 @@ static void test_longest_names(void)
 
 static void test_hundred_thousand(void)
 {
-	enum { COUNT = 100000, LOOKUPS = 1000, PER_CALL = 200 };
+	enum { LOOKUPS = 1000, PER_CALL = 200 };
+	const unsigned COUNT = unit_times(100000, 10000);
 	struct volume volume;
 	struct model model;
 	struct e4_inode *dir;
@@ -601,7 +602,7 @@ static void test_list_any_cookie(void)
 
 	unsigned *order = model_sorted(&model);
 
-	for (unsigned i = 0; i < 2000; i++) {
+	for (unsigned i = 0; i < unit_times(2000, 100); i++) {
 		struct reader l = {.model = &model, .order = order, .take = 5};
 
 		l.cookie = ((uint64_t)volume_random(&random, UINT32_MAX) << 32 |
@@ -626,7 +627,7 @@ static void test_list_many_collisions(void)
 	CU_ASSERT_EQUAL_FATAL(
 		volume_make(&volume, 32 * MIB, "-b 4096", "ssv def_hash_version tea"), 0);
 	CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "dir", &dir), 0);
-	model_init(&model, 20000, name_tea);
+	model_init(&model, unit_times(20000, LISTING_MAX + 1000), name_tea);
 	CU_ASSERT_EQUAL_FATAL(e4_create(dir, "one", 3, &what, &inode), 0);
 	for (unsigned i = 0; i < model.count; i++) {
 		CU_ASSERT_EQUAL(e4_link(inode, dir, model.names[i], TEA_NAME_BYTES), 0);
@@ -1128,7 +1129,7 @@ static void test_random_damage(void)
 	CU_ASSERT_EQUAL(volume_unmount(&volume), 0);
 	content = malloc(volume.dev->size_bytes);
 	memcpy(content, memdev_data(volume.dev), volume.dev->size_bytes);
-	for (unsigned round = 0; round < 400; round++) {
+	for (unsigned round = 0; round < unit_times(400, 20); round++) {
 		struct e4_inode *dir;
 
 		memcpy(memdev_data(volume.dev), content, volume.dev->size_bytes);

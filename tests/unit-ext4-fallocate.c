@@ -83,7 +83,7 @@ static void random_run(const char *options, unsigned new_seed)
 {
 	setup(24 << 20, options, new_seed);
 	spread_junk();
-	for (unsigned i = 1; i <= 2500; i++) {
+	for (unsigned i = 1; i <= unit_times(2500, 500); i++) {
 		random_step();
 		if (i % 50 == 0)
 			check_all();
@@ -117,7 +117,7 @@ static void test_block_map(void)
 {
 	setup(24 << 20, "-b 1024 -O ^extents,^64bit", 14);
 	spread_junk();
-	for (unsigned i = 1; i <= 1500; i++) {
+	for (unsigned i = 1; i <= unit_times(1500, 300); i++) {
 		uint64_t off, len;
 
 		pick_range(MODEL, &off, &len);
@@ -187,7 +187,7 @@ static void random_full(const char *options, uint64_t size, unsigned new_seed)
 
 	setup(size, options, new_seed);
 	spread_junk();
-	for (unsigned i = 1; i <= 3000; i++) {
+	for (unsigned i = 1; i <= unit_times(3000, 1500); i++) {
 		int mode = modes[pick(ARRAY_SIZE(modes))];
 		uint32_t op = pick(100);
 		uint64_t off, len;
@@ -206,7 +206,7 @@ static void random_full(const char *options, uint64_t size, unsigned new_seed)
 		if (i % 1000 == 0)
 			reload();
 	}
-	CU_ASSERT(refused > 100);
+	CU_ASSERT(refused > unit_times(100, 10));
 	check_all();
 	reload();
 	finish();

@@ -32,7 +32,7 @@ static void random_run(const char *options, uint64_t size, unsigned new_seed)
 {
 	setup(size, options, new_seed);
 	spread_junk();
-	for (unsigned i = 1; i <= 3000; i++) {
+	for (unsigned i = 1; i <= unit_times(3000, 1000); i++) {
 		random_step(fs->block_bytes);
 		if (i % 50 == 0)
 			check_all();

@@ -164,7 +164,7 @@ static void random_run(const char *options, unsigned new_seed)
 
 	begin(options, new_seed);
 	e4_statfs(fs, &before);
-	for (unsigned round = 0; round < 60; round++) {
+	for (unsigned round = 0; round < unit_times(60, 12); round++) {
 		for (unsigned i = 0; i < 25; i++) {
 			random_step();
 			check_all();
