@@ -111,6 +111,8 @@ int e4_trim(struct e4_fs *fs, const struct e4_trim *what, uint64_t *ret_bytes) M
 
 /* -ENOENT: no such inode in use; -EUCLEAN: damaged. */
 int e4_iget(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode) MUST_CHECK;
+/* The same for a number that was not read from the drive: whatever it is, -ENOENT says that no file has it. */
+int e4_iget_handle(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode) MUST_CHECK;
 struct e4_inode *e4_iref(struct e4_inode *inode);
 /* Drops a reference; the last one of an inode without links frees it on the drive. */
 void e4_iput(struct e4_inode *inode);

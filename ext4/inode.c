@@ -205,7 +205,14 @@ static bool ino_reserved(const struct e4_fs *fs, uint32_t ino)
 		ino == le32toh(super->s_orphan_file_inum);
 }
 
-static int inode_load(struct e4_inode *inode, bool orphan)
+/* Who asks for an inode by its number. */
+enum asked_by {
+	BY_NAME,   /* the drive: a number that cannot be is damage */
+	BY_HANDLE, /* a program: the number may be anything */
+	BY_LIST,   /* the list of orphans: it may be without links */
+};
+
+static int inode_load(struct e4_inode *inode, enum asked_by asked)
 {
 	struct e4_fs *fs = inode->fs;
 	bool used = true;
@@ -217,9 +224,9 @@ static int inode_load(struct e4_inode *inode, bool orphan)
 		r = ialloc_in_use(fs, inode->ino, &used);
 	if (r < 0)
 		return r;
-	if (orphan && !used)
+	if (asked != BY_NAME && !used)
 		return -ENOENT;
-	r = inode_disk_load(inode, orphan);
+	r = inode_disk_load(inode, asked == BY_LIST);
 	inode->holds_value = inode->flags & EXT4_EA_INODE_FL;
 	/* What changed it before it was dropped from memory may not be on the medium yet. */
 	if (fs->txns)
@@ -229,14 +236,19 @@ static int inode_load(struct e4_inode *inode, bool orphan)
 	return r;
 }
 
-static int table_get(struct e4_fs *fs, uint32_t ino, bool orphan, struct e4_inode **ret_inode)
+static int no_such(struct e4_fs *fs, uint32_t ino, enum asked_by asked)
+{
+	return asked == BY_HANDLE ? -ENOENT : fs_damaged(fs, "inode %u: no such number", ino);
+}
+
+static int table_get(struct e4_fs *fs, uint32_t ino, enum asked_by asked, struct e4_inode **ret_inode)
 {
 	struct inode_table *table = fs->inodes;
 	struct e4_inode *inode;
 	int r;
 
 	if (ino == 0 || ino > fs->inodes_count)
-		return fs_damaged(fs, "inode %u: no such number", ino);
+		return no_such(fs, ino, asked);
 	pthread_mutex_lock(&table->lock);
 	inode = table_find(table, ino);
 	if (inode) {
@@ -253,7 +265,7 @@ static int table_get(struct e4_fs *fs, uint32_t ino, bool orphan, struct e4_inod
 	if (!inode)
 		return -ENOMEM;
 
-	r = inode_load(inode, orphan);
+	r = inode_load(inode, asked);
 	if (r < 0) {
 		table_drop(table, inode);
 		return r;
@@ -267,14 +279,14 @@ static int table_get(struct e4_fs *fs, uint32_t ino, bool orphan, struct e4_inod
 }
 
 /* What holds the value of an attribute is no file, and nothing else is such a value. */
-static int iget_kind(struct e4_fs *fs, uint32_t ino, bool value, struct e4_inode **ret_inode)
+static int iget_kind(struct e4_fs *fs, uint32_t ino, bool value, enum asked_by asked, struct e4_inode **ret_inode)
 {
 	struct e4_inode *inode;
 	int r;
 
 	if (ino_reserved(fs, ino))
-		return fs_damaged(fs, "inode %u: no such number", ino);
-	r = table_get(fs, ino, false, &inode);
+		return no_such(fs, ino, asked);
+	r = table_get(fs, ino, asked, &inode);
 	if (r < 0)
 		return r;
 	if (inode->holds_value == value) {
@@ -282,6 +294,8 @@ static int iget_kind(struct e4_fs *fs, uint32_t ino, bool value, struct e4_inode
 		return 0;
 	}
 	e4_iput(inode);
+	if (asked == BY_HANDLE)
+		return -ENOENT;
 	if (value)
 		return fs_damaged(fs, "inode %u: an attribute value that is none", ino);
 	return fs_damaged(fs, "inode %u: an attribute value has a name", ino);
@@ -289,17 +303,22 @@ static int iget_kind(struct e4_fs *fs, uint32_t ino, bool value, struct e4_inode
 
 int e4_iget(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
 {
-	return iget_kind(fs, ino, false, ret_inode);
+	return iget_kind(fs, ino, false, BY_NAME, ret_inode);
+}
+
+int e4_iget_handle(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
+{
+	return iget_kind(fs, ino, false, BY_HANDLE, ret_inode);
 }
 
 int inode_get_value(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
 {
-	return iget_kind(fs, ino, true, ret_inode);
+	return iget_kind(fs, ino, true, BY_NAME, ret_inode);
 }
 
 int inode_get_system(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode)
 {
-	return table_get(fs, ino, false, ret_inode);
+	return table_get(fs, ino, BY_NAME, ret_inode);
 }
 
 int inode_get_orphan(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode, uint32_t *ret_next)
@@ -308,7 +327,7 @@ int inode_get_orphan(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode
 
 	if (ino_reserved(fs, ino))
 		return fs_damaged(fs, "inode %u: no orphan", ino);
-	r = table_get(fs, ino, true, ret_inode);
+	r = table_get(fs, ino, BY_LIST, ret_inode);
 	if (r == 0)
 		*ret_next = (*ret_inode)->orphan_next;
 	return r;

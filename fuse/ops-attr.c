@@ -14,7 +14,8 @@ int front_iget(struct front *front, fuse_ino_t node, struct e4_inode **ret_inode
 
 	if (node_of_ino(ino) != node || ino == 0)
 		return -ESTALE;
-	err = e4_iget(front->fs, ino, ret_inode);
+	/* The kernel may have it from a program's file handle. */
+	err = e4_iget_handle(front->fs, ino, ret_inode);
 	return err == -ENOENT ? -ESTALE : err;
 }
 

@@ -32,9 +32,13 @@ static int parent_get(struct front *front, fuse_ino_t parent, const char *name,
 	return 0;
 }
 
+/* "." is the node itself, folder or not: the kernel asks so for what a file handle names. */
 static int name_lookup(struct front *front, fuse_ino_t parent, const char *name,
 	struct e4_inode **ret_inode)
 {
+	if (strcmp(name, ".") == 0)
+		return front_iget(front, parent, ret_inode);
+
 	CLEANUP_INODE struct e4_inode *dir = NULL;
 	size_t len;
 	int err = parent_get(front, parent, name, &dir, &len);

@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include "ext4/dir.h"
+#include "tests/dev/image.h"
 #include "tests/dev/volume.h"
 #include "tests/unit.h"
 
@@ -666,6 +667,28 @@ static void test_generation(void)
 	volume_close(&volume);
 }
 
+/* Numbers that programs ask for, of which the drive knows nothing: junk in a table that was never
+ * written is not a damaged drive. */
+static void test_numbers_of_programs(void)
+{
+	static const uint32_t never[] = {0, 1, 3, 7, 8, 10, 2049, UINT32_MAX};
+	struct e4_inode *inode;
+
+	volume = (struct volume){0};
+	CU_ASSERT_EQUAL_FATAL(image_make_over_junk(16 * MIB, "-b 1024 -N 2048", &volume.dev), 0);
+	volume.top = volume.dev;
+	CU_ASSERT_EQUAL_FATAL(volume_mount(&volume), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		CU_ASSERT_EQUAL(e4_iget_handle(volume.fs, never[i], &inode), -ENOENT);
+	for (uint32_t ino = 12; ino <= 2048; ino++)
+		CU_ASSERT_EQUAL(e4_iget_handle(volume.fs, ino, &inode), -ENOENT);
+	CU_ASSERT_EQUAL_FATAL(e4_iget_handle(volume.fs, E4_ROOT_INO, &inode), 0);
+	e4_iput(inode);
+	CU_ASSERT_EQUAL(volume.errors, 0);
+	CU_ASSERT_EQUAL(volume_judge(&volume), 0);
+	volume_close(&volume);
+}
+
 static void test_hostile_parents(void)
 {
 	struct e4_inode *sub, *deep;
@@ -895,6 +918,7 @@ int main(void)
 		UNIT(test_rename_marked),
 		UNIT(test_replace), UNIT(test_move_directory), UNIT(test_exchange),
 		UNIT(test_no_loops), UNIT(test_times), UNIT(test_setgid), UNIT(test_link_limits),
-		UNIT(test_immutable), UNIT(test_flags), UNIT(test_generation), UNIT(test_hostile_parents), UNIT(test_threads_tree),
+		UNIT(test_immutable), UNIT(test_flags), UNIT(test_generation), UNIT(test_numbers_of_programs),
+		UNIT(test_hostile_parents), UNIT(test_threads_tree),
 		UNIT(test_threads_one_directory));
 }
