@@ -147,6 +147,13 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_PIN_LOCKED) = {EXIT_SECRET,
 		N_("The token is locked after too many wrong PINs"),
 		N_("Your IT staff can unlock it with its PUK. Until then, open the drive in another way.")},
+	ENTRY(SDE_CONVERT) = {EXIT_FAILED,
+		N_("This header cannot be converted to LUKS version 2 in place"),
+		N_("Nothing was changed. Copy the files to a drive that is formatted anew.")},
+	ENTRY(SDE_CONFIRM) = {EXIT_USAGE,
+		N_("This has to be confirmed, but there is no terminal to ask on"),
+		N_("Nothing was changed. Run the command in a terminal, or see in its --help how a script "
+		   "confirms it.")},
 	ENTRY(SDE_TOOL) = {EXIT_FAILED,
 		N_("A program that is needed for this is not installed"),
 		N_("Install the package e2fsprogs and repeat the command.")},

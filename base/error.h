@@ -60,6 +60,8 @@ enum error_code {
 	SDE_HEADER_CHANGED,	    /* another program changed the header meanwhile */
 	SDE_HEADER_FULL,	    /* no room for more in the header or its key slots area */
 	SDE_SLOT,		    /* no such key slot or token, or it is taken */
+	SDE_CONVERT,		    /* a header of version 1 cannot be converted in place */
+	SDE_CONFIRM,		    /* a question has to be answered, and nobody is there */
 	SDE_END,
 };
 

@@ -11,6 +11,7 @@
 static const struct command *const commands[] = {
 	&command_header_check,
 	&command_header_backup,
+	&command_header_convert,
 	NULL,
 };
 
@@ -48,7 +49,7 @@ static int run(int argc, char **argv)
 const struct command command_header = {
 	.name = "header",
 	.operands = N_("COMMAND TARGET"),
-	.summary = N_("check and back up the LUKS header of a drive"),
+	.summary = N_("check, back up or convert the LUKS header of a drive"),
 	.options = "",
 	.run = run,
 };

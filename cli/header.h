@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "keymgr/luks2.h"
 
-extern const struct command command_header_backup, command_header_check;
+extern const struct command command_header_backup, command_header_check, command_header_convert;
 
 struct header_args {
 	const char *target, *header; /* header: the file that --header names, or NULL */

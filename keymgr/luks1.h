@@ -17,4 +17,8 @@ int luks1_load(struct blkdev *dev, struct luks2 **ret_hdr, struct diag *diag) MU
  */
 void luks1_to_model(const struct luks1 *from, struct luks2 *hdr);
 
+/* luks2_backup() for a header of version 1. */
+int luks1_backup(struct blkdev *dev, const struct luks2 *hdr, struct blkdev *file,
+	struct diag *diag) MUST_CHECK;
+
 #endif

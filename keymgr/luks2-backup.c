@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/i18n.h"
+#include "keymgr/luks1.h"
 #include "keymgr/luks2-disk.h"
 #include "keymgr/luks2-examine.h"
 #include "keymgr/luks2-json.h"
@@ -86,6 +87,8 @@ static int verify(struct blkdev *dev, const struct luks2 *hdr, struct blkdev *fi
 int luks2_backup(
 	struct blkdev *dev, const struct luks2 *hdr, struct blkdev *file, struct diag *diag)
 {
+	if (hdr->version == 1)
+		return luks1_backup(dev, hdr, file, diag);
 	int r = copy_keyslots(dev, hdr, file);
 
 	if (!r)

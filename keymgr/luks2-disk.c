@@ -142,14 +142,13 @@ int luks2_disk_scan(struct blkdev *dev, struct luks2_copy *ret_copy)
 	return worst;
 }
 
-int luks2_disk_write(struct blkdev *dev, const struct luks2_copy *copy, bool secondary)
+static int encode(const struct luks2_copy *copy, bool secondary, struct luks2_bin *ret_bin)
 {
-	uint64_t offset = secondary ? copy->hdr_bytes : 0;
 	struct luks2_bin bin = {
 		.version = be16_make(2),
 		.hdr_size = be64_make(copy->hdr_bytes),
 		.seqid = be64_make(copy->seqid),
-		.hdr_offset = be64_make(offset),
+		.hdr_offset = be64_make(secondary ? copy->hdr_bytes : 0),
 	};
 	uint8_t csum[HASH_BYTES_MAX];
 
@@ -164,11 +163,46 @@ int luks2_disk_write(struct blkdev *dev, const struct luks2_copy *copy, bool sec
 	if (r)
 		return r;
 	memcpy(bin.csum, csum, hash_bytes(copy->csum_alg));
-	r = blkdev_write(dev, copy->json, luks2_copy_json_bytes(copy), offset + sizeof(bin));
+	*ret_bin = bin;
+	return 0;
+}
+
+static int write_json(struct blkdev *dev, const struct luks2_copy *copy, uint64_t offset)
+{
+	int r = blkdev_write(
+		dev, copy->json, luks2_copy_json_bytes(copy), offset + LUKS2_BIN_BYTES);
+
+	return r ? r : blkdev_flush(dev);
+}
+
+int luks2_disk_write(struct blkdev *dev, const struct luks2_copy *copy, bool secondary)
+{
+	uint64_t offset = secondary ? copy->hdr_bytes : 0;
+	struct luks2_bin bin;
+	int r = encode(copy, secondary, &bin);
+
+	if (!r)
+		r = write_json(dev, copy, offset);
+	if (!r)
+		r = blkdev_write(dev, &bin, sizeof(bin), offset);
+	return r ? r : blkdev_flush(dev);
+}
+
+int luks2_disk_take_over(struct blkdev *dev, const struct luks2_copy *copy)
+{
+	enum { SECTOR = 512 };
+	struct luks2_bin bin;
+	const uint8_t *bytes = (const uint8_t *)&bin;
+	int r = encode(copy, false, &bin);
+
+	if (!r)
+		r = write_json(dev, copy, 0);
+	if (!r)
+		r = blkdev_write(dev, bytes, SECTOR, 0);
 	if (!r)
 		r = blkdev_flush(dev);
 	if (!r)
-		r = blkdev_write(dev, &bin, sizeof(bin), offset);
+		r = blkdev_write(dev, bytes + SECTOR, sizeof(bin) - SECTOR, SECTOR);
 	return r ? r : blkdev_flush(dev);
 }
 

@@ -46,6 +46,11 @@ int luks2_disk_scan(struct blkdev *dev, struct luks2_copy *ret_copy) MUST_CHECK;
 /* Writes the copy, with a salt of its own, as primary or secondary, and flushes. */
 int luks2_disk_write(struct blkdev *dev, const struct luks2_copy *copy, bool secondary) MUST_CHECK;
 /*
+ * The same as primary, over a header of version 1 that is good until its first sector is replaced:
+ * that one is written last but for the rest of the binary header. A secondary copy must be there.
+ */
+int luks2_disk_take_over(struct blkdev *dev, const struct luks2_copy *copy) MUST_CHECK;
+/*
  * Makes every header that may lie on the device unreadable: the primary's and all secondaries'
  * binary headers, wherever a header of any size had them. Flushes.
  */

@@ -23,7 +23,8 @@ struct examination {
 
 uint64_t luks2_areas_bytes(const struct luks2 *hdr)
 {
-	return 2 * hdr->hdr_bytes + hdr->keyslots_size;
+	return hdr->version == 1 ? round_up_u64(hdr->hdr_bytes + hdr->keyslots_size, 4096)
+				 : 2 * hdr->hdr_bytes + hdr->keyslots_size;
 }
 
 bool luks2_is_backup(const struct luks2 *hdr, const struct blkdev *dev)

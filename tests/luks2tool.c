@@ -6,16 +6,20 @@
  *	luks2tool info IMAGE				label, uuid, state of the copies
  *	luks2tool verdict PASS-FILE IMAGE...		for each: load, use, unlock
  *	luks2tool repair IMAGE				loads read-write with LUKS2_REPAIR
+ *	luks2tool convert-cuts IMAGE DIR		an image for each moment of converting it to version 2
  *	luks2tool format PASS-FILE IMAGE [NAME=VALUE...]
  *
  * The exit status is the command line's.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernel-shim/filedev.h"
-#include "keymgr/luks2.h"
+#include "keymgr/luks1-convert.h"
+#include "tests/dev/faultdev.h"
+#include "tests/dev/memdev.h"
 
 static int fail(int err, const struct diag *diag)
 {
@@ -174,6 +178,53 @@ static int cmd_format(const struct secret *passphrase, const char *image, char *
 	return r ? fail(r, &diag) : 0;
 }
 
+static int save(const char *dir, size_t number, const uint8_t *bytes, size_t len)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%03zu.img", dir, number);
+	CLEANUP_FILE FILE *file = fopen(path, "wb");
+
+	return file && fwrite(bytes, 1, len, file) == len ? 0 : -EIO;
+}
+
+/* As if the power failed after each write, and after the first sector of each. */
+static int cmd_convert_cuts(const char *image, const char *dir)
+{
+	CLEANUP_BLKDEV struct blkdev *file = NULL, *dev = NULL;
+	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
+	struct blkdev *mem = NULL;
+	struct diag diag = {0};
+	size_t count, saved = 0;
+	int r = filedev_open(image, FILEDEV_READ_ONLY, 0, &file, &diag);
+
+	if (!r)
+		r = memdev_new(file->size_bytes, 512, &mem);
+	if (!r)
+		r = faultdev_new(mem, &dev);
+	CLEANUP_FREE uint8_t *bytes = r ? NULL : malloc(file->size_bytes);
+
+	if (!r)
+		r = blkdev_read(file, bytes, file->size_bytes, 0);
+	if (!r)
+		r = blkdev_write(dev, bytes, file->size_bytes, 0);
+	faultdev_record(dev, true);
+	if (!r)
+		r = luks1_convert(dev, &hdr, &diag);
+	const struct fault_record *records = r ? NULL : faultdev_records(dev, &count);
+
+	for (size_t i = 0; !r && i < count; i++) {
+		if (records[i].op != FAULT_WRITE)
+			continue;
+		for (int whole = 0; whole < 2 && !r; whole++) {
+			memcpy(bytes + records[i].off, records[i].data,
+				whole || records[i].len < 512 ? records[i].len : 512);
+			r = save(dir, saved++, bytes, file->size_bytes);
+		}
+	}
+	return r ? fail(r, &diag) : 0;
+}
+
 int main(int argc, char **argv)
 {
 	CLEANUP_SECRET struct secret *passphrase = NULL;
@@ -182,6 +233,8 @@ int main(int argc, char **argv)
 		return cmd_info(argv[2], 0);
 	if (argc == 3 && !strcmp(argv[1], "repair"))
 		return cmd_info(argv[2], LUKS2_REPAIR);
+	if (argc == 4 && !strcmp(argv[1], "convert-cuts"))
+		return cmd_convert_cuts(argv[2], argv[3]);
 	if (argc < 4 || read_passphrase(argv[2], &passphrase))
 		return EXIT_USAGE;
 	if (!strcmp(argv[1], "key"))
