@@ -154,6 +154,9 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		N_("This has to be confirmed, but there is no terminal to ask on"),
 		N_("Nothing was changed. Run the command in a terminal, or see in its --help how a script "
 		   "confirms it.")},
+	ENTRY(SDE_OTHER_DRIVE) = {EXIT_FAILED,
+		N_("This is not the drive that was named to confirm the command"),
+		N_("Nothing was changed. Look at what is connected with 'sealdrive list'.")},
 	ENTRY(SDE_TOOL) = {EXIT_FAILED,
 		N_("A program that is needed for this is not installed"),
 		N_("Install the package e2fsprogs and repeat the command.")},

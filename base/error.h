@@ -62,6 +62,7 @@ enum error_code {
 	SDE_SLOT,		    /* no such key slot or token, or it is taken */
 	SDE_CONVERT,		    /* a header of version 1 cannot be converted in place */
 	SDE_CONFIRM,		    /* a question has to be answered, and nobody is there */
+	SDE_OTHER_DRIVE,	    /* not the drive that was named to confirm */
 	SDE_END,
 };
 

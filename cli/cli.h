@@ -23,6 +23,7 @@ struct command {
 extern const struct command command_format, command_mount, command_unmount, command_status,
 	command_info, command_list, command_check, command_resize, command_header;
 extern const struct command command_policy, command_audit;
+extern const struct command command_erase;
 
 /*
  * Prints "sealdrive: SUBJECT: sentence: detail" and the remedy on stderr and returns the exit
@@ -64,6 +65,9 @@ void cli_put_path(const char *path);
 
 /* Asks on the terminal; false when the answer is not yes or there is no terminal. */
 bool cli_confirm(const char *fmt, ...) PRINTF(1, 2);
+/* Asks on the terminal for a line, which is shown while it is typed. -SDE_NO_TTY, -SDE_CANCELLED,
+ * -errno. The caller frees. */
+int cli_ask_line(const char *prompt, char **ret_line) MUST_CHECK;
 /* Whether there is somebody to ask: standard input is a terminal. */
 bool cli_can_ask(void);
 

@@ -8,36 +8,42 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-static void put_string(const char *value)
+/* Where it goes. */
+static FILE *file_of(const struct jsonout *out)
+{
+	return out->file ? out->file : stdout;
+}
+
+static void put_string(FILE *file, const char *value)
 {
 	CLEANUP_FREE char *safe = NULL;
 
 	if (!value || text_sanitize(value, strlen(value), &safe) < 0) {
-		fputs("null", stdout);
+		fputs("null", file);
 		return;
 	}
-	putchar('"');
+	putc('"', file);
 	for (const char *c = safe; *c; c++) {
 		if (*c == '"' || *c == '\\')
-			putchar('\\');
-		putchar(*c);
+			putc('\\', file);
+		putc(*c, file);
 	}
-	putchar('"');
+	putc('"', file);
 }
 
 static void begin_value(struct jsonout *out, const char *key)
 {
 	if (out->depth > 0)
-		printf("%s\n%*s", out->filled ? "," : "", 2 * (int)out->depth, "");
+		fprintf(file_of(out), "%s\n%*s", out->filled ? "," : "", 2 * (int)out->depth, "");
 	out->filled = true;
 	if (key)
-		printf("\"%s\": ", key);
+		fprintf(file_of(out), "\"%s\": ", key);
 }
 
 static void begin_group(struct jsonout *out, const char *key, char bracket)
 {
 	begin_value(out, key);
-	putchar(bracket);
+	putc(bracket, file_of(out));
 	out->depth++;
 	out->filled = false;
 }
@@ -46,11 +52,11 @@ static void end_group(struct jsonout *out, char bracket)
 {
 	out->depth--;
 	if (out->filled)
-		printf("\n%*s", 2 * (int)out->depth, "");
-	putchar(bracket);
+		fprintf(file_of(out), "\n%*s", 2 * (int)out->depth, "");
+	putc(bracket, file_of(out));
 	out->filled = true;
 	if (out->depth == 0)
-		putchar('\n');
+		putc('\n', file_of(out));
 }
 
 void jsonout_object(struct jsonout *out, const char *key)
@@ -76,17 +82,17 @@ void jsonout_end_array(struct jsonout *out)
 void jsonout_string(struct jsonout *out, const char *key, const char *value)
 {
 	begin_value(out, key);
-	put_string(value);
+	put_string(file_of(out), value);
 }
 
 void jsonout_number(struct jsonout *out, const char *key, uint64_t value)
 {
 	begin_value(out, key);
-	printf("%" PRIu64, value);
+	fprintf(file_of(out), "%" PRIu64, value);
 }
 
 void jsonout_bool(struct jsonout *out, const char *key, bool value)
 {
 	begin_value(out, key);
-	fputs(value ? "true" : "false", stdout);
+	fputs(value ? "true" : "false", file_of(out));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * JSON on stdout for `--json`. Values appear in the order of the calls; key is NULL inside an
+ * JSON on stdout for `--json`, or into a file. Values appear in the order of the calls; key is NULL inside an
  * array. Strings are made valid UTF-8 without control characters first; NULL is written as null.
  */
 #ifndef CLI_JSONOUT_H
@@ -8,8 +8,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct jsonout {
+	FILE *file; /* NULL: stdout */
 	unsigned depth;
 	bool filled; /* the open object or array has a member already */
 };

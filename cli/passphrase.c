@@ -251,6 +251,23 @@ bool cli_confirm(const char *fmt, ...)
 	return one_of(answer, "yes") || one_of(answer, _("yes/y"));
 }
 
+int cli_ask_line(const char *prompt, char **ret_line)
+{
+	char line[256];
+	CLEANUP_FD int fd = -1;
+	size_t len = 0;
+	int r = terminal_open(&fd);
+
+	fflush(stdout);
+	if (r == 0)
+		r = terminal_ask(fd, prompt, true, line, sizeof(line) - 1, &len);
+	if (r < 0)
+		return r;
+	line[len] = '\0';
+	*ret_line = strdup(line);
+	return *ret_line ? 0 : -ENOMEM;
+}
+
 enum { PASSPHRASE_TRIES = 3 };
 
 int cli_unlock(const struct cli_passphrase_source *source, const char *target, cli_unlock_fn unlock,

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sealdrive erase TARGET: destroys the header with all its key slots, and certifies it. All that can
+ * be checked is checked, and the files of the certificate are made, before anybody is asked.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+#include "cli/certificate.h"
+#include "cli/cli.h"
+#include "fuse/daemon.h"
+#include "kernel-shim/filedev.h"
+
+enum { OPT_HELP = 1, OPT_HEADER, OPT_CERTIFICATE, OPT_CONFIRM, OPT_FORCE };
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, OPT_HELP},
+	{"header", required_argument, NULL, OPT_HEADER},
+	{"certificate", required_argument, NULL, OPT_CERTIFICATE},
+	{"confirm", required_argument, NULL, OPT_CONFIRM},
+	{"force", no_argument, NULL, OPT_FORCE},
+	{0},
+};
+
+struct erase {
+	const char *target, *header, *certificate_path, *confirm;
+	bool force, erased;
+	struct drive drive;
+	struct blkdev *data, *header_dev;
+	struct luks2 *hdr;
+	struct certificate certificate;
+	struct certificate_files files;
+};
+
+static void erase_clear(struct erase *erase)
+{
+	certificate_discard(&erase->files);
+	luks2_free(erase->hdr);
+	blkdev_close(erase->data);
+	blkdev_close(erase->header_dev);
+	drive_clear(&erase->drive);
+}
+
+static struct blkdev *device(const struct erase *erase)
+{
+	return erase->header_dev ? erase->header_dev : erase->data;
+}
+
+/* Drive and header file, with nobody else using either. */
+static int open_both(struct erase *erase, struct diag *diag)
+{
+	int r = daemon_check_target(erase->target, diag);
+
+	if (r == 0)
+		r = discover_target(erase->target, &erase->drive);
+	if (r == 0)
+		r = filedev_open(erase->target, erase->header ? FILEDEV_READ_ONLY : 0, 0, &erase->data, diag);
+	if (r == 0 && erase->header)
+		r = filedev_open(erase->header, 0, 0, &erase->header_dev, diag);
+	return r;
+}
+
+static int load(struct erase *erase, struct diag *diag)
+{
+	struct stat st;
+	int r = luks2_load(device(erase), 0, &erase->hdr, diag);
+
+	if (r < 0)
+		return r;
+	filedev_stat(erase->data, &st);
+	erase->certificate.drive = &erase->drive;
+	erase->certificate.is_file = S_ISREG(st.st_mode);
+	erase->certificate.header_path = erase->header;
+	certificate_header(&erase->certificate, erase->hdr);
+	return 0;
+}
+
+/* ---- asking ---- */
+
+/* The label as it can be shown and typed. */
+static int label_of(const struct erase *erase, char **ret_label)
+{
+	return text_sanitize(erase->hdr->label, strlen(erase->hdr->label), ret_label);
+}
+
+static bool names_it(const struct erase *erase, const char *label, const char *answer)
+{
+	return (label[0] && !strcmp(answer, label)) || (erase->hdr->uuid[0] && !strcmp(answer, erase->hdr->uuid));
+}
+
+static void describe(const struct erase *erase, const char *label)
+{
+	const struct drive *drive = &erase->drive;
+	const char *uuid = erase->certificate.uuid;
+	CLEANUP_FREE char *safe = NULL;
+	char size[CLI_SIZE_TEXT];
+
+	cli_warn(erase->target, _("THE KEYS OF THIS DRIVE WILL BE DESTROYED, and with them everything on it. "
+				  "Nothing and nobody can bring it back"));
+	fprintf(stderr, _("  What it is:     %s %s, %s\n"), drive->vendor, drive->model,
+		cli_format_size(size, drive->size_bytes));
+	fprintf(stderr, _("  Label:          %s\n"), label[0] ? label : "-");
+	if (text_sanitize(uuid, strlen(uuid), &safe) == 0)
+		fprintf(stderr, _("  UUID:           %s\n"), safe);
+	fprintf(stderr, _("  Key slots:      %u\n"), erase->certificate.keyslots);
+}
+
+static int confirm(const struct erase *erase, struct diag *diag)
+{
+	CLEANUP_FREE char *label = NULL;
+	CLEANUP_FREE char *answer = NULL;
+	int r = label_of(erase, &label);
+
+	if (r < 0)
+		return r;
+	if (erase->confirm)
+		return names_it(erase, label, erase->confirm)
+			       ? 0
+			       : diag_set(diag, -SDE_OTHER_DRIVE, _("its label is '%s', its UUID is %s"), label,
+					 erase->certificate.uuid);
+	if (erase->force)
+		return 0;
+	if (!cli_can_ask())
+		return -SDE_CONFIRM;
+	describe(erase, label);
+	r = cli_ask_line(label[0] ? _("Type the label of the drive to destroy it: ")
+				  : _("Type the UUID of the drive to destroy it: "), &answer);
+	if (r < 0)
+		return r;
+	return names_it(erase, label, answer)
+		       ? 0
+		       : diag_set(diag, -SDE_CANCELLED, _("that is not the name of the drive"));
+}
+
+/* ---- doing it ---- */
+
+static int destroy(struct erase *erase, struct diag *diag)
+{
+	struct certificate *certificate = &erase->certificate;
+	int r;
+
+	certificate->started = time(NULL);
+	r = luks2_erase(device(erase), erase->hdr, &certificate->erasure, diag);
+	certificate->ended = time(NULL);
+	if (r < 0)
+		return r;
+	certificate->slot = -1;
+	erase->erased = true;
+	return erase->certificate_path ? certificate_write(certificate, &erase->files, diag) : 0;
+}
+
+static void report(const struct erase *erase)
+{
+	printf(_("The drive is erased: %u key slots and both copies of the header are destroyed, and no\n"
+		 "passphrase, key or token opens it any more. That was read back.\n"),
+		erase->certificate.keyslots);
+	printf("\n%s\n", certificate_limits());
+}
+
+static int erase_drive(struct erase *erase, struct diag *diag)
+{
+	int r = open_both(erase, diag);
+
+	if (r == 0)
+		r = load(erase, diag);
+	if (r == 0 && erase->certificate_path)
+		r = certificate_open(erase->certificate_path, &erase->files, diag);
+	if (r == 0)
+		r = confirm(erase, diag);
+	if (r == 0)
+		r = destroy(erase, diag);
+	return r;
+}
+
+static bool parse_option(int option, struct erase *erase)
+{
+	switch (option) {
+	case OPT_HEADER:
+		erase->header = optarg;
+		return true;
+	case OPT_CERTIFICATE:
+		erase->certificate_path = optarg;
+		return true;
+	case OPT_CONFIRM:
+		erase->confirm = optarg;
+		return true;
+	case OPT_FORCE:
+		erase->force = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int run(int argc, char **argv)
+{
+	CLEANUP(erase_clear) struct erase erase = {.files = CERTIFICATE_FILES_NONE};
+	struct diag diag = {0};
+	int option, r;
+
+	while ((option = cli_getopt(&command_erase, argc, argv, long_options)) != -1) {
+		if (option == OPT_HELP)
+			return cli_help(&command_erase);
+		if (!parse_option(option, &erase))
+			return EXIT_USAGE;
+	}
+	if (!cli_operands(&command_erase, argc, argv, 1, 1))
+		return EXIT_USAGE;
+	erase.target = argv[optind];
+	r = erase_drive(&erase, &diag);
+	if (erase.erased)
+		report(&erase);
+	return r < 0 ? cli_fail(erase.target, r, &diag) : EXIT_DONE;
+}
+
+const struct command command_erase = {
+	.name = "erase",
+	.operands = N_("TARGET"),
+	.summary = N_("destroy the keys of a drive, so that nobody can ever open it again"),
+	.options = N_("The header with all key slots is overwritten, discarded where the drive can, and read\n"
+		      "back. The label of the drive (its UUID when it has none) has to be typed. The drive must\n"
+		      "not be mounted.\n"
+		      "\n"
+		      "Options:\n"
+		      "  --certificate FILE  write a certificate: JSON into FILE, and a page to print and\n"
+		      "                      sign beside it, with the ending .html; neither may exist yet\n"
+		      "  --confirm LABEL     for scripts: erase without asking if this is the drive's label\n"
+		      "                      or UUID\n"
+		      "  --force             do not ask at all\n"
+		      "  --header FILE       the drive's LUKS header is in FILE, and that is destroyed\n"
+		      "  --help              show this help\n"),
+	.run = run,
+};
