@@ -188,7 +188,8 @@ static int go_live(struct e4_fs *fs, struct diag *diag)
 	}
 	txn_set_journal(fs, j);
 	fs->was_writable = true;
-	r = orphans_finish(fs);
+	r = super_count_mount(fs);
+	r = r < 0 ? r : orphans_finish(fs);
 	/* What is damaged there makes the volume read-only, not unreadable. */
 	return r == -EUCLEAN ? 0 : r;
 }

@@ -97,6 +97,24 @@ static int damaged(struct diag *diag, const char *field)
 			return damaged(diag, field);                                               \
 	} while (0)
 
+static bool checksum_fits(const struct ext2_super_block *s)
+{
+	return le32toh(s->s_checksum) == fs_crc32c(~0u, s, offsetof(struct ext2_super_block, s_checksum));
+}
+
+/* Power failed while we changed "needs recovery" and the checksum, nothing else (super.c), and only one of
+ * their two sectors was written. The journal is not in use then: looking at it is right in either case. */
+static bool mend_torn(struct ext2_super_block *s)
+{
+	s->s_feature_incompat ^= htole32(EXT3_FEATURE_INCOMPAT_RECOVER);
+	if (checksum_fits(s)) {
+		s->s_feature_incompat |= htole32(EXT3_FEATURE_INCOMPAT_RECOVER);
+		return true;
+	}
+	s->s_feature_incompat ^= htole32(EXT3_FEATURE_INCOMPAT_RECOVER);
+	return false;
+}
+
 static int check_checksum(struct e4_fs *fs, struct diag *diag)
 {
 	const struct ext2_super_block *s = &fs->super;
@@ -105,8 +123,9 @@ static int check_checksum(struct e4_fs *fs, struct diag *diag)
 		!(le32toh(s->s_feature_ro_compat) & EXT4_FEATURE_RO_COMPAT_METADATA_CSUM))
 		return 0;
 	SUPER_MUST(s->s_checksum_type == EXT2_CRC32C_CHKSUM, "s_checksum_type");
-	if (le32toh(s->s_checksum) ==
-		fs_crc32c(~0u, s, offsetof(struct ext2_super_block, s_checksum)))
+	if (checksum_fits(s))
+		return 0;
+	if (le32toh(s->s_feature_compat) & EXT3_FEATURE_COMPAT_HAS_JOURNAL && mend_torn(&fs->super))
 		return 0;
 	/* Power failed while it was written from the journal, which then has all of it. */
 	if ((le32toh(s->s_feature_incompat) & EXT3_FEATURE_INCOMPAT_RECOVER) && !fs->recovered) {

@@ -93,50 +93,57 @@ static void settle_hash_sign(struct e4_fs *fs)
 /*
  * With a journal the volume stays valid while it is mounted: "needs recovery" says that the journal
  * has to be looked at. Without one it has to be checked.
+ *
+ * Written in place, because no journal is in use then; and nothing but this bit and the checksum, so that
+ * what a drive leaves that writes only one of the two sectors can be told from damage (super-check.c).
  */
-static void state_mounted(struct e4_fs *fs)
+static int set_in_use(struct e4_fs *fs, bool in_use)
 {
-	struct ext2_super_block *super = &fs->super;
+	struct ext2_super_block super;
+	int r = blkdev_read(fs->dev, &super, sizeof(super), SUPER_OFFSET);
 
-	if (fs_has_journal(fs)) {
-		fs->feature_incompat |= EXT3_FEATURE_INCOMPAT_RECOVER;
-		super->s_feature_incompat = htole32(fs->feature_incompat);
-	} else {
-		super->s_state &= htole16((uint16_t)~EXT2_VALID_FS);
+	if (r == 0) {
+		pthread_mutex_lock(&fs->super_lock);
+		if (in_use && fs_has_journal(fs))
+			fs->feature_incompat |= EXT3_FEATURE_INCOMPAT_RECOVER;
+		else
+			fs->feature_incompat &= ~(uint32_t)EXT3_FEATURE_INCOMPAT_RECOVER;
+		if (!in_use)
+			fs->super.s_state |= htole16(EXT2_VALID_FS);
+		else if (!fs_has_journal(fs))
+			fs->super.s_state &= htole16((uint16_t)~EXT2_VALID_FS);
+		fs->super.s_feature_incompat = htole32(fs->feature_incompat);
+		super.s_feature_incompat = fs->super.s_feature_incompat;
+		super.s_state = fs->super.s_state;
+		pthread_mutex_unlock(&fs->super_lock);
+		super_csum(fs, &super);
+		r = blkdev_write(fs->dev, &super, sizeof(super), SUPER_OFFSET);
 	}
-	store_now(&super->s_mtime, &super->s_mtime_hi);
-	settle_hash_sign(fs);
-	super->s_mnt_count = htole16(le16toh(super->s_mnt_count) + 1);
+	if (r == 0)
+		r = blkdev_flush(fs->dev);
+	return r < 0 ? fs_io_error(fs, r, "super block") : 0;
 }
 
-static void state_clean(struct e4_fs *fs)
+int super_mark_mounted(struct e4_fs *fs)
 {
-	fs->feature_incompat &= ~(uint32_t)EXT3_FEATURE_INCOMPAT_RECOVER;
-	fs->super.s_feature_incompat = htole32(fs->feature_incompat);
-	fs->super.s_state |= htole16(EXT2_VALID_FS);
+	return set_in_use(fs, true);
 }
 
-/* Changes the state and commits, in place: no journal is in use. */
-static int set_state(struct e4_fs *fs, void (*change)(struct e4_fs *fs))
+int super_count_mount(struct e4_fs *fs)
 {
 	struct handle h;
-	uint64_t id;
 	int r = handle_begin(fs, 1, &h);
 
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&fs->super_lock);
-	change(fs);
+	store_now(&fs->super.s_mtime, &fs->super.s_mtime_hi);
+	settle_hash_sign(fs);
+	fs->super.s_mnt_count = htole16(le16toh(fs->super.s_mnt_count) + 1);
 	pthread_mutex_unlock(&fs->super_lock);
 	r = super_store(&h);
-	id = h.txn_id;
 	handle_end(&h);
-	return r < 0 ? r : txn_commit(fs, id);
-}
-
-int super_mark_mounted(struct e4_fs *fs)
-{
-	return set_state(fs, state_mounted);
+	return r;
 }
 
 int super_mark_clean(struct e4_fs *fs)
@@ -144,7 +151,7 @@ int super_mark_clean(struct e4_fs *fs)
 	/* "clean" may be on the drive only after everything else is */
 	int r = txn_commit(fs, txn_running_id(fs));
 
-	return r < 0 ? r : set_state(fs, state_clean);
+	return r < 0 ? r : set_in_use(fs, false);
 }
 
 /* The counters on the drive stay as they are: those in memory belong to what was never written. */

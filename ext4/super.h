@@ -10,8 +10,11 @@ int super_load(struct e4_fs *fs, struct diag *diag) MUST_CHECK;
 /* Called by the commit while no handle is open: puts counters, times and state into the super
  * block's buffer if they changed since the last commit. */
 int super_store(struct handle *h) MUST_CHECK;
-/* State on the drive while mounted read-write: not cleanly unmounted. Synced when it returns. */
+/* State on the drive while mounted read-write: not cleanly unmounted. Synced when it returns. No journal is
+ * in use, neither then nor at the end. */
 int super_mark_mounted(struct e4_fs *fs) MUST_CHECK;
+/* What else a mount leaves there; in the running transaction. */
+int super_count_mount(struct e4_fs *fs) MUST_CHECK;
 int super_mark_clean(struct e4_fs *fs) MUST_CHECK;
 /* Damage was found: says so on the drive, past the cache and outside of any transaction. Nobody else
  * uses the volume any more. */

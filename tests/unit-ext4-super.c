@@ -200,8 +200,40 @@ static void test_errors(void)
 	blkdev_close(mem);
 }
 
+/* Power failed at mount or unmount, when one of the super block's two sectors was written. */
+static void test_torn(void)
+{
+	enum { SECTOR = 512 };
+	struct ext2_super_block clean, used, *const states[] = {&clean, &used};
+
+	make("-b 1024");
+	CU_ASSERT_EQUAL_FATAL(mount(false), 0);
+	write_file("file", 1000);
+	CU_ASSERT_EQUAL(e4_unmount(fs), 0);
+	clean = used = *super;
+	used.s_feature_incompat |= htole32(EXT3_FEATURE_INCOMPAT_RECOVER);
+	used.s_checksum = htole32(fs_crc32c(~0u, &used, offsetof(struct ext2_super_block, s_checksum)));
+	for (int i = 0; i < 4; i++) {
+		memcpy(super, states[i & 1], SECTOR);
+		memcpy((uint8_t *)super + SECTOR, (uint8_t *)states[i >> 1] + SECTOR, SECTOR);
+		CU_ASSERT_EQUAL_FATAL(mount(true), 0);
+		CU_ASSERT_EQUAL(e4_unmount(fs), 0);
+		CU_ASSERT_EQUAL_FATAL(mount(false), 0);
+		CU_ASSERT_FALSE(e4_is_read_only(fs));
+		CU_ASSERT_EQUAL(e4_unmount(fs), 0);
+		CU_ASSERT_EQUAL(image_check(mem), 0);
+	}
+	/* Anything else is damage, with that bit turned or not. */
+	super->s_inodes_count ^= htole32(1);
+	CU_ASSERT_EQUAL(mount(false), -SDE_FS_DAMAGED);
+	super->s_feature_incompat ^= htole32(EXT3_FEATURE_INCOMPAT_RECOVER);
+	CU_ASSERT_EQUAL(mount(false), -SDE_FS_DAMAGED);
+	blkdev_close(mem);
+}
+
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_fields), UNIT(test_long_path), UNIT(test_compat), UNIT(test_ro_compat),
-		UNIT(test_incompat), UNIT(test_journal_place), UNIT(test_size), UNIT(test_errors));
+		UNIT(test_incompat), UNIT(test_journal_place), UNIT(test_size), UNIT(test_errors),
+		UNIT(test_torn));
 }
