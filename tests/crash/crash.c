@@ -8,8 +8,9 @@
  *
  *	crash [-s SEED] [-n STEPS] [-e EVERY] [-m MKE2FS-OPTIONS] [-b MIB] [-k KIND]
  *
- * -e: judge every n-th place (1: all). Every tenth drive is also given to e2fsck -fy first, and must
- * then show an allowed state, too. Prints TAP and how many drives were judged.
+ * -e: judge every n-th place (1: all). Of every tenth drive e2fsck -fy recovers a copy, which must show the
+ * same; of every seventh our own recovery is cut short by a second power failure. Prints how
+ * many drives were judged.
  */
 #include <assert.h>
 #include <errno.h>
@@ -21,20 +22,22 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "tests/crash/power.h"
 #include "tests/crash/workload.h"
 #include "tests/crash/world.h"
 #include "tests/dev/faultdev.h"
 #include "tests/dev/image.h"
 #include "tests/dev/memdev.h"
 
-enum { SECTOR = 512, WORLDS_MAX = 20000, SUPER_FIRST = 2, SUPER_SECTORS = 2 };
+enum { WORLDS_MAX = 20000 };
 
 static uint64_t seed = 1;
 static unsigned steps = 150, every = 1, size_mib = 8;
 static const char *mke2fs_options = "-b 1024 -J size=1 -N 256", *kind = "mixed";
 static char image_path[128];
 static struct blkdev *base, *work; /* before the workload; the drive being judged */
-static struct blkdev *recorder;
+static struct blkdev *recorder, *again; /* the latter on top of work */
+static uint8_t *spare; /* as large as a drive */
 static struct world *worlds[WORLDS_MAX];
 static struct moment {
 	size_t records; /* written when this world was there */
@@ -42,15 +45,7 @@ static struct moment {
 } moments[WORLDS_MAX];
 static size_t world_total;
 static struct e4_fs *live;
-static unsigned long judged, judged_by_e2fsck;
-
-static uint32_t pick(uint32_t below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)((seed * 0x2545f4914f6cdd1d) >> 33) % below;
-}
+static unsigned long judged, by_e2fsck, cut_short;
 
 /* ---- the workload -------------------------------------------------------------------------- */
 
@@ -91,19 +86,19 @@ static void run_workload(void)
 	struct blkdev *mem;
 	int r = image_make((uint64_t)size_mib << 20, mke2fs_options, &mem);
 
-	assert(r == 0);
-	r = memdev_new(mem->size_bytes, 512, &base);
-	assert(r == 0);
-	r = memdev_new(mem->size_bytes, 512, &work);
-	assert(r == 0);
-	r = faultdev_new(mem, &recorder);
-	assert(r == 0);
+	r = r < 0 ? r : memdev_new(mem->size_bytes, 512, &base);
+	r = r < 0 ? r : memdev_new(mem->size_bytes, 512, &work);
+	r = r < 0 ? r : faultdev_new(mem, &recorder);
+	r = r < 0 ? r : faultdev_new(work, &again);
+	spare = malloc(mem->size_bytes);
+	assert(r == 0 && spare);
 	live = mount(recorder);
 	assert(live);
-	memcpy(memdev_data(base), memdev_data(mem), mem->size_bytes);
-	faultdev_record(recorder, true);
 	w.fs = live;
 	w.ctx = &w;
+	workload_begin(&w);
+	memcpy(memdev_data(base), memdev_data(mem), mem->size_bytes);
+	faultdev_record(recorder, true);
 	remember(&w, true);
 	for (unsigned i = 0; i < steps; i++)
 		workload_step(&w);
@@ -114,56 +109,6 @@ static void run_workload(void)
 }
 
 /* ---- one drive ----------------------------------------------------------------------------- */
-
-/* The stream as a drive sees it: whole sectors. Who writes a part of one has read the rest before. */
-static struct fault_record *whole_sectors(const struct fault_record *records, size_t count)
-{
-	struct fault_record *whole = calloc(count + 1, sizeof(*whole));
-	uint8_t *now = malloc(base->size_bytes);
-
-	assert(whole && now);
-	memcpy(now, memdev_data(base), base->size_bytes);
-	for (size_t i = 0; i < count; i++) {
-		uint64_t from = records[i].off / SECTOR * SECTOR;
-		uint64_t end = round_up_u64(records[i].off + records[i].len, SECTOR);
-
-		whole[i].op = records[i].op;
-		if (records[i].op != FAULT_WRITE)
-			continue;
-		memcpy(now + records[i].off, records[i].data, records[i].len);
-		whole[i] = (struct fault_record){FAULT_WRITE, from, end - from, malloc(end - from)};
-		assert(whole[i].data);
-		memcpy(whole[i].data, now + from, end - from);
-	}
-	free(now);
-	return whole;
-}
-
-static void put_sectors(const struct fault_record *record, uint64_t from, uint64_t to)
-{
-	memcpy((uint8_t *)memdev_data(work) + record->off + from, record->data + from, to - from);
-}
-
-/* A write that was not flushed: all of it, nothing, or some of its sectors. The super block's two sectors
- * stay together: a drive that tears those tears everybody's file systems. */
-static void put_maybe(const struct fault_record *record)
-{
-	uint32_t how = pick(4);
-
-	if (how == 0)
-		return;
-	if (how == 1) {
-		put_sectors(record, 0, record->len);
-		return;
-	}
-	for (uint64_t at = 0, len; at < record->len; at += len) {
-		uint64_t sector = (record->off + at) / SECTOR;
-
-		len = min_u64((sector == SUPER_FIRST ? SUPER_SECTORS : 1) * SECTOR, record->len - at);
-		if (how == 2 ? pick(2) : at * 4 < record->len * (uint64_t)pick(5))
-			put_sectors(record, at, at + len);
-	}
-}
 
 static void save_image(void)
 {
@@ -191,11 +136,10 @@ static void show_e2fsck(void)
 	(void)!system(command);
 }
 
-/* Whether what is mounted is allowed for a cut after `cut` records. */
-static bool shows_allowed(struct e4_fs *fs, size_t cut)
+/* Whether what was found is allowed for a cut after `cut` records. */
+static bool is_allowed(const struct world *got, size_t cut)
 {
 	size_t from = 0, to = 0;
-	struct world *got = world_read(fs, NULL, NULL);
 	const char *why;
 
 	for (size_t i = 0; i < world_total; i++) {
@@ -209,43 +153,46 @@ static bool shows_allowed(struct e4_fs *fs, size_t cut)
 	why = world_allowed(got, worlds, from, to);
 	if (why)
 		printf("# states %zu to %zu: %s\n", from, to, why);
-	world_free(got);
 	return !why;
 }
 
-static bool judge_ours(size_t cut)
+/* What the drive shows, then unmounted, for e2fsck to find nothing; NULL when any of this fails. */
+static struct world *recovered_by_us(void)
 {
 	struct e4_fs *fs = mount(work);
-	bool right;
+	struct world *got;
 	int r;
 
 	if (!fs)
-		return false;
-	right = shows_allowed(fs, cut);
+		return NULL;
+	got = world_read(fs, NULL, NULL);
 	r = e4_unmount(fs);
 	if (r < 0)
 		printf("# unmount: %d\n", r);
 	save_image();
 	r = r < 0 ? r : e2fsck("-fn");
-	if (r) {
-		printf("# e2fsck -fn: %d\n", r);
-		show_e2fsck();
-	}
-	return right && r == 0;
+	if (r == 0)
+		return got;
+	printf("# e2fsck -fn: %d\n", r);
+	show_e2fsck();
+	world_free(got);
+	return NULL;
 }
 
-/* The same drive, recovered by e2fsck. */
-static bool judge_theirs(size_t cut)
+/* The same drive, as it was: recovered by e2fsck. */
+static struct world *recovered_by_e2fsck(void)
 {
+	struct world *got = NULL;
 	struct e4_fs *fs;
-	bool right;
-	int r = e2fsck("-fy"), fd;
+	int r, fd;
 
-	judged_by_e2fsck++;
+	memcpy(memdev_data(work), spare, work->size_bytes);
+	save_image();
+	r = e2fsck("-fy");
 	if (r > 1) {
 		printf("# e2fsck -fy: %d\n", r);
 		show_e2fsck();
-		return false;
+		return NULL;
 	}
 	fd = open(image_path, O_RDONLY);
 	assert(fd >= 0);
@@ -253,28 +200,67 @@ static bool judge_theirs(size_t cut)
 		abort();
 	close(fd);
 	fs = mount(work);
+	if (fs) {
+		got = world_read(fs, NULL, NULL);
+		r = e4_unmount(fs);
+		assert(r == 0);
+	}
+	return got;
+}
+
+static bool same_by_e2fsck(const struct world *ours)
+{
+	struct world *theirs = recovered_by_e2fsck();
+	const char *why = theirs ? world_allowed(ours, &theirs, 0, 0) : "not recovered";
+
+	by_e2fsck++;
+	if (why)
+		printf("# not as e2fsck recovers it: %s\n", why);
+	world_free(theirs);
+	return !why;
+}
+
+/* The power fails again while we recover the drive, or just after. */
+static bool cut_recovery(bool super_whole)
+{
+	const struct fault_record *records;
+	struct fault_record *whole;
+	struct e4_fs *fs;
+	size_t count;
+	int r;
+
+	memcpy(spare, memdev_data(work), work->size_bytes);
+	faultdev_record(again, true);
+	fs = mount(again);
 	if (!fs)
 		return false;
-	right = shows_allowed(fs, cut);
-	return e4_unmount(fs) == 0 && right;
+	r = e4_unmount(fs);
+	assert(r == 0);
+	records = faultdev_records(again, &count);
+	whole = power_sectors(records, count, spare, work->size_bytes);
+	memcpy(memdev_data(work), spare, work->size_bytes);
+	power_fail(memdev_data(work), whole, 0, power_pick((uint32_t)count + 1), super_whole);
+	power_sectors_free(whole, count);
+	faultdev_record(again, false);
+	cut_short++;
+	return true;
 }
 
 /* The drive as it may be after `cut` records, `flushed` of which are on the medium for certain. */
 static bool judge(const struct fault_record *records, size_t flushed, size_t cut)
 {
-	bool right;
+	bool for_e2fsck = ++judged % 10 == 0, right;
+	struct world *got;
 
 	memcpy(memdev_data(work), memdev_data(base), base->size_bytes);
-	for (size_t i = flushed; i < cut; i++)
-		if (records[i].op == FAULT_WRITE)
-			put_maybe(&records[i]);
-	judged++;
-	if (judged % 10 == 0) {
-		save_image();
-		right = judge_theirs(cut);
-	} else {
-		right = judge_ours(cut);
-	}
+	power_fail(memdev_data(work), records, flushed, cut, for_e2fsck);
+	right = judged % 7 != 0 || cut_recovery(for_e2fsck);
+	memcpy(spare, memdev_data(work), work->size_bytes);
+	got = right ? recovered_by_us() : NULL;
+	right = got && is_allowed(got, cut);
+	if (right && for_e2fsck)
+		right = same_by_e2fsck(got);
+	world_free(got);
 	if (!right)
 		printf("# power failure after write %zu of it, last flush before %zu\n", cut, flushed);
 	return right;
@@ -285,7 +271,7 @@ static bool judge_all(void)
 	size_t count, flushed = 0;
 	const struct fault_record *records = faultdev_records(recorder, &count);
 
-	records = whole_sectors(records, count);
+	records = power_sectors(records, count, memdev_data(base), base->size_bytes);
 	for (size_t cut = 0; cut <= count; cut++) {
 		if (cut > 0 && records[cut - 1].op == FAULT_FLUSH) {
 			/* From now on these are there for certain. */
@@ -295,7 +281,7 @@ static bool judge_all(void)
 						records[i].len);
 			flushed = cut;
 		}
-		if (pick(every) == 0 && !judge(records, flushed, cut))
+		if (power_pick(every) == 0 && !judge(records, flushed, cut))
 			return false;
 	}
 	return true;
@@ -342,11 +328,12 @@ int main(int argc, char **argv)
 	printf("# seed %llu, %s, %s\n", (unsigned long long)seed, kind, mke2fs_options);
 	seed = seed * 0x9e3779b97f4a7c15ULL + 1;
 	snprintf(image_path, sizeof(image_path), "%s/sealdrive-crash-%d", tmp, (int)getpid());
+	power_seed(seed);
 	run_workload();
 	faultdev_records(recorder, &count);
 	right = judge_all();
-	printf("# %zu writes and flushes, %zu states, %lu drives judged (%lu recovered by e2fsck)\n", count,
-		world_total, judged, judged_by_e2fsck);
+	printf("# %zu writes and flushes, %zu states, %lu drives judged (%lu by e2fsck, too; %lu cut twice)\n", count,
+		world_total, judged, by_e2fsck, cut_short);
 	if (right) {
 		unlink(image_path);
 		strcat(image_path, ".out");

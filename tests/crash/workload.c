@@ -10,9 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { NAMES = 12, FILE_MAX = 60000, WRITE_MAX = 20000, LONG_NAME = 120 };
+enum { NAMES = 12, FILE_MAX = 60000, WRITE_MAX = 20000, LONG_NAME = 120, DEEP_NAME = 240, DEEP_NAMES = 480,
+	NAME_BYTES = 256 };
 
-const char *const workload_kinds[] = {"mixed", "overwrite", "folders", "many", "full", "safe", NULL};
+const char *const workload_kinds[] = {"mixed", "overwrite", "folders", "many", "full", "safe", "deep", "xattrs", "space",
+	NULL};
 
 static uint32_t pick(struct workload *w, uint32_t below)
 {
@@ -42,6 +44,12 @@ static int fine(int r)
 	return r;
 }
 
+/* Four of them fill a block of 1 KiB, a hundred and twenty blocks an index of one level. */
+static void deep_name(unsigned n, char name[NAME_BYTES])
+{
+	sprintf(name, "%04u-%0*d", n, DEEP_NAME, 7);
+}
+
 static void choose_name(struct workload *w, char *name)
 {
 	uint32_t n = pick(w, NAMES);
@@ -49,6 +57,8 @@ static void choose_name(struct workload *w, char *name)
 	/* Long names fill folders quickly, so that their trees split. */
 	if (kind_is(w, "folders"))
 		sprintf(name, "%03u-%0*d", pick(w, 300), LONG_NAME, 7);
+	else if (kind_is(w, "deep"))
+		deep_name(pick(w, 2 * DEEP_NAMES), name);
 	else if (kind_is(w, "many"))
 		sprintf(name, "small-%u", pick(w, 80));
 	else
@@ -191,7 +201,7 @@ static void step_link(struct workload *w, struct e4_inode *dir, const char *name
 {
 	struct e4_create what = {.mode = S_IFLNK | 0777};
 	struct e4_inode *made = NULL, *file = NULL;
-	char target[1200], other[200];
+	char target[1200], other[NAME_BYTES];
 
 	if (pick(w, 2)) {
 		memset(target, 't', sizeof(target));
@@ -246,7 +256,7 @@ static void step_tmpfile(struct workload *w, struct e4_inode *dir, const char *n
 static void step_rename(struct workload *w, struct e4_inode *dir, const char *name)
 {
 	struct e4_inode *to = choose_folder(w), *gone = NULL;
-	char other[200];
+	char other[NAME_BYTES];
 
 	choose_name(w, other);
 	fine(e4_rename(dir, name, strlen(name), to, other, strlen(other), 0, &gone));
@@ -277,12 +287,44 @@ static void step_safe_save(struct workload *w, struct e4_inode *dir, const char 
 	}
 }
 
+/* A name comes or goes, of one file that has them all. */
+static void step_deep(struct workload *w, const char *name)
+{
+	struct e4_inode *root = get_root(w), *file = get_file(w, root, "file"), *gone = NULL;
+
+	if (fine(e4_unlink(root, name, strlen(name), &gone)) == -ENOENT && file)
+		fine(e4_link(file, root, name, strlen(name)));
+	put(gone);
+	put(file);
+	e4_iput(root);
+}
+
+void workload_begin(struct workload *w)
+{
+	struct e4_inode *root = get_root(w), *file = NULL;
+	char name[NAME_BYTES];
+
+	if (kind_is(w, "deep"))
+		file = get_file(w, root, "file");
+	for (unsigned i = 0; file && i < DEEP_NAMES; i++) {
+		deep_name(2 * i, name);
+		fine(e4_link(file, root, name, strlen(name)));
+	}
+	put(file);
+	e4_iput(root);
+	fine(e4_sync(w->fs));
+}
+
 void workload_step(struct workload *w)
 {
 	struct e4_inode *dir = choose_folder(w);
-	char name[200];
+	char name[NAME_BYTES];
 	uint32_t what = pick(w, 100);
 
+	if (kind_is(w, "deep") && pick(w, 3)) { /* few of its names are free, so that all kinds of steps meet some */
+		e4_iput(dir);
+		dir = get_root(w);
+	}
 	choose_name(w, name);
 	w->step++;
 	if (w->open && pick(w, 3) == 0) {
@@ -293,6 +335,12 @@ void workload_step(struct workload *w)
 		step_safe_save(w, dir, name);
 	else if (kind_is(w, "overwrite") && what < 80)
 		step_write(w, dir, name);
+	else if (kind_is(w, "deep") && what < 60)
+		step_deep(w, name);
+	else if (kind_is(w, "xattrs") && what < 70)
+		step_xattr(w, dir, name);
+	else if (kind_is(w, "space") && what < 70)
+		step_truncate(w, dir, name);
 	else if (what < 40)
 		step_write(w, dir, name);
 	else if (what < 55)
@@ -313,6 +361,11 @@ void workload_step(struct workload *w)
 		fine(e4_sync(w->fs));
 	e4_iput(dir);
 	changed(w, what >= 95 && !kind_is(w, "safe") && !kind_is(w, "overwrite"));
+	/* Else they happen in memory only. */
+	if ((kind_is(w, "deep") || kind_is(w, "xattrs") || kind_is(w, "space")) && pick(w, 6) == 0) {
+		fine(e4_sync(w->fs));
+		changed(w, true);
+	}
 }
 
 void workload_end(struct workload *w)

@@ -18,6 +18,8 @@ struct workload {
 
 extern const char *const workload_kinds[]; /* NULL at the end */
 
+/* What must be there first; nothing is open, all of it synced. */
+void workload_begin(struct workload *w);
 /* One operation; failures for lack of space are fine. */
 void workload_step(struct workload *w);
 void workload_end(struct workload *w);
