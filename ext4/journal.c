@@ -145,7 +145,6 @@ static void format_features(struct journal_format *f, const struct jbd2_super *s
 
 	f->wide = incompat & JBD2_INCOMPAT_64BIT;
 	f->async_commit = incompat & JBD2_INCOMPAT_ASYNC_COMMIT;
-	f->fast_commit = incompat & JBD2_INCOMPAT_FAST_COMMIT;
 	f->csum = JOURNAL_CSUM_NONE;
 	if (be32_get(super->compat) & JBD2_COMPAT_CHECKSUM)
 		f->csum = JOURNAL_CSUM_V1;
@@ -218,6 +217,8 @@ static int super_check(struct journal *j, uint64_t file_blocks, struct diag *dia
 		max_len - f->first - fast < JBD2_MIN_BLOCKS / 2)
 		return damaged(diag, "s_first");
 	f->end = max_len - fast;
+	/* One block lies between: the kernel's j_fc_first is j_last + 1. */
+	f->fast_first = fast > 1 ? f->end + 1 : 0;
 	f->sequence = be32_get(super->sequence);
 	f->start = be32_get(super->start);
 	f->error = (int)be32_get(super->error);

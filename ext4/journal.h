@@ -34,7 +34,8 @@ struct journal_format {
 	uint32_t csum_seed;
 	enum journal_checksum csum;
 	bool wide; /* 64-bit block numbers */
-	bool async_commit, fast_commit;
+	bool async_commit;
+	uint32_t fast_first; /* the first block of fast commits; 0: there are none */
 	int error; /* nonzero: an error was recorded when it was used last */
 };
 

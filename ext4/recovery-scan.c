@@ -362,7 +362,7 @@ static int scan_log(struct scan *s)
 	return r == -EUCLEAN ? 0 : r; /* longer than the log: it never was committed */
 }
 
-/* Fast commits lie behind the log; the first block says whether there are any for this moment. */
+/* Fast commits lie behind the log; their first block says whether there are any for this moment. */
 static int check_fast_commits(struct scan *s)
 {
 	struct journal *j = s->j;
@@ -373,9 +373,9 @@ static int check_fast_commits(struct scan *s)
 	enum { TAG_HEAD = 9 };
 	int r;
 
-	if (!j->format.fast_commit)
+	if (!j->format.fast_first)
 		return 0;
-	r = journal_read(j, j->format.end, s->data);
+	r = journal_read(j, j->format.fast_first, s->data);
 	if (r < 0)
 		return r;
 	memcpy(&head, s->data, sizeof(head));

@@ -137,6 +137,28 @@ if [ -n "${SEALDRIVE_LONG:-}" ]; then
 	foreign "ext3" "-t ext3 -b 1024 -J size=1" ""
 fi
 
+# Files that were synced through fast commits are lost if the log alone is replayed.
+fast_commits() {
+	local n
+	truncate -s 48M "$T/live" && mke2fs -q -F -t ext4 -b 1024 -J size=4 -O fast_commit "$T/live" &&
+		loop_mount "$T/live" "$T/kernel" commit=300 && echo 0 >"$T/kernel/f0" && sync -f "$T/kernel" || return 1
+	for n in 1 2 3; do
+		echo $n >"$T/kernel/f$n" && sync "$T/kernel/f$n" || return 1
+	done
+	cp "$T/live" "$T/fast"
+	umount "$T/kernel"
+}
+check "fast commits: pulled while the kernel used it" fast_commits
+before=$(unchanged_sum "$T/fast")
+check_status 1 "fast commits: refused" e4tool "$T/fast" ls /
+said "fast commits" "fast commits: it says why"
+check_status 1 "fast commits: refused for reading, too" e4tool -r "$T/fast" ls /
+is "$(unchanged_sum "$T/fast")" "$before" "fast commits: not one byte changed"
+check "fast commits: recovered by e2fsck" bash -c 'e2fsck -fy "$1"; [ $? -le 1 ]' - "$T/fast"
+check "fast commits: then we open it" e4tool "$T/fast" cat /f3
+is "$(cat "$T/out")" 3 "fast commits: with what was synced"
+check "fast commits: e2fsck finds nothing" judge_plain "$T/fast"
+
 # A volume that was growing: its new size is only in the log, and blocks behind the old one are, too.
 cp "$T/dirty.1k" "$T/ours"
 check "a block behind the volume is in the log" "$PYTHON" "$helper" damage "$T/ours" descriptor-behind -1
