@@ -170,6 +170,14 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_SLOT) = {EXIT_FAILED,
 		N_("The key slot cannot be used for this"),
 		N_("'sealdrive key list' shows the key slots.")},
+	ENTRY(SDE_LAST_SLOT) = {EXIT_FAILED,
+		N_("Nothing would open the drive any more"),
+		N_("Add another passphrase first with 'sealdrive key add'. To destroy all data on the "
+		   "drive use 'sealdrive erase'.")},
+	ENTRY(SDE_WEAK_PASSPHRASE) = {EXIT_POLICY,
+		N_("The new passphrase is easy to guess"),
+		N_("Several words that do not belong together are hard to guess and easy to remember. "
+		   "--allow-weak takes it nevertheless.")},
 };
 
 /* The few system errors that mean more here than the system's own text says. */

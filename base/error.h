@@ -63,6 +63,8 @@ enum error_code {
 	SDE_CONVERT,		    /* a header of version 1 cannot be converted in place */
 	SDE_CONFIRM,		    /* a question has to be answered, and nobody is there */
 	SDE_OTHER_DRIVE,	    /* not the drive that was named to confirm */
+	SDE_LAST_SLOT,		    /* nothing would open the drive any more */
+	SDE_WEAK_PASSPHRASE,	    /* a new passphrase is easy to guess */
 	SDE_END,
 };
 

@@ -24,6 +24,7 @@ extern const struct command command_format, command_mount, command_unmount, comm
 	command_info, command_list, command_check, command_resize, command_header;
 extern const struct command command_policy, command_audit;
 extern const struct command command_erase;
+extern const struct command command_key;
 
 /*
  * Prints "sealdrive: SUBJECT: sentence: detail" and the remedy on stderr and returns the exit
@@ -68,6 +69,8 @@ bool cli_confirm(const char *fmt, ...) PRINTF(1, 2);
 /* Asks on the terminal for a line, which is shown while it is typed. -SDE_NO_TTY, -SDE_CANCELLED,
  * -errno. The caller frees. */
 int cli_ask_line(const char *prompt, char **ret_line) MUST_CHECK;
+/* Asks on the terminal, and goes on only when name is typed. -SDE_CONFIRM, -SDE_CANCELLED. */
+int cli_confirm_by_typing(const char *name, const char *fmt, ...) PRINTF(2, 3) MUST_CHECK;
 /* Whether there is somebody to ask: standard input is a terminal. */
 bool cli_can_ask(void);
 
@@ -82,9 +85,17 @@ struct cli_passphrase_source {
 int cli_read_passphrase(const struct cli_passphrase_source *source, const char *prompt_subject,
 	bool confirm, struct secret **ret_passphrase, struct diag *diag) MUST_CHECK;
 
+/*
+ * A passphrase that is about to be set: typed twice, in the form NFC, not easy to guess (on a terminal
+ * another one is asked for, and -SDE_WEAK_PASSPHRASE is the last word else) unless take_weak. A key file is
+ * taken as it is. label: the drive's, or NULL.
+ */
+int cli_read_new_passphrase(const struct cli_passphrase_source *source, const char *prompt_subject,
+	const char *label, bool take_weak, struct secret **ret_passphrase, struct diag *diag) MUST_CHECK;
+
 typedef int (*cli_unlock_fn)(void *ctx, const struct secret *passphrase, struct diag *diag);
-/* Reads the passphrase of target and calls unlock with it; on a terminal a mistyped one may be typed
- * again. */
+/* Reads the passphrase of target and calls unlock with it, and with its forms NFC and NFD where they are
+ * others; on a terminal a mistyped one may be typed again. */
 int cli_unlock(const struct cli_passphrase_source *source, const char *target, cli_unlock_fn unlock,
 	void *ctx, struct diag *diag) MUST_CHECK;
 

@@ -14,15 +14,11 @@ enum option_id {
 	OPT_CIPHER,
 	OPT_KEY_SIZE,
 	OPT_SECTOR_SIZE,
-	OPT_PBKDF,
-	OPT_ITER_TIME,
-	OPT_ITERATIONS,
-	OPT_MEMORY,
-	OPT_PARALLEL,
 	OPT_METADATA_SIZE,
 	OPT_HEADER,
 	OPT_OWNER,
 	OPT_FORCE,
+	OPT_ALLOW_WEAK,
 	OPT_PASSPHRASE_FILE,
 	OPT_KEY_FILE,
 };
@@ -34,15 +30,12 @@ static const struct option long_options[] = {
 	{"cipher", required_argument, NULL, OPT_CIPHER},
 	{"key-size", required_argument, NULL, OPT_KEY_SIZE},
 	{"sector-size", required_argument, NULL, OPT_SECTOR_SIZE},
-	{"pbkdf", required_argument, NULL, OPT_PBKDF},
-	{"iter-time", required_argument, NULL, OPT_ITER_TIME},
-	{"iterations", required_argument, NULL, OPT_ITERATIONS},
-	{"memory", required_argument, NULL, OPT_MEMORY},
-	{"parallel", required_argument, NULL, OPT_PARALLEL},
 	{"metadata-size", required_argument, NULL, OPT_METADATA_SIZE},
 	{"header", required_argument, NULL, OPT_HEADER},
 	{"owner", required_argument, NULL, OPT_OWNER},
 	{"force", no_argument, NULL, OPT_FORCE},
+	{"allow-weak", no_argument, NULL, OPT_ALLOW_WEAK},
+	KDF_LONG_OPTIONS,
 	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
 	{"key-file", required_argument, NULL, OPT_KEY_FILE},
 	{NULL, 0, NULL, 0},
@@ -67,21 +60,6 @@ static bool parse_number(const char *name, const char *text, uint32_t min, uint3
 		return true;
 	}
 	cli_usage(&command_format, _("--%s: '%s' is not a number from %u to %u"), name, text, min, max);
-	return false;
-}
-
-static bool parse_pbkdf(struct format_options *o, const char *text)
-{
-	static const enum luks2_kdf_type types[] = {
-		LUKS2_KDF_ARGON2ID, LUKS2_KDF_ARGON2I, LUKS2_KDF_PBKDF2};
-
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (strcmp(text, luks2_kdf_name(types[i])) == 0) {
-			o->params.kdf.type = types[i];
-			o->params.kdf_default = false;
-			return true;
-		}
-	cli_usage(&command_format, _("--pbkdf: '%s' is none of argon2id, argon2i, pbkdf2"), text);
 	return false;
 }
 
@@ -118,20 +96,10 @@ static bool parse_key_size(struct format_options *o, const char *text)
 	return true;
 }
 
-static bool parse_cost(struct format_options *o, enum option_id option, const char *text)
+static bool parse_option(struct format_options *o, int option, const char *value)
 {
-	switch (option) {
-	case OPT_ITERATIONS:
-		return parse_number("iterations", text, 1, INT32_MAX, &o->params.kdf.iterations);
-	case OPT_MEMORY:
-		return parse_number("memory", text, 1, INT32_MAX, &o->params.kdf.memory_kib);
-	default:
-		return parse_number("parallel", text, 1, INT32_MAX, &o->params.kdf.cpus);
-	}
-}
+	bool ok;
 
-static bool parse_option(struct format_options *o, enum option_id option, const char *value)
-{
 	switch (option) {
 	case OPT_SIZE:
 		return parse_size("size", value, &o->size_bytes);
@@ -145,10 +113,6 @@ static bool parse_option(struct format_options *o, enum option_id option, const 
 		return parse_key_size(o, value);
 	case OPT_SECTOR_SIZE:
 		return parse_number("sector-size", value, 512, 4096, &o->params.sector_bytes);
-	case OPT_PBKDF:
-		return parse_pbkdf(o, value);
-	case OPT_ITER_TIME:
-		return parse_number("iter-time", value, 1, 600000, &o->params.iter_time_ms);
 	case OPT_METADATA_SIZE:
 		return parse_size("metadata-size", value, &o->params.metadata_bytes);
 	case OPT_HEADER:
@@ -159,6 +123,9 @@ static bool parse_option(struct format_options *o, enum option_id option, const 
 	case OPT_FORCE:
 		o->force = true;
 		return true;
+	case OPT_ALLOW_WEAK:
+		o->allow_weak = true;
+		return true;
 	case OPT_PASSPHRASE_FILE:
 		o->source.passphrase_file = value;
 		return true;
@@ -166,33 +133,20 @@ static bool parse_option(struct format_options *o, enum option_id option, const 
 		o->source.key_file = value;
 		return true;
 	default:
-		o->cost_given = true;
-		return parse_cost(o, option, value);
+		return kdf_option(&command_format, option, value, &o->kdf, &ok) && ok;
 	}
 }
 
 /* What the options mean together. */
 static bool combine_options(struct format_options *o)
 {
-	struct luks2_kdf *kdf = &o->params.kdf;
-
-	if (o->cost_given)
-		o->params.kdf_default = false;
-	if (kdf->type == LUKS2_KDF_PBKDF2 && (kdf->memory_kib || kdf->cpus)) {
-		cli_usage(&command_format, _("--memory and --parallel mean nothing for pbkdf2"));
+	if (!kdf_options_combine(&command_format, &o->kdf, &o->params.kdf, &o->params.kdf_default))
 		return false;
-	}
-	if (kdf->iterations && o->params.iter_time_ms) {
-		cli_usage(&command_format, _("--iterations and --iter-time exclude each other"));
-		return false;
-	}
+	o->params.iter_time_ms = o->kdf.iter_time_ms;
+	o->params.weakest_bytes = o->kdf.weakest_bytes;
 	if (o->source.passphrase_file && o->source.key_file) {
 		cli_usage(&command_format, _("--passphrase-file and --key-file exclude each other"));
 		return false;
-	}
-	if (kdf->type != LUKS2_KDF_PBKDF2) {
-		kdf->time = kdf->iterations;
-		kdf->iterations = 0;
 	}
 	o->params.detached = o->header_path != NULL;
 	return true;
@@ -227,7 +181,7 @@ int format_options_parse(int argc, char **argv, struct format_options *o)
 	int option;
 
 	*o = (struct format_options){
-		.params = {.kdf_default = true, .kdf = {.type = LUKS2_KDF_ARGON2ID}},
+		.kdf = KDF_OPTIONS_INIT,
 	};
 	default_owner(o);
 	while ((option = cli_getopt(&command_format, argc, argv, long_options)) != -1) {

@@ -4,15 +4,16 @@
 #define CLI_FORMAT_OPTIONS_H
 
 #include "cli/cli.h"
+#include "cli/kdf-options.h"
 #include "keymgr/luks2.h"
 
 struct format_options {
 	const char *target_path, *header_path; /* header_path: NULL without --header */
 	uint64_t size_bytes;		       /* 0: not given */
 	struct luks2_format_params params;
-	bool cost_given;
+	struct kdf_options kdf;
 	uint32_t root_uid, root_gid;
-	bool force;
+	bool force, allow_weak;
 	struct cli_passphrase_source source;
 };
 

@@ -18,6 +18,7 @@
 #include "cli/cli.h"
 #include "cli/format-options.h"
 #include "cli/format-target.h"
+#include "cli/info.h"
 #include "cli/progress.h"
 #include "ext4/ext4.h"
 #include "keymgr/luks2.h"
@@ -34,6 +35,7 @@ struct format {
 	struct format_options options;
 	struct format_target target, header; /* header.path is NULL without --header */
 	struct diag diag;
+	struct luks2_keyslot keyslot; /* as it was made */
 	const char *failed; /* which of the two files diag is about */
 };
 
@@ -183,6 +185,8 @@ static int write_volume(struct format *f, const struct secret *passphrase,
 		r = fill_volume(f, hdr, key, progress);
 	if (r == 0)
 		r = luks2_format_finish(header_dev, hdr);
+	if (r == 0)
+		f->keyslot = hdr->keyslots[0];
 	return r;
 }
 
@@ -210,6 +214,10 @@ static void report_done(const struct format *f)
 {
 	if (!isatty(STDOUT_FILENO))
 		return;
+	CLEANUP_FREE char *portability = info_portability(&f->keyslot);
+
+	if (portability)
+		printf(_("Opening it %s.\n"), portability);
 	printf(_("The drive is ready. Mount it with: sealdrive mount "));
 	cli_put_path(f->options.target_path);
 	putchar('\n');
@@ -229,7 +237,8 @@ static int run(int argc, char **argv)
 		r = ask(&f);
 	if (r == 0) {
 		f.failed = f.options.target_path;
-		r = cli_read_passphrase(&f.options.source, f.options.target_path, true, &passphrase, &f.diag);
+		r = cli_read_new_passphrase(&f.options.source, f.options.target_path, f.options.params.label,
+			f.options.allow_weak, &passphrase, &f.diag);
 	}
 	if (r == 0)
 		r = open_and_write(&f, passphrase);
@@ -256,6 +265,7 @@ const struct command command_format = {
 		"  --passphrase-file FILE  take the passphrase from the first line of FILE\n"
 		"                          ('-': standard input)\n"
 		"  --key-file FILE         take the whole of FILE as the key\n"
+		"  --allow-weak            take a passphrase that is easy to guess\n"
 		"  --header FILE           keep the header in FILE, not on TARGET\n"
 		"  --owner UID[:GID]       who owns the drive's top folder (default: you)\n"
 		"\n"
@@ -269,6 +279,8 @@ const struct command command_format = {
 		"  --iterations N          this cost instead of --iter-time\n"
 		"  --memory KIB            memory for argon2\n"
 		"  --parallel N            threads for argon2, 1 to 4\n"
+		"  --weakest-computer SIZE memory of the weakest computer that shall open the drive\n"
+		"                          (default: 4G)\n"
 		"  --metadata-size SIZE    room for one copy of the header, 16K to 4M\n"
 		"  --help                  show this help\n"),
 	.run = run,

@@ -3,6 +3,7 @@
 #include "cli/info.h"
 
 #include "cli/jsonout.h"
+#include "keymgr/luks2-update.h"
 
 static const char *const copy_states_json[] = {
 	[LUKS2_COPY_OK] = "ok",
@@ -89,12 +90,18 @@ static void json_kdf(struct jsonout *out, const struct luks2_kdf *kdf)
 	jsonout_end_object(out);
 }
 
-static void json_keyslot(struct jsonout *out, const struct luks2_keyslot *slot)
+void info_json_keyslot(struct jsonout *out, const struct luks2 *hdr, const struct luks2_keyslot *slot)
 {
 	jsonout_object(out, NULL);
 	jsonout_number(out, "id", slot->id);
 	jsonout_string(out, "type", slot->type);
 	jsonout_bool(out, "usable", slot->usable);
+	jsonout_bool(out, "opens", luks2_keyslot_opens(hdr, slot));
+	jsonout_array(out, "tokens");
+	for (int i = 0; i < hdr->token_count; i++)
+		if (hdr->tokens[i].keyslots >> slot->id & 1)
+			jsonout_number(out, NULL, hdr->tokens[i].id);
+	jsonout_end_array(out);
 	if (slot->usable) {
 		jsonout_string(out, "priority", priorities_json[slot->priority]);
 		jsonout_number(out, "key_bits", slot->key_bytes * UINT64_C(8));
@@ -143,7 +150,7 @@ static void json_lists(struct jsonout *out, const struct luks2 *hdr)
 	jsonout_end_array(out);
 	jsonout_array(out, "keyslots");
 	for (int i = 0; i < hdr->keyslot_count; i++)
-		json_keyslot(out, &hdr->keyslots[i]);
+		info_json_keyslot(out, hdr, &hdr->keyslots[i]);
 	jsonout_end_array(out);
 	jsonout_array(out, "tokens");
 	for (int i = 0; i < hdr->token_count; i++)

@@ -159,6 +159,10 @@ static void print_keyslot(const struct luks2_keyslot *slot)
 	field(2, _("Priority"), "%s", _(priorities[slot->priority]));
 	field(2, _("Key size"), _("%u bits"), slot->key_bytes * 8);
 	print_kdf(&slot->kdf);
+	CLEANUP_FREE char *portability = info_portability(slot);
+
+	if (portability)
+		field(2, _("Opening it"), "%s", portability);
 	field(2, _("Stored with"), _("%s, %u bits"), slot->area_cipher, slot->area_key_bytes * 8);
 	field(2, _("Split into"), _("%u stripes, %s"), slot->af_stripes, slot->af_hash);
 }

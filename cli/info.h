@@ -13,6 +13,16 @@ struct info {
 	struct diag why_not;
 };
 
+struct jsonout;
+/* One key slot, as an element of an array. */
+void info_json_keyslot(struct jsonout *out, const struct luks2 *hdr, const struct luks2_keyslot *slot);
+
+/*
+ * "needs 1 GiB of free memory and about 2 s on this computer; not on one in FIPS mode", translated; the
+ * caller frees. NULL: nothing can be said. Takes a fraction of a second.
+ */
+char *info_portability(const struct luks2_keyslot *slot);
+
 /* As described in docs/JSON.md. */
 void info_print_json(const struct info *info);
 

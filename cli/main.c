@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
 	&command_info,
 	&command_check,
 	&command_resize,
+	&command_key,
 	&command_erase,
 	&command_header,
 	&command_policy,

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #include "cli/cli.h"
 #include "cli/terminal.h"
 #include "keymgr/luks2.h"
+#include "keymgr/quality.h"
+#include "keymgr/unicode.h"
 
 static int check_length(int r, size_t len, struct diag *diag)
 {
@@ -268,7 +271,109 @@ int cli_ask_line(const char *prompt, char **ret_line)
 	return *ret_line ? 0 : -ENOMEM;
 }
 
+int cli_confirm_by_typing(const char *name, const char *fmt, ...)
+{
+	CLEANUP_FREE char *question = NULL, *safe = NULL, *safe_name = NULL, *prompt = NULL, *answer = NULL;
+	va_list args;
+	int n, r;
+
+	if (!cli_can_ask())
+		return -SDE_CONFIRM;
+	va_start(args, fmt);
+	n = vasprintf(&question, fmt, args);
+	va_end(args);
+	if (n < 0) {
+		question = NULL;
+		return -ENOMEM;
+	}
+	r = text_sanitize(question, n, &safe);
+	if (r == 0)
+		r = text_sanitize(name, strlen(name), &safe_name);
+	if (r < 0)
+		return r;
+	if (asprintf(&prompt, _("%s Type '%s' to go on: "), safe, safe_name) < 0) {
+		prompt = NULL;
+		return -ENOMEM;
+	}
+	r = cli_ask_line(prompt, &answer);
+	if (r < 0)
+		return r == -E2BIG ? -SDE_CANCELLED : r;
+	/* what cannot be shown cannot be typed either: then what was shown is taken */
+	return strcmp(answer, safe_name) == 0 ? 0 : -SDE_CANCELLED;
+}
+
 enum { PASSPHRASE_TRIES = 3 };
+
+/* ---- one that is set ---- */
+
+static int judge(const struct secret *passphrase, const char *label, struct diag *diag)
+{
+	const struct passwd *user = getpwuid(getuid());
+	const char *names[3] = {label && label[0] ? label : NULL};
+
+	names[names[0] != NULL] = user ? user->pw_name : NULL;
+	return quality_judge(passphrase, names, diag);
+}
+
+/* The form that is stored; what is no text stays as it is. */
+static int normalise(struct secret **passphrase, struct diag *diag)
+{
+	struct secret *form = NULL;
+	int r = unicode_form(*passphrase, UNICODE_NFC, &form);
+
+	if (r < 0)
+		return r == -EILSEQ ? 0 : r;
+	secret_free(*passphrase);
+	*passphrase = form;
+	return check_length(secret_len(form) > LUKS2_PASSPHRASE_MAX ? -E2BIG : 0, secret_len(form), diag);
+}
+
+int cli_read_new_passphrase(const struct cli_passphrase_source *source, const char *prompt_subject,
+	const char *label, bool take_weak, struct secret **ret_passphrase, struct diag *diag)
+{
+	bool asked = !source->passphrase_file && !source->key_file;
+
+	for (int try = 1;; try++) {
+		CLEANUP_SECRET struct secret *passphrase = NULL;
+		struct diag try_diag = {0};
+		int r = cli_read_passphrase(source, prompt_subject, true, &passphrase, &try_diag);
+
+		if (r == 0 && !source->key_file)
+			r = normalise(&passphrase, &try_diag);
+		if (r == 0 && !source->key_file && !take_weak)
+			r = judge(passphrase, label, &try_diag);
+		if (r == 0) {
+			*ret_passphrase = take_ptr(passphrase);
+			return 0;
+		}
+		if (r != -SDE_WEAK_PASSPHRASE || !asked || try == PASSPHRASE_TRIES) {
+			*diag = try_diag;
+			return r;
+		}
+		cli_fail(prompt_subject, r, &try_diag);
+	}
+}
+
+/* ---- one that opens ---- */
+
+/* Input methods differ in how they type letters with marks: what was set here is NFC, but other
+ * programs store what was typed. */
+static int unlock_forms(const struct secret *passphrase, cli_unlock_fn unlock, void *ctx, struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *nfc = NULL, *nfd = NULL;
+	struct diag first_diag = {0};
+	int err = unlock(ctx, passphrase, &first_diag);
+
+	if (err == -SDE_PASSPHRASE && unicode_form(passphrase, UNICODE_NFC, &nfc) == 0 &&
+		!secret_equal(nfc, passphrase))
+		err = unlock(ctx, nfc, diag);
+	if (err == -SDE_PASSPHRASE && unicode_form(passphrase, UNICODE_NFD, &nfd) == 0 &&
+		!secret_equal(nfd, passphrase))
+		err = unlock(ctx, nfd, diag);
+	if (err < 0 && first_diag.detail[0])
+		*diag = first_diag;
+	return err;
+}
 
 int cli_unlock(const struct cli_passphrase_source *source, const char *target, cli_unlock_fn unlock,
 	void *ctx, struct diag *diag)
@@ -282,7 +387,8 @@ int cli_unlock(const struct cli_passphrase_source *source, const char *target, c
 
 		err = cli_read_passphrase(source, target, false, &passphrase, &try_diag);
 		if (err == 0)
-			err = unlock(ctx, passphrase, &try_diag);
+			err = source->key_file ? unlock(ctx, passphrase, &try_diag)
+					       : unlock_forms(passphrase, unlock, ctx, &try_diag);
 		if (err == 0 || err != -SDE_PASSPHRASE || !asked || try == PASSPHRASE_TRIES) {
 			*diag = try_diag;
 			return err;

@@ -34,7 +34,7 @@ int digest_make(const struct secret *key, uint32_t iter_time_ms, struct luks2_di
 
 	if (!iter_time_ms)
 		cost.iterations = DIGEST_ITERATIONS_MIN;
-	r = kdf_calibrate(&cost, hash_bytes(digest.hash), iter_time_ms);
+	r = kdf_calibrate(&cost, hash_bytes(digest.hash), iter_time_ms, 0);
 	if (r)
 		return r;
 	digest.iterations = cost.iterations;

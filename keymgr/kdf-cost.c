@@ -21,13 +21,16 @@ enum {
 	ARGON2_MEMORY_KIB_MIN = 32,
 	ARGON2_MEMORY_KIB_MAX = 4 * 1024 * 1024,
 	ARGON2_CPUS_MAX = 4,
-	/* a drive made here opens on a machine with 4 GiB */
-	ARGON2_MEMORY_KIB_DEFAULT_MAX = 1024 * 1024,
+	/* 1 GiB on a machine with 4 GiB: the system and a desktop need the rest */
+	WEAKEST_SHARE = 4,
+	WEAKEST_GIB_DEFAULT = 4,
 	/* a busy machine measures too little: RFC 9106's second choice is the least we choose */
 	ARGON2_MEMORY_KIB_DEFAULT_MIN = 64 * 1024,
 	BENCH_MS = 200, /* shorter runs say too little */
 	BENCH_MEMORY_KIB = 64 * 1024,
 	BENCH_ITERATIONS = 16 * 1024,
+	ESTIMATE_ITERATIONS = 64 * 1024,
+	ESTIMATE_MEMORY_KIB = 64 * 1024,
 };
 
 static int check_limit(
@@ -102,21 +105,25 @@ static int calibrate_pbkdf2(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t 
 	return 0;
 }
 
-static uint32_t default_memory_max(void)
+static uint32_t default_memory_max(uint64_t weakest_bytes)
 {
+	uint64_t weakest_kib = weakest_bytes ? weakest_bytes / 1024
+					     : (uint64_t)WEAKEST_GIB_DEFAULT * 1024 * 1024;
 	uint64_t half_kib = memory_total() / 2 / 1024, free_kib = memory_available() / 1024;
 
 	/* it has to open here as well, and now: to be calibrated and written */
 	half_kib = min_u64(half_kib, free_kib / 2);
 	return (uint32_t)max_u64(
-		min_u64(half_kib, ARGON2_MEMORY_KIB_DEFAULT_MAX), ARGON2_MEMORY_KIB_MIN);
+		min_u64(min_u64(half_kib, weakest_kib / WEAKEST_SHARE), ARGON2_MEMORY_KIB_MAX),
+		ARGON2_MEMORY_KIB_MIN);
 }
 
 /* Memory for iter_time_ms at the least time cost, found by growing runs. */
 static int calibrate_memory(
-	struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms, uint64_t *ret_ms)
+	struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms, uint64_t weakest_bytes,
+	uint64_t *ret_ms)
 {
-	uint64_t max = default_memory_max(), memory = min_u64(BENCH_MEMORY_KIB, max), ms;
+	uint64_t max = default_memory_max(weakest_bytes), memory = min_u64(BENCH_MEMORY_KIB, max), ms;
 
 	for (;;) {
 		kdf->memory_kib = (uint32_t)memory;
@@ -136,7 +143,8 @@ static int calibrate_memory(
 	return 0;
 }
 
-static int calibrate_argon2(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms)
+static int calibrate_argon2(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms,
+	uint64_t weakest_bytes)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
 	bool time_given = kdf->time, memory_given = kdf->memory_kib;
@@ -150,7 +158,7 @@ static int calibrate_argon2(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t 
 	if (!time_given)
 		kdf->time = ARGON2_TIME_MIN;
 	r = memory_given ? run_ms(kdf, key_bytes, &ms)
-			 : calibrate_memory(kdf, key_bytes, iter_time_ms, &ms);
+			 : calibrate_memory(kdf, key_bytes, iter_time_ms, weakest_bytes, &ms);
 	if (r || time_given)
 		return r;
 	kdf->time = (uint32_t)min_u64(
@@ -158,8 +166,33 @@ static int calibrate_argon2(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t 
 	return 0;
 }
 
-int kdf_calibrate(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms)
+int kdf_calibrate(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms, uint64_t weakest_bytes)
 {
-	return kdf->type == LUKS2_KDF_PBKDF2 ? calibrate_pbkdf2(kdf, key_bytes, iter_time_ms)
-					     : calibrate_argon2(kdf, key_bytes, iter_time_ms);
+	return kdf->type == LUKS2_KDF_PBKDF2
+		       ? calibrate_pbkdf2(kdf, key_bytes, iter_time_ms)
+		       : calibrate_argon2(kdf, key_bytes, iter_time_ms, weakest_bytes);
+}
+
+/* Both take time in proportion to their costs. */
+int kdf_estimate(const struct luks2_kdf *kdf, uint32_t key_bytes, uint64_t *ret_ms)
+{
+	struct luks2_kdf part = *kdf;
+	uint64_t ms, whole, tried;
+
+	if (kdf->type == LUKS2_KDF_PBKDF2) {
+		part.iterations = (uint32_t)min_u64(kdf->iterations, ESTIMATE_ITERATIONS);
+		whole = kdf->iterations;
+		tried = part.iterations;
+	} else {
+		part.time = 1;
+		part.memory_kib = (uint32_t)min_u64(kdf->memory_kib, ESTIMATE_MEMORY_KIB);
+		whole = (uint64_t)kdf->time * kdf->memory_kib;
+		tried = part.memory_kib;
+	}
+	int r = tried ? run_ms(&part, key_bytes, &ms) : -EINVAL;
+
+	if (r)
+		return r;
+	*ret_ms = (uint64_t)((double)ms * (double)whole / (double)tried);
+	return 0;
 }

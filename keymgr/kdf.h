@@ -27,8 +27,12 @@ int kdf_pbkdf2(const char *hash, const struct secret *passphrase, const uint8_t 
 int kdf_check_costs(const struct luks2_kdf *kdf, struct diag *diag) MUST_CHECK;
 /*
  * Sets costs that are 0 so that one derivation of key_bytes takes about iter_time_ms here, and
- * still opens on a machine with 4 GiB. Takes a second or so. -SDE_CRYPTO, -SDE_KDF_MEMORY, -ENOMEM.
+ * still opens on a machine with weakest_bytes of memory (0: 4 GiB). Takes a second or so. -SDE_CRYPTO,
+ * -SDE_KDF_MEMORY, -ENOMEM.
  */
-int kdf_calibrate(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms) MUST_CHECK;
+int kdf_calibrate(struct luks2_kdf *kdf, uint32_t key_bytes, uint32_t iter_time_ms,
+	uint64_t weakest_bytes) MUST_CHECK;
+/* About how long one derivation takes here, from a much shorter one. */
+int kdf_estimate(const struct luks2_kdf *kdf, uint32_t key_bytes, uint64_t *ret_ms) MUST_CHECK;
 
 #endif

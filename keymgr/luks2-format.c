@@ -207,7 +207,7 @@ static int keyslot_plan(const struct luks2_format_params *params, const struct p
 	slot->kdf.salt_len = KDF_SALT_BYTES;
 	gcry_randomize(slot->kdf.salt, KDF_SALT_BYTES, GCRY_STRONG_RANDOM);
 	return kdf_calibrate(&slot->kdf, plan->key_bytes,
-		params->iter_time_ms ? params->iter_time_ms : ITER_TIME_MS);
+		params->iter_time_ms ? params->iter_time_ms : ITER_TIME_MS, params->weakest_bytes);
 }
 
 static void identity_fill(const struct luks2_format_params *params, struct luks2 *hdr)

@@ -79,18 +79,41 @@ static int no_slot(int id, struct diag *diag)
 	return diag_set(diag, -SDE_SLOT, _("there is no key slot %d"), id);
 }
 
+int luks2_keyslot_check_free(const struct luks2 *hdr, int id, struct diag *diag)
+{
+	char name[16];
+
+	if (id < 0 && json_object_size(json_object_get(hdr->json, "keyslots")) >= LUKS2_KEYSLOTS_MAX)
+		return diag_set(diag, -SDE_SLOT, _("all %d key slots are in use"), LUKS2_KEYSLOTS_MAX);
+	snprintf(name, sizeof(name), "%d", id);
+	if (json_object_get(json_object_get(hdr->json, "keyslots"), name))
+		return diag_set(diag, -SDE_SLOT, _("key slot %d is in use"), id);
+	return 0;
+}
+
+int luks2_keyslot_check_used(const struct luks2 *hdr, int id, struct diag *diag)
+{
+	return luks2_keyslot_by_id(hdr, id) ? 0 : no_slot(id, diag);
+}
+
 /* ---- preparing ---- */
+
+/* Length of the volume key; 0: no key slot tells. */
+static uint32_t key_bytes_of(const struct luks2 *hdr)
+{
+	for (int i = 0; i < hdr->keyslot_count; i++)
+		if (luks2_keyslot_opens(hdr, &hdr->keyslots[i]))
+			return hdr->keyslots[i].key_bytes;
+	return 0;
+}
 
 /* A key slot is encrypted as the data are, and so is its key as long; cryptsetup does the same. */
 static int plan_slot(const struct luks2 *hdr, const struct luks2_keyslot_params *params,
 	struct luks2_keyslot *slot, struct diag *diag)
 {
 	const struct luks2_segment *segment = luks2_data_segment(hdr);
-	uint32_t key_bytes = 0;
+	uint32_t key_bytes = key_bytes_of(hdr);
 
-	for (int i = 0; i < hdr->keyslot_count && !key_bytes; i++)
-		if (luks2_keyslot_opens(hdr, &hdr->keyslots[i]))
-			key_bytes = hdr->keyslots[i].key_bytes;
 	if (!segment || !key_bytes)
 		return -SDE_NO_KEYSLOT;
 	*slot = (struct luks2_keyslot){
@@ -121,7 +144,7 @@ int luks2_keyslot_prepare(const struct luks2 *hdr, const struct luks2_keyslot_pa
 		r = plan_slot(hdr, params, slot, diag);
 	if (!r)
 		r = kdf_calibrate(&slot->kdf, slot->area_key_bytes,
-			params->iter_time_ms ? params->iter_time_ms : ITER_TIME_MS);
+			params->iter_time_ms ? params->iter_time_ms : ITER_TIME_MS, params->weakest_bytes);
 	if (r)
 		return r;
 	slot->kdf.salt_len = KDF_SALT_BYTES;
@@ -148,21 +171,21 @@ static bool areas_add(struct areas *areas, uint64_t start, uint64_t size)
 }
 
 /* Key slots of the document, also those that the model does not know, and what waits to be wiped. */
-static bool areas_collect(struct luks2_update *update, struct areas *areas)
+static bool areas_collect(const json_t *doc, const json_t *wipes, struct areas *areas)
 {
 	uint64_t start, size;
 	const char *id;
 	json_t *item;
 	size_t i;
 
-	json_object_foreach(json_object_get(luks2_update_doc(update), "keyslots"), id, item)
+	json_object_foreach(json_object_get(doc, "keyslots"), id, item)
 	{
 		const json_t *area = json_object_get(item, "area");
 
 		if (!areas_add(areas, get_number(area, "offset"), get_number(area, "size")))
 			return false;
 	}
-	json_array_foreach(luks2_update_wipes(update), i, item)
+	json_array_foreach(wipes, i, item)
 		if (luks2_json_u64(json_array_get(item, 0), &start) &&
 			luks2_json_u64(json_array_get(item, 1), &size) && size <= UINT64_MAX - start &&
 			!areas_add(areas, start, size))
@@ -171,25 +194,45 @@ static bool areas_collect(struct luks2_update *update, struct areas *areas)
 }
 
 /* The first gap, as cryptsetup takes it. */
-static bool area_find(struct luks2_update *update, uint64_t size, uint64_t *ret_offset)
+static bool areas_gap(struct areas *areas, const struct luks2 *hdr, uint64_t size, uint64_t *ret_offset)
 {
-	const struct luks2 *hdr = luks2_update_header(update);
 	uint64_t at = 2 * hdr->hdr_bytes, end = at + hdr->keyslots_size;
-	struct areas areas = {.count = 0};
 
-	if (!areas_collect(update, &areas))
-		return false;
 	/* sorts; wipes may overlap what has been put into their place */
-	(void)intervals_overlap(areas.taken, areas.count);
-	for (size_t i = 0; i < areas.count; i++) {
-		if (areas.taken[i].start > at && areas.taken[i].start - at >= size)
+	(void)intervals_overlap(areas->taken, areas->count);
+	for (size_t i = 0; i < areas->count; i++) {
+		if (areas->taken[i].start > at && areas->taken[i].start - at >= size)
 			break;
-		at = max_u64(at, round_up_u64(min_u64(areas.taken[i].end, end), KEYSLOT_ALIGN));
+		at = max_u64(at, round_up_u64(min_u64(areas->taken[i].end, end), KEYSLOT_ALIGN));
 	}
 	if (at > end || end - at < size)
 		return false;
 	*ret_offset = at;
 	return true;
+}
+
+static bool area_find(struct luks2_update *update, uint64_t size, uint64_t *ret_offset)
+{
+	struct areas areas = {.count = 0};
+
+	return areas_collect(luks2_update_doc(update), luks2_update_wipes(update), &areas) &&
+	       areas_gap(&areas, luks2_update_header(update), size, ret_offset);
+}
+
+int luks2_keyslots_room(const struct luks2 *hdr)
+{
+	size_t used = json_object_size(json_object_get(hdr->json, "keyslots"));
+	struct areas areas = {.count = 0};
+	uint64_t size, offset;
+	int count = 0;
+
+	if (!areas_collect(hdr->json, NULL, &areas))
+		return 0;
+	size = keyslot_area_bytes(key_bytes_of(hdr));
+	while (size && used + (size_t)count < LUKS2_KEYSLOTS_MAX && areas_gap(&areas, hdr, size, &offset) &&
+		areas_add(&areas, offset, size))
+		count++;
+	return count;
 }
 
 /* ---- writing one, and opening it from the medium ---- */

@@ -60,6 +60,7 @@ struct luks2_keyslot_params {
 	struct luks2_kdf kdf; /* costs that are 0 are measured; salt is made */
 	bool kdf_default;     /* argon2id, everything measured */
 	uint32_t iter_time_ms; /* 0: 2000 */
+	uint64_t weakest_bytes; /* memory of the weakest computer that shall open it; 0: 4 GiB */
 	enum luks2_priority priority;
 };
 
@@ -102,6 +103,11 @@ const struct luks2_keyslot *luks2_keyslot_by_id(const struct luks2 *hdr, int id)
 bool luks2_keyslot_opens(const struct luks2 *hdr, const struct luks2_keyslot *slot);
 /* How many others do. */
 int luks2_keyslots_opening(const struct luks2 *hdr, int except_id);
+/* Whether a slot of this number can be added (-1: of any), or is there. -SDE_SLOT. */
+int luks2_keyslot_check_free(const struct luks2 *hdr, int id, struct diag *diag) MUST_CHECK;
+int luks2_keyslot_check_used(const struct luks2 *hdr, int id, struct diag *diag) MUST_CHECK;
+/* How many more the header has numbers and areas for. */
+int luks2_keyslots_room(const struct luks2 *hdr);
 
 /* ---- tokens ---- */
 

@@ -156,6 +156,7 @@ struct luks2_format_params {
 	uint32_t sector_bytes;	/* 0: 4096 where the data size is a multiple of it, else 512 */
 	struct luks2_kdf kdf;	/* type, and hash/costs where not 0; salt is made here */
 	uint32_t iter_time_ms;	/* 0: 2000; used where kdf gives no cost */
+	uint64_t weakest_bytes; /* memory of the weakest computer that shall open it; 0: 4 GiB */
 	bool kdf_default;	/* kdf not given: argon2id sized for a 4 GiB machine */
 	const char *label, *subsystem, *uuid; /* NULL: none, none, random */
 	uint64_t metadata_bytes; /* one header copy; 0: 16384 */

@@ -20,6 +20,20 @@ fmt() { # FILE OPTIONS...: format, with nothing said of a passphrase
 	printf '%s\n' sealdrive format "$file" --size 20M "${FAST_KDF[@]}" "$@"
 }
 
+# ---- one that is easy to guess ----
+mapfile -t make_w < <(fmt "$T/w.img")
+user 'wait:New passphrase' 'type:matkhau1' 'wait:again' 'type:matkhau1' 'wait:easy to guess' 'wait:New passphrase' \
+	'type:bốn con mèo đen' 'wait:again' 'type:bốn con mèo đen' -- "${make_w[@]}"
+ended "exit 0" "an easy one: another one is asked for"
+check "... and is taken" opens "$T/w.img" 'bốn con mèo đen'
+rm "$T/w.img"
+user 'wait:New passphrase' 'type:one' 'wait:again' 'type:one' 'wait:New passphrase' 'type:two' 'wait:again' 'type:two' \
+	'wait:New passphrase' 'type:x' 'wait:again' 'type:x' -- "${make_w[@]}"
+ended "exit 5" "three easy ones"
+check_status 1 "... make nothing" test -e "$T/w.img"
+# the rest is about how a passphrase comes here, whatever it is
+FAST_KDF+=(--allow-weak)
+
 # ---- the terminal ----
 mapfile -t make_a < <(fmt "$T/a.img")
 user 'wait:New passphrase for' echo:off 'type:Mật khẩu 1' 'wait:again' echo:off 'type:Mật khẩu 1' -- "${make_a[@]}"

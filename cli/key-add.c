@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sealdrive key add: one more passphrase or key file for a drive. */
+#include <stdio.h>
+
+#include "cli/key.h"
+
+static const struct option long_options[] = {
+	KEY_COMMON_OPTIONS,
+	KEY_OLD_OPTIONS,
+	KEY_NEW_OPTIONS,
+	KDF_LONG_OPTIONS,
+	{"new-slot", required_argument, NULL, KEY_NEW_SLOT},
+	{"priority", required_argument, NULL, KEY_PRIORITY},
+	{0},
+};
+
+static int add(struct key_drive *drive, int *ret_id)
+{
+	CLEANUP_LUKS2_NEW_KEYSLOT struct luks2_new_keyslot *new = NULL;
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	struct diag *diag = &drive->diag;
+	int r = key_prepare_new(drive, &new, &passphrase);
+
+	if (r == 0)
+		r = luks2_update_begin(drive->dev, drive->hdr, &update, diag);
+	if (r == 0)
+		r = luks2_keyslot_add(update, new, passphrase, drive->volume_key, drive->args->new_slot,
+			ret_id, diag);
+	return r < 0 ? r : luks2_update_commit(update, drive->volume_key, diag);
+}
+
+static int run(int argc, char **argv)
+{
+	struct key_drive drive;
+	struct key_args args;
+	struct luks2_kdf kdf;
+	bool by_default;
+	int id = -1, r = key_parse(&command_key_add, argc, argv, long_options, &args);
+
+	if (r != EXIT_DONE || args.help)
+		return r;
+	if (!kdf_options_combine(&command_key_add, &args.kdf, &kdf, &by_default))
+		return EXIT_USAGE;
+	r = key_drive_open(&args, true, &drive);
+	if (r == 0)
+		r = luks2_keyslot_check_free(drive.hdr, args.new_slot, &drive.diag);
+	if (r == 0)
+		r = key_drive_unlock(&drive, -1);
+	if (r == 0)
+		r = add(&drive, &id);
+	if (r == 0)
+		printf(_("The new key opens the drive, in key slot %d.\n"), id);
+	return key_drive_close(&drive, r);
+}
+
+const struct command command_key_add = {
+	.name = "key add",
+	.operands = N_("TARGET"),
+	.summary = N_("add a passphrase or a key file"),
+	.options = N_("Asks for a passphrase that opens the drive, then twice for the new one. The drive\n"
+		      "may be mounted.\n"
+		      "\n"
+		      "Options:\n"
+		      "  --passphrase-file FILE      read the existing passphrase from the first line of\n"
+		      "                              FILE; - is standard input\n"
+		      "  --key-file FILE             use the whole FILE as the existing key\n"
+		      "  --new-passphrase-file FILE  the same for the new one; when both are -, the second\n"
+		      "                              line is the new passphrase\n"
+		      "  --new-key-file FILE         use the whole FILE as the new key\n"
+		      "  --new-slot N                number of the new key slot (default: the first free)\n"
+		      "  --priority PRIORITY         high: tried first; normal; ignore: only tried when it\n"
+		      "                              is named\n"
+		      "  --allow-weak                take a passphrase that is easy to guess\n"
+		      "  --header FILE               the drive's LUKS header is in FILE\n"
+		      "\n"
+		      "Options for the IT staff:\n"
+		      "  --pbkdf KDF                 argon2id (default), argon2i or pbkdf2\n"
+		      "  --iter-time MS              how long one guess shall take here (default: 2000)\n"
+		      "  --iterations N              this cost instead of --iter-time\n"
+		      "  --memory KIB                memory for argon2\n"
+		      "  --parallel N                threads for argon2, 1 to 4\n"
+		      "  --weakest-computer SIZE     memory of the weakest computer that shall open the\n"
+		      "                              drive (default: 4G)\n"
+		      "  --help                      show this help\n"),
+	.run = run,
+};

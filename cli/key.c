@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sealdrive key COMMAND: the key slots of a drive. */
+#include "cli/key.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/group.h"
+#include "kernel-shim/filedev.h"
+
+static const struct command *const commands[] = {
+	&command_key_list,
+	&command_key_add,
+	&command_key_change,
+	&command_key_remove,
+	&command_key_test,
+	NULL,
+};
+
+static int run(int argc, char **argv)
+{
+	return group_run(&command_key, commands, argc, argv);
+}
+
+const struct command command_key = {
+	.name = "key",
+	.operands = N_("COMMAND TARGET"),
+	.summary = N_("passphrases and keys of a drive: show, add, change, remove, test"),
+	.options = "",
+	.run = run,
+};
+
+/* ---- options ---- */
+
+static const char *const priorities[] = {
+	[LUKS2_PRIORITY_IGNORE] = "ignore",
+	[LUKS2_PRIORITY_NORMAL] = "normal",
+	[LUKS2_PRIORITY_HIGH] = "high",
+};
+
+const char *key_priority_word(enum luks2_priority priority)
+{
+	return priorities[priority];
+}
+
+static bool parse_slot(const struct command *command, const char *name, const char *text, int *ret_slot)
+{
+	uint64_t v;
+
+	if (cli_parse_number(text, 0, LUKS2_KEYSLOTS_MAX - 1, &v) == 0) {
+		*ret_slot = (int)v;
+		return true;
+	}
+	cli_usage(command, _("--%s: '%s' is not a number from %u to %u"), name, text, 0u,
+		LUKS2_KEYSLOTS_MAX - 1u);
+	return false;
+}
+
+static bool parse_priority(const struct command *command, const char *text, int *ret_priority)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(priorities); i++)
+		if (strcmp(text, priorities[i]) == 0) {
+			*ret_priority = (int)i;
+			return true;
+		}
+	cli_usage(command, _("--priority: '%s' is none of ignore, normal, high"), text);
+	return false;
+}
+
+static bool take_option(const struct command *command, int option, const char *value, struct key_args *args)
+{
+	bool ok;
+
+	switch (option) {
+	case KEY_HEADER:
+		args->header = value;
+		return true;
+	case KEY_PASSPHRASE_FILE:
+		args->source.passphrase_file = value;
+		return true;
+	case KEY_KEY_FILE:
+		args->source.key_file = value;
+		return true;
+	case KEY_NEW_PASSPHRASE_FILE:
+		args->new_source.passphrase_file = value;
+		return true;
+	case KEY_NEW_KEY_FILE:
+		args->new_source.key_file = value;
+		return true;
+	case KEY_SLOT:
+		return parse_slot(command, "slot", value, &args->slot);
+	case KEY_NEW_SLOT:
+		return parse_slot(command, "new-slot", value, &args->new_slot);
+	case KEY_PRIORITY:
+		return parse_priority(command, value, &args->priority);
+	case KEY_FORCE:
+		return args->force = true;
+	case KEY_ALLOW_WEAK:
+		return args->allow_weak = true;
+	case KEY_JSON:
+		return args->json = true;
+	default:
+		return kdf_option(command, option, value, &args->kdf, &ok) && ok;
+	}
+}
+
+static bool one_source(const struct command *command, const struct cli_passphrase_source *source,
+	const char *passphrase_option, const char *key_option)
+{
+	if (!source->passphrase_file || !source->key_file)
+		return true;
+	cli_usage(command, _("--%s and --%s exclude each other"), passphrase_option, key_option);
+	return false;
+}
+
+static bool is_stdin(const char *path)
+{
+	return path && strcmp(path, "-") == 0;
+}
+
+/* What follows a line on standard input may be a second one, but nothing follows a whole key. */
+static bool one_stdin(const struct command *command, const struct key_args *args)
+{
+	if (!is_stdin(args->source.key_file) ||
+		(!is_stdin(args->new_source.passphrase_file) && !is_stdin(args->new_source.key_file)))
+		return true;
+	cli_usage(command, _("standard input cannot be the whole key and hold the new one too"));
+	return false;
+}
+
+int key_parse(const struct command *command, int argc, char **argv, const struct option *options,
+	struct key_args *args)
+{
+	int option;
+
+	*args = (struct key_args){
+		.kdf = KDF_OPTIONS_INIT, .slot = -1, .new_slot = -1, .priority = -1};
+	while ((option = cli_getopt(command, argc, argv, options)) != -1) {
+		if (option == KEY_HELP) {
+			args->help = true;
+			return cli_help(command);
+		}
+		if (option == '?' || !take_option(command, option, optarg, args))
+			return EXIT_USAGE;
+	}
+	if (!one_source(command, &args->source, "passphrase-file", "key-file") ||
+		!one_source(command, &args->new_source, "new-passphrase-file", "new-key-file") ||
+		!one_stdin(command, args) || !cli_operands(command, argc, argv, 1, 1))
+		return EXIT_USAGE;
+	args->target = argv[optind];
+	return EXIT_DONE;
+}
+
+/* ---- the drive ---- */
+
+const char *key_path(const struct key_args *args)
+{
+	return args->header ? args->header : args->target;
+}
+
+int key_drive_open(const struct key_args *args, bool change, struct key_drive *drive)
+{
+	CLEANUP_BLKDEV struct blkdev *data = NULL;
+	struct diag *diag = &drive->diag;
+	int r = 0;
+
+	*drive = (struct key_drive){.args = args, .slot = -1};
+	/* with a header elsewhere nothing is done to the drive, but its name should be right */
+	if (args->header)
+		r = filedev_open(args->target, FILEDEV_NO_LOCK, 0, &data, diag);
+	if (r == 0) {
+		r = filedev_open(key_path(args), change ? FILEDEV_HEADER : FILEDEV_NO_LOCK, 0, &drive->dev,
+			diag);
+		if (r < 0 && args->header)
+			diag_set(diag, r, _("header file %s"), args->header);
+	}
+	if (r == 0)
+		r = luks2_load(drive->dev, 0, &drive->hdr, diag);
+	if (r == 0 && change)
+		r = luks2_check_changeable(drive->hdr, diag);
+	return r;
+}
+
+struct unlock {
+	struct key_drive *drive;
+	int slot;
+};
+
+static int unlock(void *ctx, const struct secret *passphrase, struct diag *diag)
+{
+	struct unlock *unlock = ctx;
+	struct key_drive *drive = unlock->drive;
+	CLEANUP_SECRET struct secret *key = NULL;
+	int r = luks2_unlock(drive->hdr, drive->dev, passphrase, unlock->slot, &key, &drive->slot, diag);
+
+	if (r == 0)
+		drive->volume_key = take_ptr(key);
+	return r;
+}
+
+int key_drive_unlock(struct key_drive *drive, int slot)
+{
+	struct unlock ctx = {drive, slot};
+
+	return cli_unlock(&drive->args->source, drive->args->target, unlock, &ctx, &drive->diag);
+}
+
+int key_drive_close(struct key_drive *drive, int err)
+{
+	int status = err < 0 ? cli_fail(drive->args->target, err, &drive->diag) : EXIT_DONE;
+
+	secret_free(drive->volume_key);
+	luks2_free(drive->hdr);
+	blkdev_close(drive->dev);
+	return status;
+}
+
+int key_prepare_new(struct key_drive *drive, struct luks2_new_keyslot **ret_new,
+	struct secret **ret_passphrase)
+{
+	const struct key_args *args = drive->args;
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	struct luks2_keyslot_params params = {
+		.iter_time_ms = args->kdf.iter_time_ms,
+		.weakest_bytes = args->kdf.weakest_bytes,
+		.priority = args->priority < 0 ? LUKS2_PRIORITY_NORMAL : (enum luks2_priority)args->priority,
+	};
+	int r;
+
+	/* its message was out when the command line was parsed */
+	if (!kdf_options_combine(NULL, &args->kdf, &params.kdf, &params.kdf_default))
+		return -SDE_USAGE;
+	r = cli_read_new_passphrase(&args->new_source, args->target, drive->hdr->label, args->allow_weak,
+		&passphrase, &drive->diag);
+	if (r == 0)
+		r = luks2_keyslot_prepare(drive->hdr, &params, passphrase, ret_new, &drive->diag);
+	if (r == 0)
+		*ret_passphrase = take_ptr(passphrase);
+	return r;
+}

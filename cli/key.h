@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the sub-commands of `sealdrive key` share; one file per sub-command. */
+#ifndef CLI_KEY_H
+#define CLI_KEY_H
+
+#include "cli/cli.h"
+#include "cli/kdf-options.h"
+#include "keymgr/luks2-update.h"
+
+extern const struct command command_key_list, command_key_add, command_key_change, command_key_remove,
+	command_key_test;
+
+struct key_args {
+	const char *target, *header; /* header: the file that --header names, or NULL */
+	struct cli_passphrase_source source, new_source;
+	struct kdf_options kdf;
+	int slot, new_slot; /* -1: not given */
+	int priority;	    /* enum luks2_priority, -1: not given */
+	bool force, allow_weak, json, help;
+};
+
+/* Values of their options; each command lists those that it has. */
+enum {
+	KEY_HELP = 400, KEY_HEADER, KEY_PASSPHRASE_FILE, KEY_KEY_FILE, KEY_NEW_PASSPHRASE_FILE,
+	KEY_NEW_KEY_FILE, KEY_SLOT, KEY_NEW_SLOT, KEY_PRIORITY, KEY_FORCE, KEY_ALLOW_WEAK, KEY_JSON,
+};
+#define KEY_COMMON_OPTIONS                                                                         \
+	{"help", no_argument, NULL, KEY_HELP}, {"header", required_argument, NULL, KEY_HEADER}
+#define KEY_OLD_OPTIONS                                                                            \
+	{"passphrase-file", required_argument, NULL, KEY_PASSPHRASE_FILE},                         \
+	{"key-file", required_argument, NULL, KEY_KEY_FILE}
+#define KEY_NEW_OPTIONS                                                                            \
+	{"new-passphrase-file", required_argument, NULL, KEY_NEW_PASSPHRASE_FILE},                 \
+	{"new-key-file", required_argument, NULL, KEY_NEW_KEY_FILE},                               \
+	{"allow-weak", no_argument, NULL, KEY_ALLOW_WEAK}
+
+/* EXIT_DONE: go on; else what to exit with (also after the help, when args->help is set). */
+int key_parse(const struct command *command, int argc, char **argv, const struct option *options,
+	struct key_args *ret_args);
+
+/* The thing that holds the header, for messages. */
+const char *key_path(const struct key_args *args);
+
+/* A drive whose keys are looked at or changed. */
+struct key_drive {
+	const struct key_args *args;
+	struct blkdev *dev; /* what holds the header */
+	struct luks2 *hdr;
+	struct secret *volume_key; /* after key_drive_unlock() */
+	int slot; /* that opened; -1 before */
+	struct diag diag;
+};
+/* Opens what holds the header, also while the drive is mounted; for changing: checks that the header
+ * can be. */
+int key_drive_open(const struct key_args *args, bool change, struct key_drive *ret_drive) MUST_CHECK;
+/* Asks for a passphrase that opens slot (-1: any). */
+int key_drive_unlock(struct key_drive *drive, int slot) MUST_CHECK;
+/* Reports err, when it is one, and frees everything; returns the exit status. */
+int key_drive_close(struct key_drive *drive, int err);
+
+/* The new passphrase or key, judged; prepared as args say. */
+int key_prepare_new(struct key_drive *drive, struct luks2_new_keyslot **ret_new,
+	struct secret **ret_passphrase) MUST_CHECK;
+
+/* What a removed key may leave, for the user. */
+void key_tell_remains(void);
+/* The word for a priority in a table. */
+const char *key_priority_word(enum luks2_priority priority);
+
+#endif

@@ -1,0 +1,216 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# sealdrive key: what each command does, what it refuses, what the user is told.
+. "$(dirname "$0")/lib.sh"
+need_command cryptsetup
+
+IMG=$T/a.img
+key() { # COMMAND [ARGUMENTS]
+	local command=$1
+	shift
+	sealdrive key "$command" "$@"
+}
+phrase() { # NAME TEXT: $T/NAME holds it
+	(umask 077 && printf '%s' "$2" >"$T/$1")
+}
+opens() { # FILE-OF-PASSPHRASE [SLOT]: as cryptsetup sees it
+	cryptsetup open --test-passphrase --key-file "$1" ${2:+--key-slot "$2"} "$IMG" 2>/dev/null
+}
+opens_not() {
+	! opens "$@"
+}
+slots() {
+	sealdrive key list "$IMG" --json | "$PYTHON" -c 'import json, sys
+print(*[s["id"] for s in json.load(sys.stdin)["keyslots"]])'
+}
+field() { # SLOT PYTHON-EXPRESSION of s
+	sealdrive key list "$IMG" --json | "$PYTHON" -c 'import json, sys
+for s in json.load(sys.stdin)["keyslots"]:
+    if s["id"] == int(sys.argv[1]): print(eval(sys.argv[2]))' "$@"
+}
+OLD=(--passphrase-file "$PASS")
+phrase second "second phrase 2"
+phrase third "third phrase 33"
+phrase wrong "wrong phrase 1"
+phrase empty ""
+
+must "a drive" new_drive "$IMG" 32M --label Contracts
+
+# ---- add and list ----
+check "add: a second passphrase" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/second" "${FAST_KDF[@]}"
+said "key slot 1" "add: says which key slot"
+check "add: cryptsetup opens with it" opens "$T/second" 1
+check "add: the first one still opens" opens "$PASS" 0
+check "add: a chosen slot and priority" key add "$IMG" --passphrase-file "$T/second" \
+	--new-passphrase-file "$T/third" --new-slot 9 --priority high "${FAST_KDF[@]}"
+check "add: it opens there" opens "$T/third" 9
+is "$(slots)" "0 1 9" "list: the slots"
+is "$(field 9 's["priority"], s["kdf"]["type"], s["opens"]')" "('high', 'pbkdf2', True)" "list: what is in one"
+check "list: as a table" key list "$IMG"
+said "^9 +yes +high +pbkdf2, sha256, 1000 iterations +-" "list: a line of the table"
+check "add: argon2id with given costs" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/third" \
+	--pbkdf argon2id --iterations 4 --memory 1024 --parallel 2
+is "$(field 2 '[s["kdf"][k] for k in ("type", "time", "memory_kib", "threads")]')" \
+	"['argon2id', 4, 1024, 2]" "add: these costs"
+check "add: both passphrases from standard input" bash -c \
+	"printf 'correct horse 9\nfifth phrase 5\n' | sealdrive key add '$IMG' --passphrase-file - --new-passphrase-file - ${FAST_KDF[*]}"
+printf 'fifth phrase 5' >"$T/fifth"
+check "add: the second line was the new one" opens "$T/fifth" 3
+
+# ---- test ----
+check "test: opens" key test "$IMG" "${OLD[@]}"
+said "key slot 0" "test: says which key slot"
+check "test: a certain slot" key test "$IMG" --slot 1 --passphrase-file "$T/second"
+check_status 3 "test: not that slot" key test "$IMG" --slot 0 --passphrase-file "$T/second"
+check_status 3 "test: wrong passphrase" key test "$IMG" --passphrase-file "$T/wrong"
+
+# ---- change ----
+check "change: the slot that the passphrase opens" key change "$IMG" --passphrase-file "$T/second" \
+	--new-passphrase-file "$T/third" "${FAST_KDF[@]}"
+said "flash media" "change: tells about flash"
+check "change: the new one opens" opens "$T/third" 1
+check "change: the old one does not" opens_not "$T/second"
+check "change: a slot, by another one's passphrase" key change "$IMG" "${OLD[@]}" --slot 1 \
+	--new-passphrase-file "$T/second" "${FAST_KDF[@]}"
+check "change: it opens" opens "$T/second" 1
+check "change: the other one is as it was" opens "$PASS" 0
+check "change: the priority alone" key change "$IMG" "${OLD[@]}" --slot 1 --priority ignore
+is "$(field 1 's["priority"]')" ignore "change: it is that"
+check "change: the passphrase is as before" opens "$T/second" 1
+check_status 3 "an ignored slot is not tried" key test "$IMG" --passphrase-file "$T/second"
+check "but when it is named" key test "$IMG" --slot 1 --passphrase-file "$T/second"
+check "change: back to normal" key change "$IMG" "${OLD[@]}" --slot 1 --priority normal
+
+# ---- remove ----
+check "remove: by number" key remove "$IMG" "${OLD[@]}" --slot 9
+said "flash media" "remove: tells about flash"
+check "remove: by passphrase" key remove "$IMG" --passphrase-file "$T/second"
+check "remove: it does not open any more" opens_not "$T/second"
+check "remove" key remove "$IMG" "${OLD[@]}" --slot 2
+check "remove" key remove "$IMG" "${OLD[@]}" --slot 3
+is "$(slots)" "0" "remove: the others are left"
+check "cryptsetup repairs nothing" cryptsetup luksDump "$IMG"
+
+# ---- wrong use: nothing changes ----
+refused 1 "$IMG" "last one" "the last slot stays" key remove "$IMG" "${OLD[@]}"
+refused 1 "$IMG" "last one" "the last slot stays, by number" key remove "$IMG" "${OLD[@]}" --slot 0
+refused 2 "$IMG" "terminal" "forced, nobody to type the label" key remove "$IMG" "${OLD[@]}" --force
+refused 1 "$IMG" "no other key slot" "the last slot is not to be ignored" \
+	key change "$IMG" "${OLD[@]}" --priority ignore
+refused 3 "$IMG" "passphrase does not open" "wrong old passphrase" \
+	key add "$IMG" --passphrase-file "$T/wrong" --new-passphrase-file "$T/second" "${FAST_KDF[@]}"
+refused 3 "$IMG" "passphrase does not open" "wrong old passphrase" \
+	key change "$IMG" --passphrase-file "$T/wrong" --new-passphrase-file "$T/second" "${FAST_KDF[@]}"
+refused 3 "$IMG" "passphrase does not open" "wrong passphrase, nothing removed" \
+	key remove "$IMG" --passphrase-file "$T/wrong" --slot 0
+refused 2 "$IMG" "passphrase is empty" "empty new passphrase" \
+	key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/empty" "${FAST_KDF[@]}"
+refused 2 "$IMG" "passphrase is empty" "empty old passphrase" \
+	key add "$IMG" --passphrase-file "$T/empty" --new-passphrase-file "$T/second" "${FAST_KDF[@]}"
+refused 1 "$IMG" "no key slot 5" "a slot that is not there" key remove "$IMG" "${OLD[@]}" --slot 5
+refused 1 "$IMG" "no key slot 5" "a slot that is not there" \
+	key change "$IMG" "${OLD[@]}" --slot 5 --new-passphrase-file "$T/second"
+refused 1 "$IMG" "key slot 0 is in use" "a slot that is taken" \
+	key add "$IMG" "${OLD[@]}" --new-slot 0 --new-passphrase-file "$T/second"
+refused 2 "$IMG" "must lie between" "costs outside of the limits" key add "$IMG" "${OLD[@]}" \
+	--new-passphrase-file "$T/second" --pbkdf pbkdf2 --iterations 999
+refused 2 "$IMG" "must lie between" "more threads than the format has" key add "$IMG" "${OLD[@]}" \
+	--new-passphrase-file "$T/second" --pbkdf argon2id --parallel 5
+for bad in "--slot 32" "--slot -1" "--slot x" "--priority low" "--pbkdf scrypt" "--key-file $PASS" \
+	"--new-key-file $PASS --new-passphrase-file $PASS" "--pbkdf pbkdf2 --memory 32" "--iterations 5 --iter-time 5" \
+	"--weakest-computer 1M" "--json"; do
+	# shellcheck disable=SC2086
+	check_status 2 "wrong usage: $bad" key change "$IMG" "${OLD[@]}" $bad
+done
+check_status 2 "a command is missing" sealdrive key
+check_status 2 "an unknown command" key destroy "$IMG"
+check "help" key --help
+for command in list add change remove test; do
+	said "^  $command " "help: $command"
+	check "help of $command" key $command --help
+	check "help" key --help
+done
+
+# ---- key files ----
+head -c 512 /dev/urandom >"$T/key512"
+head -c 8388608 /dev/urandom >"$T/key8m"
+printf 'a\0b\nc\0\n' >"$T/keynul"
+chmod 600 "$T"/key*
+for file in key512 key8m keynul; do
+	check "$file: added" key add "$IMG" "${OLD[@]}" --new-key-file "$T/$file" "${FAST_KDF[@]}"
+	check "$file: opens with cryptsetup" opens "$T/$file"
+	check "$file: opens" key test "$IMG" --key-file "$T/$file"
+	check "$file: authorises its removal" key remove "$IMG" --key-file "$T/$file"
+	check "$file: is gone" opens_not "$T/$file"
+done
+(umask 077 && head -c 8388609 /dev/urandom >"$T/key8m1" && head -c 513 /dev/zero | tr '\0' x >"$T/long")
+refused 2 "$IMG" "larger than 8 MiB" "a key file that is too large" key add "$IMG" "${OLD[@]}" --new-key-file "$T/key8m1"
+refused 2 "$IMG" "longer than 512" "a passphrase that is too long" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/long"
+
+# ---- weak passphrases, forms of letters ----
+weak() { # TEXT
+	phrase weak "$1"
+	refused 5 "$IMG" "${2:-easy to guess}" "weak: $1" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/weak" "${FAST_KDF[@]}"
+}
+weak 12345678
+weak short "fewer than 8 characters"
+weak aaaaaaaaaaaaaaaa
+weak MatKhau123
+weak "mật khẩu 2024"
+weak "Contracts 2025" "name of the drive"
+weak abcdefgh1
+check "weak, forced" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/weak" --allow-weak "${FAST_KDF[@]}"
+check "and removed" key remove "$IMG" --passphrase-file "$T/weak"
+phrase nfd "$("$PYTHON" -c 'import unicodedata; print(unicodedata.normalize("NFD", "Hồ sơ mật của tôi"), end="")')"
+phrase nfc "$("$PYTHON" -c 'import unicodedata; print(unicodedata.normalize("NFC", "Hồ sơ mật của tôi"), end="")')"
+check "letters typed as several characters" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/nfd" "${FAST_KDF[@]}"
+check "are stored as one (NFC)" opens "$T/nfc" 1
+check "open as typed" key test "$IMG" --passphrase-file "$T/nfd"
+check "open as one" key test "$IMG" --passphrase-file "$T/nfc"
+check "remove" key remove "$IMG" --passphrase-file "$T/nfd"
+check "a passphrase that cryptsetup has set from several characters" cryptsetup luksAddKey -q \
+	--pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file "$PASS" "$IMG" "$T/nfd"
+check "opens when it is typed as one" key test "$IMG" --passphrase-file "$T/nfc"
+check "and as it is" key test "$IMG" --passphrase-file "$T/nfd"
+check "and the drive mounts check" bash -c "sealdrive check '$IMG' --passphrase-file '$T/nfc'"
+check_status 3 "a key file is bytes, in no form" key test "$IMG" --key-file "$T/nfc"
+check "remove" key remove "$IMG" --passphrase-file "$T/nfc"
+
+# ---- no memory for the key derivation ----
+check "a slot of 64 MiB" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/second" \
+	--pbkdf argon2id --iterations 4 --memory 65536 --parallel 1
+(ulimit -v 60000 && sealdrive key test "$IMG" --passphrase-file "$T/second" --slot 1) >"$T/out" 2>&1
+is $? 1 "no memory: the exit status"
+said "not enough memory" "no memory: says so"
+check "remove" key remove "$IMG" --passphrase-file "$T/second"
+
+# ---- a header elsewhere, a header backup ----
+check "a drive with its header in a file" new_drive "$T/data.img" 16M --header "$T/header.img"
+sum=$(unchanged_sum "$T/data.img")
+check "detached: add" key add "$T/data.img" --header "$T/header.img" "${OLD[@]}" --new-passphrase-file "$T/second" "${FAST_KDF[@]}"
+check "detached: test" key test "$T/data.img" --header "$T/header.img" --passphrase-file "$T/second"
+check "detached: the header file alone" key change "$T/header.img" --passphrase-file "$T/second" --new-passphrase-file "$T/third" "${FAST_KDF[@]}"
+check "detached: remove" key remove "$T/data.img" --header "$T/header.img" "${OLD[@]}" --slot 1
+is "$(unchanged_sum "$T/data.img")" "$sum" "detached: the drive itself was not touched"
+refused 4 "$T/data.img" "not an encrypted" "detached: without --header" key list "$T/data.img"
+check "a header backup" cryptsetup luksHeaderBackup "$IMG" --header-backup-file "$T/backup"
+check "backup: add" key add "$T/backup" "${OLD[@]}" --new-passphrase-file "$T/second" "${FAST_KDF[@]}"
+check "backup: list" key list "$T/backup"
+check "backup: cryptsetup takes it" cryptsetup luksHeaderRestore -q "$IMG" --header-backup-file "$T/backup"
+check "backup: the key of the backup opens" opens "$T/second" 1
+check "remove" key remove "$IMG" --passphrase-file "$T/second"
+
+# ---- drives that must not be changed ----
+
+"$PYTHON" "$JUDGE/luks-edit.py" make 'unknown requirement' "$IMG" "$T/req.img"
+refused 8 "$T/req.img" "demands a feature" "a header with an unknown requirement" \
+	key add "$T/req.img" "${OLD[@]}" --new-passphrase-file "$T/second"
+chmod 400 "$IMG"
+if ! is_root; then
+	refused 1 "$IMG" "cannot be written" "a file that cannot be written" key remove "$IMG" "${OLD[@]}" --slot 0
+fi
+chmod 600 "$IMG"
+
+judge "$IMG" >"$T/out" 2>&1
+is $? 0 "the file system is as it was made"
+done_testing
