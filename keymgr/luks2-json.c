@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/i18n.h"
 #include "keymgr/luks2-disk.h"
+#include "keymgr/luks2-keep.h"
 
 enum { JSON_DEPTH_MAX = 32 };
 
@@ -25,6 +26,17 @@ static bool depth_inside(const json_t *json, int left)
 	return true;
 }
 
+/* In objects of others there may be larger numbers than ours hold; nobody here reads those. */
+static json_t *load_clamped(const char *area, size_t len, json_error_t *error)
+{
+	CLEANUP_FREE char *copy = strndup(area, len);
+
+	if (!copy)
+		return NULL;
+	luks2_keep_clamp(copy, len);
+	return json_loadb(copy, len, JSON_REJECT_DUPLICATES, error);
+}
+
 int luks2_json_parse(const char *area, size_t area_bytes, json_t **ret_doc, struct diag *diag)
 {
 	size_t len = strnlen(area, area_bytes);
@@ -39,6 +51,9 @@ int luks2_json_parse(const char *area, size_t area_bytes, json_t **ret_doc, stru
 		return diag_set(
 			diag, -SDE_HEADER_INVALID, _("the JSON text does not start with {"));
 	CLEANUP_JSON json_t *doc = json_loadb(area, len, JSON_REJECT_DUPLICATES, &error);
+
+	if (!doc && json_error_code(&error) == json_error_numeric_overflow)
+		doc = load_clamped(area, len, &error);
 
 	if (!doc && json_error_code(&error) == json_error_out_of_memory)
 		return -ENOMEM;

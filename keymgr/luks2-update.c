@@ -10,7 +10,8 @@
  * 3. Of the two copies the one that is not good is written first; when both are, the second. Each is
  *    flushed before the other is touched, and both are read back.
  * 4. What must still be overwritten when power fails is written in the header (luks2-wipe.h).
- * 5. seqid rises by one with every header written. Members and tokens that nobody here knows stay.
+ * 5. seqid rises by one with every header written. Members and tokens that nobody here knows stay as
+ *    they are, to the byte (luks2-keep.c).
  *
  *	begin -> changed ... -> commit -> changed ... -> commit -> end
  *	  an error of changed or commit: failed, only end is left
@@ -26,6 +27,7 @@
 #include "kernel-shim/cryptdev.h"
 #include "keymgr/digest.h"
 #include "keymgr/luks2-disk.h"
+#include "keymgr/luks2-keep.h"
 #include "keymgr/luks2-update-doc.h"
 #include "keymgr/luks2-wipe.h"
 
@@ -238,7 +240,8 @@ static int header_write(struct luks2_update *update, json_t *doc, struct diag *d
 	int r = luks2_json_validate(doc, copy.hdr_bytes, diag);
 
 	if (!r)
-		r = luks2_json_print(doc, luks2_copy_json_bytes(&copy), &copy.json);
+		r = luks2_keep_print(doc, update->on_medium->json, update->on_medium->json_text,
+			luks2_copy_json_bytes(&copy), &copy.json);
 	if (r)
 		return r == -ENOSPC ? -SDE_HEADER_FULL : r;
 	r = luks2_model_new(&copy, doc, &hdr);

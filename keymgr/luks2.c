@@ -165,6 +165,10 @@ static int load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, stru
 	r = luks2_model_new(&good->copy, good->doc, &hdr);
 	if (r)
 		return r;
+	/* luks2_json_parse() has seen its final zero */
+	hdr->json_text = strdup(good->copy.json);
+	if (!hdr->json_text)
+		return -ENOMEM;
 	hdr->copies[0] = state_of(&first, good);
 	hdr->copies[1] = state_of(&second, good);
 	if (2 * hdr->hdr_bytes + hdr->keyslots_size > dev->size_bytes)
@@ -208,6 +212,7 @@ void luks2_free(struct luks2 *hdr)
 	strings_free(hdr->flags);
 	strings_free(hdr->requirements);
 	json_decref(hdr->json);
+	free(hdr->json_text);
 	free(hdr);
 }
 

@@ -109,6 +109,7 @@ struct luks2 {
 	struct luks2_segment segments[LUKS2_SEGMENTS_MAX];
 	struct luks2_digest digests[LUKS2_DIGESTS_MAX];
 	struct luks2_token tokens[LUKS2_TOKENS_MAX];
+	char *json_text; /* as it lies on the medium, a C string; NULL: not read from one */
 	void *json; /* the whole document (jansson json_t), private to keymgr; NULL in version 1 */
 };
 

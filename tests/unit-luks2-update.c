@@ -344,7 +344,9 @@ static void test_unknown_survives(void)
 	CLEANUP_FREE char *with = NULL, *now = NULL;
 	static const char token[] = "\"4\":{\"type\":\"their-own\",\"keyslots\":[],"
 				    "\"z\":1,\"a\":[true,false,null,{\"deep\":[-5,9007199254740993]}],"
-				    "\"big\":\"18446744073709551615\",\"text\":\"Hồ sơ \\\"x\\\" / \\\\\"}";
+				    "\"big\":\"18446744073709551615\",\"text\":\"Hồ sơ \\\"x\\\" / \\\\\","
+				    "\"n\": [1.10, -0.0, 1e5,1E-7,18446744073709551615 , -99999999999999999999, 1e400],"
+				    "\"\\u0065sc\\/\" :\"\\u00e9\\/\",\"x\":{}}";
 	const char *tokens = strstr(was, "\"tokens\":{") + strlen("\"tokens\":{");
 
 	CU_ASSERT_FATAL(asprintf(&with, "{\"x-first\":[1,2],%.*s%s%s", (int)(tokens - was - 1), was + 1,
