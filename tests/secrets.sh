@@ -55,6 +55,15 @@ else
 	skip "memory while it serves" "needs root to look"
 fi
 
+# Keys that change while the drive is mounted do not go through the daemon.
+(umask 077 && printf 'Mot-cau-moi-hoan-toan-e7d1' >"$T/new.pass")
+check "a new passphrase" say sealdrive key add "$T/a.img" --passphrase-file "$T/line.pass" \
+	--new-passphrase-file "$T/new.pass" "${FAST_KDF[@]}"
+if is_root; then
+	check "neither is in the daemon's memory" scan "$pid" "$T/line.pass" "$T/new.pass" || diag <"$T/out"
+	check "no key outside locked memory" scan --locked-ok "$pid" "$T/key" || diag <"$T/out"
+fi
+
 # The user's own programs may not look into it.
 user_ready
 cp "$T/a.img" "$T/user/b.img"
