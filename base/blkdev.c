@@ -64,8 +64,6 @@ int blkdev_refresh(struct blkdev *dev, size_t len, uint64_t off)
 
 int blkdev_lock(struct blkdev *dev)
 {
-	if (dev->read_only)
-		return -EROFS;
 	return dev->ops->lock ? dev->ops->lock(dev) : 0;
 }
 

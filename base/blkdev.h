@@ -43,7 +43,8 @@ struct blkdev_ops {
 	 * the medium does not know of. NULL: no cache. */
 	int (*refresh)(struct blkdev *dev, size_t len, uint64_t off);
 	/* Keeps other programs from changing what may change while the device is in use elsewhere (the
-	 * header), and waits for those that do; calls nest. NULL: nobody else can. */
+	 * header), and waits for those that do; calls nest. On a read-only device others may hold it too.
+	 * NULL: nobody else can. */
 	int (*lock)(struct blkdev *dev);
 	void (*unlock)(struct blkdev *dev);
 	/* Frees dev itself; does not close a lower device unless the layer owns it. */
@@ -68,7 +69,7 @@ int blkdev_flush(struct blkdev *dev) MUST_CHECK;
 /* -EOPNOTSUPP where the device cannot. */
 int blkdev_discard(struct blkdev *dev, uint64_t off, uint64_t len) MUST_CHECK;
 int blkdev_refresh(struct blkdev *dev, size_t len, uint64_t off) MUST_CHECK;
-/* -SDE_BUSY when somebody else holds the lock for too long, -EROFS, -errno. Closing unlocks. */
+/* -SDE_BUSY when somebody else holds the lock for too long, -errno. Closing unlocks. */
 int blkdev_lock(struct blkdev *dev) MUST_CHECK;
 void blkdev_unlock(struct blkdev *dev);
 void blkdev_close(struct blkdev *dev); /* NULL is fine */

@@ -139,7 +139,7 @@ static int filedev_lock(struct blkdev *dev)
 	int r = 0;
 
 	if (file->header_locks == 0)
-		r = headerlock_take(file->fd, &file->st, file->locked, &file->header_lock);
+		r = headerlock_take(file->fd, &file->st, file->locked, dev->read_only, &file->header_lock);
 	if (r == 0)
 		file->header_locks++;
 	return r;

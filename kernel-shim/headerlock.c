@@ -19,6 +19,7 @@ enum {
 	TRIES = 60,
 	/* one of ours is at work: longer than deriving a key takes on a slow machine */
 	TRIES_HEADER = 300,
+	TRIES_SHARED = 40,
 	WAIT_MS = 50,
 };
 
@@ -74,9 +75,9 @@ static bool held_elsewhere(int err)
 }
 
 /* flock on the file. One of ours that has the drive open holds it for good, and keeps cryptsetup out. */
-static int file_lock(int fd, struct headerlock *lock)
+static int file_lock(int fd, int how, struct headerlock *lock)
 {
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (flock(fd, how | LOCK_NB) == 0)
 		lock->flocked = true;
 	else if (errno == EINTR || (errno == EWOULDBLOCK && !byte_is_held(fd, MARK_BYTE)))
 		return -EAGAIN;
@@ -86,7 +87,7 @@ static int file_lock(int fd, struct headerlock *lock)
 }
 
 /* Opens and locks the lock file; -EAGAIN also when somebody has unlinked it meanwhile. */
-static int device_lock_in(int folder, struct headerlock *lock)
+static int device_lock_in(int folder, int how, struct headerlock *lock)
 {
 	CLEANUP_FD int fd = openat(folder, lock->cryptsetup_name,
 		O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0700);
@@ -94,7 +95,7 @@ static int device_lock_in(int folder, struct headerlock *lock)
 
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (flock(fd, how | LOCK_NB) < 0)
 		return -errno;
 	if (fstat(fd, &opened) < 0 || fstatat(folder, lock->cryptsetup_name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
 		opened.st_ino != now.st_ino || opened.st_dev != now.st_dev)
@@ -103,7 +104,7 @@ static int device_lock_in(int folder, struct headerlock *lock)
 	return 0;
 }
 
-static int device_lock(const struct stat *st, struct headerlock *lock)
+static int device_lock(const struct stat *st, int how, struct headerlock *lock)
 {
 	CLEANUP_FD int folder = -1;
 
@@ -116,7 +117,7 @@ static int device_lock(const struct stat *st, struct headerlock *lock)
 		return 0;
 	snprintf(lock->cryptsetup_name, sizeof(lock->cryptsetup_name), "L_%u:%u", major(st->st_rdev),
 		minor(st->st_rdev));
-	int r = device_lock_in(folder, lock);
+	int r = device_lock_in(folder, how, lock);
 
 	/* a machine whose /run cannot be written has no cryptsetup that could, either */
 	return r == -EROFS || r == -EPERM ? 0 : r;
@@ -138,14 +139,15 @@ static void device_unlock(struct headerlock *lock)
 	lock->cryptsetup_fd = -1;
 }
 
-static int take_once(int fd, const struct stat *st, bool has_flock, struct headerlock *lock)
+static int take_once(int fd, const struct stat *st, bool has_flock, bool shared, struct headerlock *lock)
 {
-	int r = byte_set(fd, HEADER_BYTE, F_WRLCK);
+	int how = shared ? LOCK_SH : LOCK_EX;
+	int r = byte_set(fd, HEADER_BYTE, shared ? F_RDLCK : F_WRLCK);
 	bool no_bytes = r < 0 && !held_elsewhere(r);
 
 	if (r < 0 && !no_bytes)
 		return -EAGAIN;
-	r = S_ISBLK(st->st_mode) ? device_lock(st, lock) : has_flock ? 0 : file_lock(fd, lock);
+	r = S_ISBLK(st->st_mode) ? device_lock(st, how, lock) : has_flock ? 0 : file_lock(fd, how, lock);
 	/* on a file system that has no locks on bytes, flock alone has to do */
 	if (r == 0 && no_bytes && !has_flock && !lock->flocked)
 		r = -EAGAIN;
@@ -154,14 +156,14 @@ static int take_once(int fd, const struct stat *st, bool has_flock, struct heade
 	return r;
 }
 
-int headerlock_take(int fd, const struct stat *st, bool has_flock, struct headerlock *lock)
+int headerlock_take(int fd, const struct stat *st, bool has_flock, bool shared, struct headerlock *lock)
 {
 	for (int tries = 0;; tries++) {
-		int r = take_once(fd, st, has_flock, lock);
+		int r = take_once(fd, st, has_flock, shared, lock);
 
 		if (r == 0 || !held_elsewhere(r))
 			return r;
-		if (tries >= (headerlock_is_held(fd) ? TRIES_HEADER : TRIES))
+		if (tries >= (shared ? TRIES_SHARED : headerlock_is_held(fd) ? TRIES_HEADER : TRIES))
 			return -SDE_BUSY;
 		pause_shortly();
 	}

@@ -6,7 +6,8 @@
  * a moment, and may meanwhile. So there are two locks, both on the open file:
  *
  *	the drive's mark	held shared by each program of ours that has the drive open
- *	the header's lock	held by the one program of ours that changes the header
+ *	the header's lock	held by the one program of ours that changes the header, or shared by those
+ *				that read it right now
  *
  * and with the header's lock goes the one that cryptsetup takes (2.6, as strace shows it): on a file,
  * flock on the file itself; on a device, flock on /run/cryptsetup/L_MAJOR:MINOR, which only root can
@@ -34,11 +35,12 @@ struct headerlock {
  * and keys cannot be changed while the drive is open. */
 void headerlock_mark(int fd);
 
-/* Waits some seconds. has_flock: the caller holds flock on fd already. -SDE_BUSY, -errno. */
-int headerlock_take(
-	int fd, const struct stat *st, bool has_flock, struct headerlock *lock) MUST_CHECK;
+/* Waits some seconds, to read (shared) not as long. has_flock: the caller holds flock on fd already.
+ * -SDE_BUSY, -errno. */
+int headerlock_take(int fd, const struct stat *st, bool has_flock, bool shared,
+	struct headerlock *lock) MUST_CHECK;
 void headerlock_drop(int fd, struct headerlock *lock);
-/* Whether somebody else holds the lock now. */
+/* Whether somebody else holds the lock now, shared or not. */
 bool headerlock_is_held(int fd);
 /* Waits until nobody holds it, but not for ever. */
 void headerlock_wait(int fd);

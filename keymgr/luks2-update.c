@@ -104,7 +104,7 @@ int luks2_update_begin(struct blkdev *dev, const struct luks2 *seen, struct luks
 	struct diag *diag)
 {
 	CLEANUP_LUKS2_UPDATE struct luks2_update *update = calloc(1, sizeof(*update));
-	int r = update ? blkdev_lock(dev) : -ENOMEM;
+	int r = !update ? -ENOMEM : dev->read_only ? -EROFS : blkdev_lock(dev);
 
 	if (r)
 		return r;

@@ -187,13 +187,14 @@ static int load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, stru
 
 int luks2_load(struct blkdev *dev, unsigned flags, struct luks2 **ret_hdr, struct diag *diag)
 {
-	/* a copy that is old right now may just be on its way to be the new one */
-	int r = flags & LUKS2_REPAIR ? blkdev_lock(dev) : 0;
+	/* a copy that is old or damaged right now may just be on its way to be the new one */
+	int r, locked = blkdev_lock(dev);
 
-	if (r)
-		return r;
+	/* who only reads does so even where somebody holds the lock for good, or there are no locks */
+	if (locked < 0 && flags & LUKS2_REPAIR)
+		return locked;
 	r = load(dev, flags, ret_hdr, diag);
-	if (flags & LUKS2_REPAIR)
+	if (locked == 0)
 		blkdev_unlock(dev);
 	return r;
 }

@@ -176,6 +176,20 @@ check "and the drive mounts check" bash -c "sealdrive check '$IMG' --passphrase-
 check_status 3 "a key file is bytes, in no form" key test "$IMG" --key-file "$T/nfc"
 check "remove" key remove "$IMG" --passphrase-file "$T/nfc"
 
+# ---- what a key slot asks of a computer ----
+check "sized for a computer with 256 MiB" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/second" \
+	--iter-time 50 --weakest-computer 256M
+is "$(field 1 's["kdf"]["type"], s["kdf"]["memory_kib"] <= 65536')" "('argon2id', True)" "a quarter of that at most"
+check "info" sealdrive info "$IMG"
+said "Opening it: +needs [0-9.]+ [MK]iB of free memory and takes .* FIPS" "info: what argon2id needs"
+said "Opening it: +takes .* hardly any memory" "info: what pbkdf2 needs"
+check "remove" key remove "$IMG" "${OLD[@]}" --slot 1
+rm -f "$T/big.img"
+check "a drive that is made on a terminal" "$PYTHON" "$top_srcdir/tests/terminal.py" 'wait:New passphrase' \
+	'type:correct horse 9' 'wait:again' 'type:correct horse 9' -- sealdrive format "$T/big.img" --size 32M --iter-time 50 \
+	--weakest-computer 128M
+said "Opening it needs 32 MiB of free memory" "format: what opening needs"
+
 # ---- no memory for the key derivation ----
 check "a slot of 64 MiB" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/second" \
 	--pbkdf argon2id --iterations 4 --memory 65536 --parallel 1
