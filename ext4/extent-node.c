@@ -166,9 +166,13 @@ static uint32_t node_checksum(struct e4_fs *fs, const struct buf *buf, const voi
 
 static int extent_block_verify(struct e4_fs *fs, struct buf *buf)
 {
-	int r = extent_node_verify(fs, buf->owner_ino, buf->data, extent_block_entries(fs));
+	int r = group_check_data_blocks(fs, buf->block, 1);
 	le32 stored;
 
+	if (r == -EUCLEAN)
+		return fs_damaged(fs, "inode %u: extent block over file system metadata", buf->owner_ino);
+	if (r == 0)
+		r = extent_node_verify(fs, buf->owner_ino, buf->data, extent_block_entries(fs));
 	if (r < 0)
 		return r;
 	if (!extent_node_entries(buf->data))

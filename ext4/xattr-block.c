@@ -35,7 +35,13 @@ static uint32_t checksum(struct e4_fs *fs, uint64_t block, const uint8_t *data)
 static int xattr_block_verify(struct e4_fs *fs, struct buf *buf)
 {
 	const struct ext2_ext_attr_header *header = (const void *)buf->data;
+	int r = group_check_data_blocks(fs, buf->block, 1);
 
+	if (r == -EUCLEAN)
+		return fs_damaged(fs, "attribute block %llu: over file system metadata",
+			(unsigned long long)buf->block);
+	if (r < 0)
+		return r;
 	if (le32toh(header->h_magic) != EXT2_EXT_ATTR_MAGIC || le32toh(header->h_blocks) != 1 ||
 		!header->h_refcount)
 		return fs_damaged(fs, "attribute block %llu: bad header",

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Inodes that come and go, their fields, links; and what a damaged record or extent tree does. */
+#include <ext2fs/ext2_fs.h>
+#include <ext2fs/ext2_ext_attr.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <sys/stat.h>
@@ -322,6 +324,25 @@ static void harm_metadata(uint8_t *root, uint8_t *node)
 	node[12 + 8] = 1;
 }
 
+/* A block of an inode table that no inode needs yet, some way behind the inode's own. */
+static uint32_t table_block(uint8_t *root, uint8_t **ret_data)
+{
+	uint8_t *data = memdev_data(mem);
+	uint32_t block = (uint32_t)((root - data) / 1024 + 100);
+
+	*ret_data = data + block * 1024;
+	return block;
+}
+
+static void harm_child_in_table(uint8_t *root, uint8_t *node)
+{
+	uint8_t *place;
+	uint32_t block = htole32(table_block(root, &place));
+
+	memcpy(place, node, 1024);
+	memcpy(root + 12 + 4, &block, sizeof(block));
+}
+
 static void harm_mode(uint8_t *root, uint8_t *node)
 {
 	root[1 - 40] = 0x30;
@@ -348,7 +369,7 @@ static void test_damaged(void)
 		harm_entries, harm_empty, harm_max, harm_root_max, harm_depth, harm_root_depth,
 		harm_cycle, harm_order, harm_key, harm_length, harm_overlap,
 		harm_overlap_leaf, harm_far_block,
-		harm_far_child, harm_metadata, harm_mode, harm_size, harm_extra_isize,
+		harm_far_child, harm_metadata, harm_child_in_table, harm_mode, harm_size, harm_extra_isize,
 		harm_file_acl};
 
 	for (size_t i = 0; i < ARRAY_SIZE(harms); i++) {
@@ -360,8 +381,37 @@ static void test_damaged(void)
 	}
 }
 
+/* An attribute block like any other, but in an inode table. */
+static void test_attributes_in_table(void)
+{
+	struct ext2_ext_attr_header header = {
+		.h_magic = htole32(EXT2_EXT_ATTR_MAGIC), .h_refcount = htole32(1), .h_blocks = htole32(1)};
+	struct e4_mount_options mount = {0};
+	uint8_t *record, *place;
+	uint32_t offset, block;
+	struct buf *buf;
+
+	setup(24 << 20, "-b 1024 -O ^metadata_csum", 20);
+	CU_ASSERT_EQUAL_FATAL(ialloc_table_block(fs, FILE_INO, &buf, &offset), 0);
+	record = (uint8_t *)memdev_data(mem) + buf->block * 1024 + offset;
+	buf_put(buf);
+	close_all();
+	block = htole32(table_block(record, &place));
+	memcpy(place, &header, sizeof(header));
+	memcpy(record + 0x68, &block, sizeof(block));
+
+	CU_ASSERT_EQUAL_FATAL(e4_mount(dev, &mount, &fs, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_iget(fs, FILE_INO, &inode), 0);
+	CU_ASSERT_EQUAL(e4_getxattr(inode, "user.a", NULL, 0), -EUCLEAN);
+	CU_ASSERT(e4_is_read_only(fs));
+	e4_iput(inode);
+	(void)!e4_unmount(fs);
+	blkdev_close(dev);
+}
+
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_evict), UNIT(test_reuse), UNIT(test_new_fields),
-		UNIT(test_symlinks), UNIT(test_times), UNIT(test_setattr), UNIT(test_damaged));
+		UNIT(test_symlinks), UNIT(test_times), UNIT(test_setattr), UNIT(test_damaged),
+		UNIT(test_attributes_in_table));
 }
