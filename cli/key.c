@@ -14,6 +14,7 @@ static const struct command *const commands[] = {
 	&command_key_change,
 	&command_key_remove,
 	&command_key_test,
+	&command_key_recovery,
 	NULL,
 };
 
@@ -97,6 +98,14 @@ static bool take_option(const struct command *command, int option, const char *v
 		return args->force = true;
 	case KEY_ALLOW_WEAK:
 		return args->allow_weak = true;
+	case KEY_SHEET:
+		args->sheet = value;
+		return true;
+	case KEY_OUTPUT:
+		args->output = value;
+		return true;
+	case KEY_REPLACE:
+		return args->replace = true;
 	case KEY_JSON:
 		return args->json = true;
 	default:

@@ -8,7 +8,7 @@
 #include "keymgr/luks2-update.h"
 
 extern const struct command command_key_list, command_key_add, command_key_change, command_key_remove,
-	command_key_test;
+	command_key_test, command_key_recovery;
 
 struct key_args {
 	const char *target, *header; /* header: the file that --header names, or NULL */
@@ -16,13 +16,15 @@ struct key_args {
 	struct kdf_options kdf;
 	int slot, new_slot; /* -1: not given */
 	int priority;	    /* enum luks2_priority, -1: not given */
-	bool force, allow_weak, json, help;
+	const char *sheet, *output; /* of a recovery key */
+	bool force, allow_weak, json, replace, help;
 };
 
 /* Values of their options; each command lists those that it has. */
 enum {
 	KEY_HELP = 400, KEY_HEADER, KEY_PASSPHRASE_FILE, KEY_KEY_FILE, KEY_NEW_PASSPHRASE_FILE,
 	KEY_NEW_KEY_FILE, KEY_SLOT, KEY_NEW_SLOT, KEY_PRIORITY, KEY_FORCE, KEY_ALLOW_WEAK, KEY_JSON,
+	KEY_SHEET, KEY_OUTPUT, KEY_REPLACE,
 };
 #define KEY_COMMON_OPTIONS                                                                         \
 	{"help", no_argument, NULL, KEY_HELP}, {"header", required_argument, NULL, KEY_HEADER}

@@ -20,6 +20,7 @@
 #include "cli/terminal.h"
 #include "keymgr/luks2.h"
 #include "keymgr/quality.h"
+#include "keymgr/recovery.h"
 #include "keymgr/unicode.h"
 
 static int check_length(int r, size_t len, struct diag *diag)
@@ -357,13 +358,17 @@ int cli_read_new_passphrase(const struct cli_passphrase_source *source, const ch
 /* ---- one that opens ---- */
 
 /* Input methods differ in how they type letters with marks: what was set here is NFC, but other
- * programs store what was typed. */
+ * programs store what was typed. A recovery key is the same in capitals and without its dashes. */
 static int unlock_forms(const struct secret *passphrase, cli_unlock_fn unlock, void *ctx, struct diag *diag)
 {
-	CLEANUP_SECRET struct secret *nfc = NULL, *nfd = NULL;
+	CLEANUP_SECRET struct secret *recovery = NULL, *nfc = NULL, *nfd = NULL;
 	struct diag first_diag = {0};
-	int err = unlock(ctx, passphrase, &first_diag);
+	int err = -SDE_PASSPHRASE;
 
+	if (recovery_normalise(passphrase, &recovery) == 0 && !secret_equal(recovery, passphrase))
+		err = unlock(ctx, recovery, &first_diag);
+	if (err == -SDE_PASSPHRASE)
+		err = unlock(ctx, passphrase, &first_diag);
 	if (err == -SDE_PASSPHRASE && unicode_form(passphrase, UNICODE_NFC, &nfc) == 0 &&
 		!secret_equal(nfc, passphrase))
 		err = unlock(ctx, nfc, diag);
