@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * sealdrive erase TARGET: destroys the header with all its key slots, and certifies it. All that can
- * be checked is checked, and the files of the certificate are made, before anybody is asked.
+ * sealdrive erase TARGET: destroys the header with all its key slots, or one key slot, and certifies
+ * it. All that can be checked is checked, and the files of the certificate are made, before anybody is
+ * asked. To destroy one key slot takes a passphrase of another, so that nobody locks himself out.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,8 +14,10 @@
 #include "cli/cli.h"
 #include "fuse/daemon.h"
 #include "kernel-shim/filedev.h"
+#include "keymgr/luks2-update.h"
 
-enum { OPT_HELP = 1, OPT_HEADER, OPT_CERTIFICATE, OPT_CONFIRM, OPT_FORCE };
+enum { OPT_HELP = 1, OPT_HEADER, OPT_CERTIFICATE, OPT_CONFIRM, OPT_FORCE,
+	OPT_SLOT, OPT_PASSPHRASE_FILE, OPT_KEY_FILE };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
@@ -22,15 +25,21 @@ static const struct option long_options[] = {
 	{"certificate", required_argument, NULL, OPT_CERTIFICATE},
 	{"confirm", required_argument, NULL, OPT_CONFIRM},
 	{"force", no_argument, NULL, OPT_FORCE},
+	{"slot", required_argument, NULL, OPT_SLOT},
+	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
+	{"key-file", required_argument, NULL, OPT_KEY_FILE},
 	{0},
 };
 
 struct erase {
 	const char *target, *header, *certificate_path, *confirm;
+	struct cli_passphrase_source source; /* with --slot */
+	int slot;			     /* -1: everything */
 	bool force, erased;
 	struct drive drive;
 	struct blkdev *data, *header_dev;
 	struct luks2 *hdr;
+	struct secret *volume_key; /* with --slot */
 	struct certificate certificate;
 	struct certificate_files files;
 };
@@ -39,6 +48,7 @@ static void erase_clear(struct erase *erase)
 {
 	certificate_discard(&erase->files);
 	luks2_free(erase->hdr);
+	secret_free(erase->volume_key);
 	blkdev_close(erase->data);
 	blkdev_close(erase->header_dev);
 	drive_clear(&erase->drive);
@@ -98,8 +108,12 @@ static void describe(const struct erase *erase, const char *label)
 	CLEANUP_FREE char *safe = NULL;
 	char size[CLI_SIZE_TEXT];
 
-	cli_warn(erase->target, _("THE KEYS OF THIS DRIVE WILL BE DESTROYED, and with them everything on it. "
-				  "Nothing and nobody can bring it back"));
+	if (erase->slot >= 0)
+		cli_warn(erase->target, _("key slot %d will be destroyed"), erase->slot);
+	else
+		cli_warn(erase->target,
+			_("THE KEYS OF THIS DRIVE WILL BE DESTROYED, and with them everything on it. "
+			  "Nothing and nobody can bring it back"));
 	fprintf(stderr, _("  What it is:     %s %s, %s\n"), drive->vendor, drive->model,
 		cli_format_size(size, drive->size_bytes));
 	fprintf(stderr, _("  Label:          %s\n"), label[0] ? label : "-");
@@ -126,13 +140,41 @@ static int confirm(const struct erase *erase, struct diag *diag)
 	if (!cli_can_ask())
 		return -SDE_CONFIRM;
 	describe(erase, label);
-	r = cli_ask_line(label[0] ? _("Type the label of the drive to destroy it: ")
-				  : _("Type the UUID of the drive to destroy it: "), &answer);
+	r = cli_ask_line(label[0] ? _("Type the label of the drive to go on: ")
+				  : _("Type the UUID of the drive to go on: "), &answer);
 	if (r < 0)
 		return r;
 	return names_it(erase, label, answer)
 		       ? 0
 		       : diag_set(diag, -SDE_CANCELLED, _("that is not the name of the drive"));
+}
+
+/* ---- one key slot ---- */
+
+static int unlock(void *ctx, const struct secret *passphrase, struct diag *diag)
+{
+	struct erase *erase = ctx;
+	CLEANUP_SECRET struct secret *key = NULL;
+	int used, r = luks2_unlock(erase->hdr, device(erase), passphrase, -1, &key, &used, diag);
+
+	if (r < 0)
+		return r;
+	if (used == erase->slot && !erase->force)
+		return diag_set(diag, -SDE_SLOT, _("the passphrase is that of key slot %d itself; give the one "
+						   "that shall still open the drive"), used);
+	erase->volume_key = take_ptr(key);
+	return 0;
+}
+
+static int check_slot(struct erase *erase, struct diag *diag)
+{
+	const struct luks2_keyslot *slot = luks2_keyslot_by_id(erase->hdr, erase->slot);
+
+	if (!slot)
+		return diag_set(diag, -SDE_SLOT, _("there is no key slot %d"), erase->slot);
+	if (!erase->force && luks2_keyslots_opening(erase->hdr, erase->slot) == 0)
+		return diag_set(diag, -SDE_LAST_SLOT, _("key slot %d is the last one"), erase->slot);
+	return cli_unlock(&erase->source, erase->target, unlock, erase, diag);
 }
 
 /* ---- doing it ---- */
@@ -142,21 +184,25 @@ static int destroy(struct erase *erase, struct diag *diag)
 	struct certificate *certificate = &erase->certificate;
 	int r;
 
+	certificate->slot = erase->slot;
 	certificate->started = time(NULL);
-	r = luks2_erase(device(erase), erase->hdr, &certificate->erasure, diag);
+	r = erase->slot < 0 ? luks2_erase(device(erase), erase->hdr, &certificate->erasure, diag)
+			    : luks2_erase_keyslot(device(erase), erase->hdr, erase->slot, erase->volume_key, diag);
 	certificate->ended = time(NULL);
 	if (r < 0)
 		return r;
-	certificate->slot = -1;
 	erase->erased = true;
 	return erase->certificate_path ? certificate_write(certificate, &erase->files, diag) : 0;
 }
 
 static void report(const struct erase *erase)
 {
-	printf(_("The drive is erased: %u key slots and both copies of the header are destroyed, and no\n"
-		 "passphrase, key or token opens it any more. That was read back.\n"),
-		erase->certificate.keyslots);
+	if (erase->slot >= 0)
+		printf(_("Key slot %d is destroyed. That was read back.\n"), erase->slot);
+	else
+		printf(_("The drive is erased: %u key slots and both copies of the header are destroyed, and no\n"
+			 "passphrase, key or token opens it any more. That was read back.\n"),
+			erase->certificate.keyslots);
 	printf("\n%s\n", certificate_limits());
 }
 
@@ -166,6 +212,8 @@ static int erase_drive(struct erase *erase, struct diag *diag)
 
 	if (r == 0)
 		r = load(erase, diag);
+	if (r == 0 && erase->slot >= 0)
+		r = check_slot(erase, diag);
 	if (r == 0 && erase->certificate_path)
 		r = certificate_open(erase->certificate_path, &erase->files, diag);
 	if (r == 0)
@@ -173,6 +221,19 @@ static int erase_drive(struct erase *erase, struct diag *diag)
 	if (r == 0)
 		r = destroy(erase, diag);
 	return r;
+}
+
+static bool parse_slot(const char *text, int *ret_slot)
+{
+	uint64_t number;
+
+	if (cli_parse_number(text, 0, LUKS2_KEYSLOTS_MAX - 1, &number) == 0) {
+		*ret_slot = (int)number;
+		return true;
+	}
+	cli_usage(&command_erase, _("--%s: '%s' is not a number from %u to %u"), "slot", text, 0u,
+		LUKS2_KEYSLOTS_MAX - 1u);
+	return false;
 }
 
 static bool parse_option(int option, struct erase *erase)
@@ -190,6 +251,14 @@ static bool parse_option(int option, struct erase *erase)
 	case OPT_FORCE:
 		erase->force = true;
 		return true;
+	case OPT_PASSPHRASE_FILE:
+		erase->source.passphrase_file = optarg;
+		return true;
+	case OPT_KEY_FILE:
+		erase->source.key_file = optarg;
+		return true;
+	case OPT_SLOT:
+		return parse_slot(optarg, &erase->slot);
 	default:
 		return false;
 	}
@@ -197,7 +266,7 @@ static bool parse_option(int option, struct erase *erase)
 
 static int run(int argc, char **argv)
 {
-	CLEANUP(erase_clear) struct erase erase = {.files = CERTIFICATE_FILES_NONE};
+	CLEANUP(erase_clear) struct erase erase = {.files = CERTIFICATE_FILES_NONE, .slot = -1};
 	struct diag diag = {0};
 	int option, r;
 
@@ -231,6 +300,8 @@ const struct command command_erase = {
 		      "                      or UUID\n"
 		      "  --force             do not ask at all\n"
 		      "  --header FILE       the drive's LUKS header is in FILE, and that is destroyed\n"
+		      "  --slot N            destroy this key slot only; takes a passphrase of another one\n"
+		      "  --passphrase-file FILE, --key-file FILE  where that one is\n"
 		      "  --help              show this help\n"),
 	.run = run,
 };

@@ -6,8 +6,10 @@
 #include "base/bytes.h"
 #include "base/i18n.h"
 #include "kernel-shim/cryptdev.h"
+#include "keymgr/luks1.h"
 #include "keymgr/luks2-disk.h"
 #include "keymgr/luks2-examine.h"
+#include "keymgr/luks2-update.h"
 #include "keymgr/luks2-wipe.h"
 
 /* Two headers of the largest size, and what lies before the data of drives made with our defaults
@@ -73,4 +75,38 @@ int luks2_erase(struct blkdev *dev, const struct luks2 *hdr, struct luks2_erasur
 	if (!r)
 		*ret_erasure = erasure;
 	return r;
+}
+
+/* The material first: a record that is left says where it was. */
+static int erase_luks1_keyslot(struct blkdev *dev, int id, struct diag *diag)
+{
+	struct luks1 hdr;
+	int r = luks1_disk_read(dev, &hdr, diag);
+
+	if (r)
+		return r;
+	struct luks1_keyslot empty = {.area_offset = hdr.keyslots[id].area_offset};
+
+	r = luks2_wipe_random(dev, empty.area_offset, empty.area_offset + luks1_area_bytes(&hdr), true);
+	if (!r)
+		r = luks1_disk_write_keyslot(dev, id, &empty);
+	if (!r)
+		r = luks1_disk_read(dev, &hdr, diag);
+	return !r && hdr.keyslots[id].active ? -EIO : r;
+}
+
+int luks2_erase_keyslot(struct blkdev *dev, const struct luks2 *hdr, int id,
+	const struct secret *volume_key, struct diag *diag)
+{
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	int r = crypto_init();
+
+	if (r)
+		return r;
+	if (hdr->version == 1)
+		return erase_luks1_keyslot(dev, id, diag);
+	r = luks2_update_begin(dev, hdr, &update, diag);
+	if (!r)
+		r = luks2_keyslot_remove(update, id, diag);
+	return r ? r : luks2_update_commit(update, volume_key, diag);
 }

@@ -25,4 +25,11 @@ uint64_t luks2_erase_bytes(const struct luks2 *hdr, const struct blkdev *dev);
 int luks2_erase(struct blkdev *dev, const struct luks2 *hdr, struct luks2_erasure *ret_erasure,
 	struct diag *diag) MUST_CHECK;
 
+/*
+ * Destroys one keyslot, whose id is in hdr, in the same way; the others stay. volume_key is that of
+ * the volume. Whether something still opens it then is the caller's question.
+ */
+int luks2_erase_keyslot(struct blkdev *dev, const struct luks2 *hdr, int id,
+	const struct secret *volume_key, struct diag *diag) MUST_CHECK;
+
 #endif

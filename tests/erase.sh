@@ -119,6 +119,30 @@ new_drive "$T/b.img" 40M
 check "--force asks nothing" sealdrive erase "$T/b.img" --force
 check_status 1 "and erases" cs isLuks "$T/b.img"
 
+# ---- one key slot ----
+one_slot() { # WHAT FILE AREA-OFFSET AREA-BYTES
+	local what=$1 file=$2
+	cp "$file" "$T/before"
+	check_status 1 "$what: without the passphrase of another one" sealdrive erase "$file" --slot 1 --confirm "$(cs luksUUID "$file")" --passphrase-file "$T/second"
+	said 'key slot 1 itself' "$what: which is said"
+	check_status 3 "$what: with none" sealdrive erase "$file" --slot 1 --confirm "$(cs luksUUID "$file")" --passphrase-file "$T/wrong"
+	check_status 1 "$what: one that is not there" sealdrive erase "$file" --slot 5 --confirm "$(cs luksUUID "$file")" --passphrase-file "$PASS"
+	check "$what: nothing has changed" cmp "$file" "$T/before"
+	rm -f "$T/slot.json" "$T/slot.html"
+	check "$what: destroyed" sealdrive erase "$file" --slot 1 --confirm "$(cs luksUUID "$file")" --passphrase-file "$PASS" --certificate "$T/slot.json"
+	check "$what: the other one opens" cs open --test-passphrase --key-file "$PASS" "$file"
+	check_status 2 "$what: this one does not" cs open --test-passphrase --key-file "$T/second" "$file"
+	is "$(blocks_left <(tail -c +$(($3 + 1)) "$T/before") <(tail -c +$(($3 + 1)) "$file") "$4")" 0 "$what: nothing of it is left"
+	is "$(grep -cE '"scope": "keyslot"|"keyslot": 1|"description": null' "$T/slot.json")" 3 "$what: the certificate says which"
+	check_status 1 "$what: the last one stays" sealdrive erase "$file" --slot 0 --confirm "$(cs luksUUID "$file")" --passphrase-file "$PASS"
+}
+(umask 077 && printf second >"$T/second" && printf wrong >"$T/wrong")
+new_drive "$T/s.img" 40M && cs luksAddKey --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file "$PASS" "$T/s.img" "$T/second"
+one_slot "LUKS2" "$T/s.img" $((32768 + 258048)) 256000
+truncate -s 4M "$T/s1.img" && cs luksFormat --type luks1 --pbkdf-force-iterations 1000 "$T/s1.img" "$PASS" &&
+	cs luksAddKey --pbkdf-force-iterations 1000 --key-file "$PASS" "$T/s1.img" "$T/second"
+one_slot "LUKS version 1" "$T/s1.img" $((4096 + 258048)) 256000
+
 # ---- a block device ----
 if have_loop; then
 	new_drive "$T/b.img" 40M --label LOOP && loop=$(losetup -f --show "$T/b.img")
