@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "kernel-shim/cryptdev.h"
 #include "keymgr/luks2-erase.h"
 #include "tests/dev/faultdev.h"
+#include "tests/dev/leaks.h"
 #include "tests/dev/memdev.h"
 #include "tests/unit.h"
 
@@ -139,5 +141,8 @@ static void test_power_failures(void)
 
 int main(void)
 {
+	if (crypto_init() < 0)
+		return 99;
+	leaks_know_secure_memory();
 	return UNIT_RUN(UNIT(test_erased), UNIT(test_errors), UNIT(test_power_failures));
 }

@@ -16,6 +16,7 @@
 #include "keymgr/luks1-convert.h"
 #include "keymgr/luks1.h"
 #include "tests/dev/faultdev.h"
+#include "tests/dev/leaks.h"
 #include "tests/dev/memdev.h"
 #include "tests/unit.h"
 
@@ -328,6 +329,9 @@ static void test_refused(void)
 
 int main(void)
 {
+	if (crypto_init() < 0)
+		return 99;
+	leaks_know_secure_memory();
 	return UNIT_RUN(UNIT(test_power_failures), UNIT(test_errors), UNIT(test_old_material_is_gone),
 		UNIT(test_refused));
 }

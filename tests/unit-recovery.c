@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernel-shim/cryptdev.h"
 #include "keymgr/recovery.h"
+#include "tests/dev/leaks.h"
 #include "tests/unit.h"
 
 /* from systemd's own test of its modhex */
@@ -75,5 +77,8 @@ static void test_made(void)
 
 int main(void)
 {
+	if (crypto_init() < 0)
+		return 99;
+	leaks_know_secure_memory();
 	return UNIT_RUN(UNIT(test_typed), UNIT(test_not_one), UNIT(test_encoded), UNIT(test_made));
 }
