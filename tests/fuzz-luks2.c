@@ -6,6 +6,7 @@
  * otherwise, or the start of a device, whose checksums are put right so that something lies behind
  * them. tests/headers/corpus.py makes a corpus of the table of headers.
  */
+#include <errno.h>
 #include <gcrypt.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include "base/bytes.h"
 #include "kernel-shim/cryptdev.h"
 #include "keymgr/luks2-disk.h"
-#include "keymgr/luks2.h"
+#include "keymgr/luks2-update.h"
 #include "tests/dev/memdev.h"
 
 enum { DEVICE_BYTES = 2 * 1024 * 1024, CSUM_AT = 448, CSUM_BYTES = 64, HDR_BYTES = 16384 };
@@ -48,6 +49,21 @@ static void seal(uint8_t *device, uint64_t offset)
 	memcpy(device + offset + CSUM_AT, csum, sizeof(csum));
 }
 
+/* What can be read can be changed, and is read back as it was changed. */
+static void change(struct blkdev *dev)
+{
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	int r = luks2_update_begin(dev, NULL, &update, NULL);
+
+	if (!r)
+		r = luks2_token_put(update, -1, "{\"type\":\"x\",\"keyslots\":[]}", NULL, NULL);
+	if (!r)
+		r = luks2_update_commit(update, NULL, NULL);
+	if (r == -EIO || r == -SDE_HEADER_CHANGED || (update && r == -SDE_HEADER_INVALID &&
+			luks2_update_header(update)->seqid != UINT64_MAX))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP_BLKDEV struct blkdev *dev = NULL;
@@ -65,5 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (!luks2_load(dev, data[0] & 2 ? LUKS2_REPAIR : 0, &hdr, &diag))
 		(void)!luks2_check_usable(hdr, DEVICE_BYTES, &diag);
+	if (hdr && data[0] & 4)
+		change(dev);
 	return 0;
 }

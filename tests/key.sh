@@ -193,9 +193,13 @@ said "Opening it needs 32 MiB of free memory" "format: what opening needs"
 # ---- no memory for the key derivation ----
 check "a slot of 64 MiB" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/second" \
 	--pbkdf argon2id --iterations 4 --memory 65536 --parallel 1
-(ulimit -v 60000 && sealdrive key test "$IMG" --passphrase-file "$T/second" --slot 1) >"$T/out" 2>&1
-is $? 1 "no memory: the exit status"
-said "not enough memory" "no memory: says so"
+if grep -q __asan_init "$SEALDRIVE"; then
+	skip "no memory" "a build with sanitizers needs it all"
+else
+	(ulimit -v 60000 && sealdrive key test "$IMG" --passphrase-file "$T/second" --slot 1) >"$T/out" 2>&1
+	is $? 1 "no memory: the exit status"
+	said "not enough memory" "no memory: says so"
+fi
 check "remove" key remove "$IMG" --passphrase-file "$T/second"
 
 # ---- a header elsewhere, a header backup ----

@@ -14,7 +14,7 @@ for number, name in enumerate(TABLE):
     image = BASE.clone()
     TABLE[name](image)
     with open(os.path.join(sys.argv[2], "%d-json" % number), "wb") as file:
-        file.write(b"\1" + image.json_bytes())
+        file.write(b"\5" + image.json_bytes())
     if name.startswith(("binary", "damaged", "unchanged")):
         with open(os.path.join(sys.argv[2], "%d-device" % number), "wb") as file:
             file.write(b"\2" + image.build()[:2 * image.hdr_size])
