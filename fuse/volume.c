@@ -42,11 +42,11 @@ static int header_open(const struct volume_options *options, struct blkdev **ret
 	int err;
 
 	if (!options->read_only) {
-		err = filedev_open(options->header, 0, 0, ret_dev, NULL);
+		err = filedev_open(options->header, FILEDEV_SHARE_HEADER, 0, ret_dev, NULL);
 		if (err != -SDE_READ_ONLY)
 			goto out;
 	}
-	err = filedev_open(options->header, FILEDEV_READ_ONLY, 0, ret_dev, NULL);
+	err = filedev_open(options->header, FILEDEV_SHARE_HEADER | FILEDEV_READ_ONLY, 0, ret_dev, NULL);
 out:
 	if (err < 0)
 		return diag_set(diag, err, _("header file %s"), options->header);
@@ -60,7 +60,7 @@ static int volume_load(struct volume *volume, const struct volume_options *optio
 	int err;
 
 	err = filedev_open(options->target,
-		FILEDEV_DIRECT | (options->read_only ? FILEDEV_READ_ONLY : 0), 0,
+		FILEDEV_DIRECT | FILEDEV_SHARE_HEADER | (options->read_only ? FILEDEV_READ_ONLY : 0), 0,
 		&volume->target, diag);
 	if (err < 0)
 		return err;

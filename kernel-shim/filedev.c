@@ -189,7 +189,7 @@ static const struct blkdev_ops filedev_ops = {
 	.close = filedev_close,
 };
 
-static int lock_target(struct filedev *file)
+static int lock_target(struct filedev *file, unsigned flags)
 {
 	struct timespec wait = {.tv_nsec = LOCK_WAIT_MS * 1000000L};
 
@@ -204,7 +204,8 @@ static int lock_target(struct filedev *file)
 			return -SDE_BUSY;
 		nanosleep(&wait, NULL);
 	}
-	headerlock_mark(file->fd);
+	if (flags & FILEDEV_SHARE_HEADER)
+		headerlock_mark(file->fd);
 	file->locked = true;
 	return 0;
 }
@@ -241,7 +242,7 @@ static int open_existing(struct filedev *file, const char *path, unsigned flags,
 		return 0;
 	if (!is_block(file) && !file->dev.read_only && inuse_loop_backing(&file->st))
 		return diag_set(diag, -SDE_BUSY, _("a loop device uses the file"));
-	return flags & FILEDEV_HEADER ? 0 : lock_target(file);
+	return flags & FILEDEV_HEADER ? 0 : lock_target(file, flags);
 }
 
 /* Makes the new name itself survive a power failure, where the file system can do that. */
@@ -266,7 +267,7 @@ static int create_file(struct filedev *file, const char *path, uint64_t create_b
 	file->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
 	if (file->fd < 0)
 		return errno == EROFS ? -SDE_READ_ONLY : -errno;
-	r = lock_target(file);
+	r = lock_target(file, 0);
 	if (r == 0 && (ftruncate(file->fd, (off_t)create_bytes) < 0 || fstat(file->fd, &file->st) < 0))
 		r = -errno;
 	if (r < 0)

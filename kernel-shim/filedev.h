@@ -15,8 +15,8 @@ enum filedev_flags {
 	FILEDEV_NO_LOCK = 1 << 1,   /* inspect only (info, list): neither O_EXCL nor lock; read-only */
 	FILEDEV_CREATE = 1 << 2,    /* regular file that must not exist yet, mode 0600 */
 	FILEDEV_DIRECT = 1 << 3,    /* past the page cache where that is possible and pays: for data */
-	FILEDEV_HEADER = 1 << 4,    /* to change the header only, under blkdev_lock(): not held until
-				     * then, and opened also while one of ours has the drive mounted */
+	FILEDEV_HEADER = 1 << 4,    /* to change the header only, under blkdev_lock(): not held until then */
+	FILEDEV_SHARE_HEADER = 1 << 5, /* for the data only: such blkdev_lock()s are given meanwhile */
 };
 
 /*

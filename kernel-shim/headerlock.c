@@ -74,7 +74,8 @@ static bool held_elsewhere(int err)
 	return err == -EAGAIN || err == -EACCES || err == -EINTR;
 }
 
-/* flock on the file. One of ours that has the drive open holds it for good, and keeps cryptsetup out. */
+/* flock on the file. One of ours that has it open for its data holds that for good, which keeps cryptsetup
+ * out of files; on devices cryptsetup does not look at it. */
 static int file_lock(int fd, int how, struct headerlock *lock)
 {
 	if (flock(fd, how | LOCK_NB) == 0)
@@ -147,7 +148,9 @@ static int take_once(int fd, const struct stat *st, bool has_flock, bool shared,
 
 	if (r < 0 && !no_bytes)
 		return -EAGAIN;
-	r = S_ISBLK(st->st_mode) ? device_lock(st, how, lock) : has_flock ? 0 : file_lock(fd, how, lock);
+	r = has_flock ? 0 : file_lock(fd, how, lock);
+	if (r == 0 && S_ISBLK(st->st_mode))
+		r = device_lock(st, how, lock);
 	/* on a file system that has no locks on bytes, flock alone has to do */
 	if (r == 0 && no_bytes && !has_flock && !lock->flocked)
 		r = -EAGAIN;

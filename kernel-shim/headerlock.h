@@ -3,9 +3,10 @@
  * Who may change the header of a drive, and when. Private to kernel-shim/: others use blkdev_lock().
  *
  * Whoever opens a drive for its data holds it with flock (filedev.c) for hours; its key slots change in
- * a moment, and may meanwhile. So there are two locks, both on the open file:
+ * a moment, and may meanwhile. So there are two more locks on the open file:
  *
- *	the drive's mark	held shared by each program of ours that has the drive open
+ *	the drive's mark	held shared by each program of ours that has the drive open for its data
+ *				alone; without it flock keeps everybody out (format, erase)
  *	the header's lock	held by the one program of ours that changes the header, or shared by those
  *				that read it right now
  *
@@ -31,7 +32,7 @@ struct headerlock {
 };
 #define HEADERLOCK_INIT {.cryptsetup_fd = -1}
 
-/* Marks the drive as open by one of ours. Where the file system has no such locks, there is no mark,
+/* Marks the drive as open for its data. Where the file system has no such locks, there is no mark,
  * and keys cannot be changed while the drive is open. */
 void headerlock_mark(int fd);
 

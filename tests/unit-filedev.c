@@ -282,6 +282,13 @@ static void lock_after(bool (*take)(void))
 	waitpid(pid, NULL, 0);
 }
 
+static bool take_all(void)
+{
+	struct blkdev *dev;
+
+	return filedev_open(file, 0, 0, &dev, NULL) == 0;
+}
+
 static void test_header_lock(void)
 {
 	struct blkdev *dev = NULL, *mounted = NULL;
@@ -299,7 +306,7 @@ static void test_header_lock(void)
 	CU_ASSERT(flock_free());
 	/* while one of ours has the drive open, for writing or not */
 	for (unsigned flags = 0; flags <= FILEDEV_READ_ONLY; flags += FILEDEV_READ_ONLY) {
-		CU_ASSERT_EQUAL_FATAL(filedev_open(file, flags, 0, &mounted, NULL), 0);
+		CU_ASSERT_EQUAL_FATAL(filedev_open(file, flags | FILEDEV_SHARE_HEADER, 0, &mounted, NULL), 0);
 		CU_ASSERT_EQUAL(blkdev_lock(dev), 0);
 		blkdev_unlock(dev);
 		CU_ASSERT_EQUAL(blkdev_lock(mounted), 0);
@@ -310,6 +317,8 @@ static void test_header_lock(void)
 	/* one after the other */
 	lock_after(take_header);
 	lock_after(take_flock);
+	/* who formats or erases shares nothing */
+	lock_after(take_all);
 	CU_ASSERT_EQUAL_FATAL(filedev_open(file, FILEDEV_READ_ONLY, 0, &dev, NULL), 0);
 	/* those that read do so together, and after those that write */
 	CU_ASSERT_EQUAL(blkdev_lock(dev), 0);
@@ -336,7 +345,7 @@ static void test_header_lock_first(void)
 
 	make_file(SIZE, 0600);
 	pid = holder(take_header);
-	CU_ASSERT_EQUAL(filedev_open(file, 0, 0, &dev, NULL), 0);
+	CU_ASSERT_EQUAL(filedev_open(file, FILEDEV_SHARE_HEADER, 0, &dev, NULL), 0);
 	CU_ASSERT(now_ms() - start >= HOLD_MS);
 	waitpid(pid, NULL, 0);
 	start = now_ms();
@@ -529,7 +538,7 @@ static void test_loop_device(void)
 	CU_ASSERT_EQUAL(try_open(loop, FILEDEV_READ_ONLY), -SDE_BUSY);
 	CU_ASSERT_EQUAL(try_open(loop, FILEDEV_NO_LOCK), 0);
 	close(fd);
-	CU_ASSERT_EQUAL(filedev_open(loop, 0, 0, &dev, NULL), 0);
+	CU_ASSERT_EQUAL(filedev_open(loop, FILEDEV_SHARE_HEADER, 0, &dev, NULL), 0);
 	if (dev) {
 		CU_ASSERT_EQUAL(dev->size_bytes, SIZE);
 		CU_ASSERT(is_power_of_2(dev->block_bytes) && dev->block_bytes >= 512);
