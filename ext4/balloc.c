@@ -391,7 +391,8 @@ int balloc_take_claim(struct handle *h, uint64_t block, uint32_t count)
 
 /* ---- freeing --------------------------------------------------------------------------- */
 
-static int free_locked(struct handle *h, struct group *group, uint32_t start, uint32_t count)
+/* pend: not to be given out again before the transaction is on the medium. */
+static int free_locked(struct handle *h, struct group *group, uint32_t start, uint32_t count, bool pend)
 {
 	struct e4_fs *fs = h->fs;
 	CLEANUP_BUF struct buf *bitmap = NULL, *pin = NULL;
@@ -410,10 +411,12 @@ static int free_locked(struct handle *h, struct group *group, uint32_t start, ui
 	if (desc.free_blocks + count > group_blocks(fs, group->index))
 		return fs_damaged(fs, "group %u: free block count too high", group->index);
 	r = buf_modify(h, bitmap);
-	if (r == 0)
+	if (r == 0 && pend)
 		r = group_pend(h, group, false, start, count);
 	if (r < 0)
 		return r;
+	if (!pend)
+		group->longest_free_hint = UINT32_MAX;
 	for (uint32_t i = 0; i < count; i++)
 		bitmap_clear(bitmap->data, start + i);
 	desc.free_blocks += count;
@@ -423,7 +426,7 @@ static int free_locked(struct handle *h, struct group *group, uint32_t start, ui
 }
 
 /* The part of a run that lies in one group. */
-static int free_part(struct handle *h, uint64_t block, uint32_t *count)
+static int free_part(struct handle *h, uint64_t block, uint32_t *count, bool pend)
 {
 	struct e4_fs *fs = h->fs;
 	uint32_t index = (block - fs->first_data_block) / fs->blocks_per_group;
@@ -435,7 +438,7 @@ static int free_part(struct handle *h, uint64_t block, uint32_t *count)
 		return r;
 	*count = min_u64(*count, group_blocks(fs, index) - start);
 	pthread_mutex_lock(&group->lock);
-	r = free_locked(h, group, start, *count);
+	r = free_locked(h, group, start, *count, pend);
 	pthread_mutex_unlock(&group->lock);
 	return r;
 }
@@ -454,7 +457,7 @@ int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata)
 	while (r == 0 && count) {
 		uint32_t here = min_u64(count, UINT32_MAX);
 
-		r = free_part(h, block, &here);
+		r = free_part(h, block, &here, true);
 		if (r < 0)
 			break;
 		if (metadata)
@@ -466,6 +469,21 @@ int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata)
 	}
 	/* The caller takes it that nothing was freed: such a transaction must never be committed. */
 	return r < 0 && partly ? fs_io_error(fs, r, "blocks half freed") : r;
+}
+
+/* Nothing on the drive has ever said that it is in use. So it may be given out at once, and no copy of it as
+ * metadata is in the log; bitmap and descriptor are in memory since they were changed. */
+int balloc_undo(struct handle *h, uint64_t block, uint32_t count, bool metadata, int err)
+{
+	uint32_t here = count;
+	int r = free_part(h, block, &here, false);
+
+	if (r < 0)
+		return fs_io_error(h->fs, r, "allocation taken back");
+	for (uint32_t i = 0; metadata && i < count; i++)
+		(void)cache_forget(h->fs, block + i);
+	atomic_fetch_add(&h->fs->free_blocks, count);
+	return err;
 }
 
 bool balloc_retry(struct e4_fs *fs, unsigned *tries)

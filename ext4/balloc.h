@@ -37,6 +37,9 @@ uint64_t balloc_available(struct e4_fs *fs, bool use_reserve);
  * free, or what is no data block, is damage: -EUCLEAN. A failure has changed nothing, or the
  * volume has failed with it. */
 int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata) MUST_CHECK;
+/* Takes back what balloc_alloc() or balloc_take_claim() has given to the same handle, because of err, which
+ * it returns. Needs no memory: unless the volume has failed it cannot. metadata: as balloc_free(). */
+int balloc_undo(struct handle *h, uint64_t block, uint32_t count, bool metadata, int err) MUST_CHECK;
 /*
  * After -ENOSPC and after the handle has ended: whether it is worth trying once more, because
  * blocks or inodes freed shortly before only wait for their commit (which this does then), or free

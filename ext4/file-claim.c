@@ -49,7 +49,6 @@ static int take_and_map(struct handle *h, struct e4_inode *inode, const struct e
 	bool *ret_taken)
 {
 	struct extent_run now;
-	int undo;
 	int r = extent_map(inode, run->lblk, &now);
 
 	if (r == 0 && (now.pblk || now.count < run->count))
@@ -62,10 +61,7 @@ static int take_and_map(struct handle *h, struct e4_inode *inode, const struct e
 		return r;
 	*ret_taken = true;
 	r = extent_insert(h, inode, run);
-	if (r == 0)
-		return 0;
-	undo = balloc_free(h, run->pblk, run->count, false);
-	return undo < 0 ? undo : r;
+	return r < 0 ? balloc_undo(h, run->pblk, run->count, false, r) : 0;
 }
 
 int file_map_claim(struct e4_inode *inode, const struct extent_run *run, uint64_t to, bool held)

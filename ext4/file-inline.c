@@ -201,16 +201,13 @@ static int put_block(struct e4_inode *inode, const uint8_t *data, size_t len, bo
 static int map_block(struct handle *h, struct e4_inode *inode, const struct extent_run *run,
 	bool *ret_taken)
 {
-	int r = balloc_take_claim(h, run->pblk, run->count), undo;
+	int r = balloc_take_claim(h, run->pblk, run->count);
 
 	if (r < 0)
 		return r;
 	*ret_taken = true;
 	r = extent_insert(h, inode, run);
-	if (r == 0)
-		return 0;
-	undo = balloc_free(h, run->pblk, run->count, false);
-	return undo < 0 ? undo : r;
+	return r < 0 ? balloc_undo(h, run->pblk, run->count, false, r) : 0;
 }
 
 /* The inode maps run, if there is one, instead of holding data itself. inode->lock held. */

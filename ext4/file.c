@@ -214,18 +214,15 @@ static int fill_hole(struct handle *h, struct e4_inode *inode, const struct exte
 		.use_reserve = use_reserve,
 	};
 	struct extent_run run = {.lblk = hole->lblk, .unwritten = true};
-	int undo, r;
+	int r = inode_reserve(h, inode);
 
-	r = inode_reserve(h, inode);
 	if (r == 0)
 		r = balloc_alloc(h, &request, &run.pblk, &run.count);
 	if (r < 0)
 		return r;
 	r = extent_insert(h, inode, &run);
-	if (r < 0) {
-		undo = balloc_free(h, run.pblk, run.count, false);
-		return undo < 0 ? undo : r;
-	}
+	if (r < 0)
+		return balloc_undo(h, run.pblk, run.count, false, r);
 	*ret_run = run;
 	return inode_store(h, inode, true);
 }

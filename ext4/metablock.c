@@ -17,7 +17,6 @@ int metablock_new(struct handle *h, struct e4_inode *inode, const struct buf_typ
 	CLEANUP_BUF struct buf *buf = NULL;
 	uint64_t block;
 	uint32_t count;
-	int undo;
 	int r = balloc_alloc(h, &request, &block, &count);
 
 	if (r < 0)
@@ -30,16 +29,13 @@ int metablock_new(struct handle *h, struct e4_inode *inode, const struct buf_typ
 		return 0;
 	}
 	buf_put(take_ptr(buf));
-	undo = balloc_free(h, block, 1, true);
-	return undo < 0 ? undo : r;
+	return balloc_undo(h, block, 1, true, r);
 }
 
 int metablock_undo(struct handle *h, struct buf *buf, int err)
 {
 	uint64_t block = buf->block;
-	int undo;
 
 	buf_put(buf);
-	undo = balloc_free(h, block, 1, true);
-	return undo < 0 ? undo : err;
+	return balloc_undo(h, block, 1, true, err);
 }

@@ -213,12 +213,8 @@ static int build_tree(struct handle *h, struct migration *m, unsigned *ret_depth
 
 static int undo_nodes(struct handle *h, struct migration *m, int err)
 {
-	for (size_t i = 0; i < m->node_count; i++) {
-		int undo = balloc_free(h, m->nodes[i], 1, true);
-
-		if (undo < 0)
-			return undo;
-	}
+	for (size_t i = 0; i < m->node_count; i++)
+		err = balloc_undo(h, m->nodes[i], 1, true, err);
 	return err;
 }
 

@@ -267,9 +267,7 @@ static int new_block(struct handle *h, struct e4_inode *inode, const struct xatt
 		return 0;
 	}
 	buf_put(buf);
-	int undo = balloc_free(h, number, 1, true);
-
-	return undo < 0 ? fs_io_error(h->fs, undo, "allocation taken back") : r;
+	return balloc_undo(h, number, 1, true, r);
 }
 
 /* *ret_buf: the block that has the attributes of the copy, one owner of which is inode. */

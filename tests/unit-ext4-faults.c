@@ -40,6 +40,7 @@ static int gone_at;	/* file before which the cable is pulled; 0: none */
 /* ---- memory that runs out ------------------------------------------------------------------ */
 
 static _Atomic uint64_t allocations, fail_allocation; /* 0: none */
+static atomic_bool fail_from_there; /* and all that follow */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -52,7 +53,9 @@ void *__wrap_reallocarray(void *old, size_t count, size_t size);
 
 static bool no_memory(void)
 {
-	return atomic_fetch_add(&allocations, 1) + 1 == atomic_load(&fail_allocation);
+	uint64_t nth = atomic_fetch_add(&allocations, 1) + 1, fail = atomic_load(&fail_allocation);
+
+	return nth == fail || (fail && nth > fail && atomic_load(&fail_from_there));
 }
 
 void *__wrap_malloc(size_t size)
@@ -528,6 +531,46 @@ static void test_memory_of_trees(void)
 	end();
 }
 
+/* Pieces are added while there is no memory from the n-th allocation on. */
+static void grow_pieces(uint64_t nth, uint64_t *ret_allocations)
+{
+	struct e4_inode *inode;
+	uint8_t byte = 1;
+
+	memcpy(memdev_data(mem), fresh, SIZE);
+	reports = 0;
+	inode = make_pieces();
+	atomic_store(&fail_from_there, true);
+	arm(&(struct fault){.how = MEMORY, .nth = nth});
+	for (uint64_t i = PIECES; i < PIECES + 100; i++)
+		(void)!e4_write(inode, &byte, 1, i * 2048, 0);
+	*ret_allocations = atomic_load(&allocations);
+	disarm();
+	atomic_store(&fail_from_there, false);
+	CU_ASSERT_EQUAL(e4_setattr(inode, &(struct e4_attr){.size = 1}, E4_SET_SIZE), 0);
+	e4_iput(inode);
+	CU_ASSERT_EQUAL(e4_unmount(fs), 0);
+	CU_ASSERT_EQUAL(reports, 0);
+}
+
+/* What was allocated for them in vain is free again. */
+static void test_no_memory_for_trees(void)
+{
+	uint64_t total, expected, ignored;
+
+	begin(options);
+	grow_pieces(0, &total);
+	CU_ASSERT_EQUAL(image_check(mem), 0);
+	expected = free_blocks();
+	CU_ASSERT(total > 200);
+	for (uint64_t nth = 1; nth <= total; nth++) {
+		grow_pieces(nth, &ignored);
+		CU_ASSERT_EQUAL(free_blocks(), expected);
+	}
+	printf("# %llu places\n", (unsigned long long)total);
+	end();
+}
+
 /* ---- recovery ---- */
 
 /* The drive is pulled in the middle, and then again at every write of its recovery. */
@@ -565,5 +608,6 @@ int main(void)
 {
 	alarm(600);
 	return UNIT_RUN(UNIT(test_no_fault), UNIT(test_reads), UNIT(test_writes), UNIT(test_flushes),
-		UNIT(test_gone), UNIT(test_memory), UNIT(test_memory_of_trees), UNIT(test_recovery));
+		UNIT(test_gone), UNIT(test_memory), UNIT(test_memory_of_trees), UNIT(test_no_memory_for_trees),
+		UNIT(test_recovery));
 }
