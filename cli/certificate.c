@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/i18n.h"
-#include "base/text.h"
 #include "cli/cli.h"
+#include "cli/html.h"
 #include "cli/jsonout.h"
 
 enum { TIME_TEXT = 32 };
@@ -171,35 +171,10 @@ static void render_json(const struct certificate *c, FILE *to)
 
 /* ---- a page to print ---- */
 
-static void put_html(FILE *to, const char *text)
-{
-	CLEANUP_FREE char *safe = NULL;
-
-	if (text_sanitize(text, strlen(text), &safe) < 0)
-		return;
-	for (const char *c = safe; *c; c++)
-		switch (*c) {
-		case '<':
-			fputs("&lt;", to);
-			break;
-		case '>':
-			fputs("&gt;", to);
-			break;
-		case '&':
-			fputs("&amp;", to);
-			break;
-		case '"':
-			fputs("&quot;", to);
-			break;
-		default:
-			putc(*c, to);
-		}
-}
-
 static void heading(FILE *to, const char *text)
 {
 	fputs("</table>\n<h2>", to);
-	put_html(to, text);
+	html_text(to, text);
 	fputs("</h2>\n<table>\n", to);
 }
 
@@ -207,9 +182,9 @@ static void heading(FILE *to, const char *text)
 static void row(FILE *to, const char *name, const char *value)
 {
 	fputs("<tr><th>", to);
-	put_html(to, name);
+	html_text(to, name);
 	fputs(value && value[0] ? "</th><td>" : "</th><td class=\"blank\">", to);
-	put_html(to, value ? value : "");
+	html_text(to, value ? value : "");
 	fputs("</td></tr>\n", to);
 }
 
@@ -274,7 +249,7 @@ static void page_erasure(const struct certificate *c, FILE *to)
 	row(to, _("Ended"), format_time(text, c->ended));
 	row(to, _("Program"), "sealdrive " VERSION);
 	fputs("</table>\n<p>", to);
-	put_html(to, certificate_limits());
+	html_text(to, certificate_limits());
 	fputs("</p>\n<table>\n", to);
 }
 
@@ -291,7 +266,7 @@ static void page_people(FILE *to, const char *who)
 static void render_page(const struct certificate *c, FILE *to)
 {
 	fputs("<!DOCTYPE html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n<title>", to);
-	put_html(to, _("Certificate of sanitisation"));
+	html_text(to, _("Certificate of sanitisation"));
 	fputs("</title>\n<style>\n"
 	      "body { font: 11pt serif; max-width: 18cm; margin: 1cm auto; }\n"
 	      "table { border-collapse: collapse; width: 100%; }\n"
@@ -300,7 +275,7 @@ static void render_page(const struct certificate *c, FILE *to)
 	      "td.blank { height: 1.6em; }\n"
 	      "h2 { font-size: 12pt; margin-bottom: 2px; }\n"
 	      "</style>\n</head>\n<body>\n<h1>", to);
-	put_html(to, _("Certificate of sanitisation"));
+	html_text(to, _("Certificate of sanitisation"));
 	fputs("</h1>\n<table>\n", to);
 	page_media(c, to);
 	page_erasure(c, to);

@@ -36,7 +36,7 @@ struct certificate_files {
 };
 #define CERTIFICATE_FILES_NONE {NEWFILE_NONE, NEWFILE_NONE}
 
-/* Makes both before anything is erased: what cannot be certified is not begun. */
+/* Makes both, empty. */
 int certificate_open(const char *path, struct certificate_files *ret_files, struct diag *diag) MUST_CHECK;
 int certificate_write(const struct certificate *certificate, struct certificate_files *files,
 	struct diag *diag) MUST_CHECK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * sealdrive erase TARGET: destroys the header with all its key slots, or one key slot, and certifies
- * it. All that can be checked is checked, and the files of the certificate are made, before anybody is
- * asked. To destroy one key slot takes a passphrase of another, so that nobody locks himself out.
+ * it. All that can be checked is checked before anybody is asked, and the files of the certificate are
+ * made before anything is destroyed. To destroy one key slot takes a passphrase of another, so that nobody locks himself out.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -114,8 +114,13 @@ static void describe(const struct erase *erase, const char *label)
 		cli_warn(erase->target,
 			_("THE KEYS OF THIS DRIVE WILL BE DESTROYED, and with them everything on it. "
 			  "Nothing and nobody can bring it back"));
-	fprintf(stderr, _("  What it is:     %s %s, %s\n"), drive->vendor, drive->model,
-		cli_format_size(size, drive->size_bytes));
+	if (drive->vendor[0] || drive->model[0])
+		fprintf(stderr, _("  What it is:     %s %s, %s\n"), drive->vendor, drive->model,
+			cli_format_size(size, drive->size_bytes));
+	else
+		fprintf(stderr, erase->certificate.is_file ? _("  What it is:     container file, %s\n")
+							   : _("  What it is:     drive, %s\n"),
+			cli_format_size(size, drive->size_bytes));
 	fprintf(stderr, _("  Label:          %s\n"), label[0] ? label : "-");
 	if (text_sanitize(uuid, strlen(uuid), &safe) == 0)
 		fprintf(stderr, _("  UUID:           %s\n"), safe);
@@ -124,8 +129,8 @@ static void describe(const struct erase *erase, const char *label)
 
 static int confirm(const struct erase *erase, struct diag *diag)
 {
+	const char *uuid = erase->certificate.uuid;
 	CLEANUP_FREE char *label = NULL;
-	CLEANUP_FREE char *answer = NULL;
 	int r = label_of(erase, &label);
 
 	if (r < 0)
@@ -133,20 +138,15 @@ static int confirm(const struct erase *erase, struct diag *diag)
 	if (erase->confirm)
 		return names_it(erase, label, erase->confirm)
 			       ? 0
-			       : diag_set(diag, -SDE_OTHER_DRIVE, _("its label is '%s', its UUID is %s"), label,
-					 erase->certificate.uuid);
+			       : diag_set(diag, -SDE_OTHER_DRIVE, _("its label is '%s', its UUID is %s"), label, uuid);
 	if (erase->force)
 		return 0;
 	if (!cli_can_ask())
 		return -SDE_CONFIRM;
 	describe(erase, label);
-	r = cli_ask_line(label[0] ? _("Type the label of the drive to go on: ")
-				  : _("Type the UUID of the drive to go on: "), &answer);
-	if (r < 0)
-		return r;
-	return names_it(erase, label, answer)
-		       ? 0
-		       : diag_set(diag, -SDE_CANCELLED, _("that is not the name of the drive"));
+	r = cli_confirm_by_typing(label[0] ? label : uuid,
+		label[0] ? _("The label of the drive confirms it.") : _("The UUID of the drive confirms it."));
+	return r == -SDE_CANCELLED ? diag_set(diag, r, _("that is not the name of the drive")) : r;
 }
 
 /* ---- one key slot ---- */
@@ -214,10 +214,11 @@ static int erase_drive(struct erase *erase, struct diag *diag)
 		r = load(erase, diag);
 	if (r == 0 && erase->slot >= 0)
 		r = check_slot(erase, diag);
-	if (r == 0 && erase->certificate_path)
-		r = certificate_open(erase->certificate_path, &erase->files, diag);
 	if (r == 0)
 		r = confirm(erase, diag);
+	/* what cannot be certified is not begun */
+	if (r == 0 && erase->certificate_path)
+		r = certificate_open(erase->certificate_path, &erase->files, diag);
 	if (r == 0)
 		r = destroy(erase, diag);
 	return r;

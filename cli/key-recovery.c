@@ -49,16 +49,18 @@ static void outputs_clear(struct outputs *outputs)
 	cleanup_fd(&outputs->tty);
 }
 
-static int outputs_open(const struct key_args *args, struct outputs *outputs, struct diag *diag)
+static int find_terminal(const struct key_args *args, struct outputs *outputs, struct diag *diag)
+{
+	if (args->sheet || args->output || terminal_open(&outputs->tty) == 0)
+		return 0;
+	return diag_set(diag, -SDE_USAGE, _("without a terminal the key needs --sheet or --output"));
+}
+
+/* Late, so that whoever goes away while a passphrase is asked for leaves no empty file. */
+static int make_files(const struct key_args *args, struct outputs *outputs, struct diag *diag)
 {
 	int r = 0;
 
-	if (!args->sheet && !args->output) {
-		r = terminal_open(&outputs->tty);
-		return r < 0 ? diag_set(diag, -SDE_USAGE,
-				       _("without a terminal the key needs --sheet or --output"))
-			     : 0;
-	}
 	if (args->sheet)
 		r = newfile_open(args->sheet, &outputs->sheet, diag);
 	if (r == 0 && args->output)
@@ -276,9 +278,11 @@ static int run(int argc, char **argv)
 	if (r == 0)
 		r = luks2_keyslot_check_free(drive.hdr, args.new_slot, &drive.diag);
 	if (r == 0)
-		r = outputs_open(&args, &outputs, &drive.diag);
+		r = find_terminal(&args, &outputs, &drive.diag);
 	if (r == 0)
 		r = key_drive_unlock(&drive, -1);
+	if (r == 0)
+		r = make_files(&args, &outputs, &drive.diag);
 	if (r == 0) {
 		older = older_slots(&drive);
 		r = enrol(&drive, &outputs, &slot);

@@ -108,14 +108,17 @@ fi
 truncate -s 1M "$T/empty"
 refused 4 "$T/empty" 'not an encrypted' "nothing to erase" sealdrive erase "$T/empty" --force
 before=$(unchanged_sum "$T/b.img")
-terminal "wait:ARCHIVE" "wait:Type the label" "type:archive" -- sealdrive erase "$T/b.img" --certificate "$T/c3.json"
+terminal "wait:ARCHIVE" "wait:Type 'ARCHIVE'" "type:archive" -- sealdrive erase "$T/b.img" --certificate "$T/c3.json"
 said 'exit 1' "a label mistyped on the terminal"
 is "$(unchanged_sum "$T/b.img") $(ls "$T"/c3.* 2>/dev/null)" "$before " "erases nothing, certifies nothing"
-terminal "wait:ARCHIVE" "wait:Type the label" "type:ARCHIVE" -- sealdrive erase "$T/b.img" --certificate "$T/c3.json"
+terminal "wait:ARCHIVE" "wait:Type 'ARCHIVE'" "type:ARCHIVE" -- sealdrive erase "$T/b.img" --certificate "$T/c3.json"
 said 'exit 0' "the label typed on the terminal"
 check_status 1 "erases it" cs isLuks "$T/b.img"
 check "and certifies it" test -s "$T/c3.json" -a -s "$T/c3.html"
-new_drive "$T/b.img" 40M
+rm -f "$T/b.img" && new_drive "$T/b.img" 40M --label ARCHIVE
+terminal "wait:Type 'ARCHIVE'" "signal:SIGINT" -- sealdrive erase "$T/b.img" --certificate "$T/c5.json"
+said 'killed by' "interrupted at the question"
+is "$(ls "$T"/c5.* 2>/dev/null)" "" "it leaves no empty certificate"
 check "--force asks nothing" sealdrive erase "$T/b.img" --force
 check_status 1 "and erases" cs isLuks "$T/b.img"
 
