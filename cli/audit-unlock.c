@@ -29,8 +29,9 @@ static int look_inside(struct blkdev **dev, const struct luks2 *hdr, const struc
 	return e4_peek(plain, &peek) < 0 ? -1 : !peek.needs_recovery;
 }
 
-static int unlock_one(struct facts *facts, const struct secret *passphrase, struct diag *diag)
+static int unlock_one(void *ctx, const struct secret *passphrase, struct diag *diag)
 {
+	struct facts *facts = ctx;
 	CLEANUP_BLKDEV struct blkdev *dev = NULL;
 	CLEANUP_SECRET struct secret *key = NULL;
 	int r = filedev_open(facts->target, FILEDEV_NO_LOCK, 0, &dev, diag);
@@ -59,7 +60,8 @@ int audit_unlock(struct facts *const *facts, size_t count, const struct cli_pass
 		/* known already: from a file of facts, which says nothing about where the drive is now */
 		if (!facts[i]->hdr || facts[i]->unlocked.known || !facts[i]->device.known)
 			continue;
-		err = unlock_one(facts[i], passphrase, &why);
+		err = source->key_file ? unlock_one(facts[i], passphrase, &why)
+				       : cli_unlock_forms(passphrase, unlock_one, facts[i], &why);
 		if (err < 0)
 			cli_warn(facts[i]->target, _("not unlocked: %s"), error_text(err));
 	}

@@ -94,6 +94,10 @@ int cli_read_new_passphrase(const struct cli_passphrase_source *source, const ch
 	const char *label, bool take_weak, struct secret **ret_passphrase, struct diag *diag) MUST_CHECK;
 
 typedef int (*cli_unlock_fn)(void *ctx, const struct secret *passphrase, struct diag *diag);
+/* Calls unlock with the passphrase and, while it opens nothing, with the other forms in which it may
+ * have been set: a recovery key's own, NFC, NFD. Not for key files. */
+int cli_unlock_forms(const struct secret *passphrase, cli_unlock_fn unlock, void *ctx,
+	struct diag *diag) MUST_CHECK;
 /* Reads the passphrase of target and calls unlock with it, and with its forms NFC and NFD where they are
  * others; on a terminal a mistyped one may be typed again. */
 int cli_unlock(const struct cli_passphrase_source *source, const char *target, cli_unlock_fn unlock,

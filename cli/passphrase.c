@@ -359,7 +359,8 @@ int cli_read_new_passphrase(const struct cli_passphrase_source *source, const ch
 
 /* Input methods differ in how they type letters with marks: what was set here is NFC, but other
  * programs store what was typed. A recovery key is the same in capitals and without its dashes. */
-static int unlock_forms(const struct secret *passphrase, cli_unlock_fn unlock, void *ctx, struct diag *diag)
+int cli_unlock_forms(
+	const struct secret *passphrase, cli_unlock_fn unlock, void *ctx, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *recovery = NULL, *nfc = NULL, *nfd = NULL;
 	struct diag first_diag = {0};
@@ -393,7 +394,7 @@ int cli_unlock(const struct cli_passphrase_source *source, const char *target, c
 		err = cli_read_passphrase(source, target, false, &passphrase, &try_diag);
 		if (err == 0)
 			err = source->key_file ? unlock(ctx, passphrase, &try_diag)
-					       : unlock_forms(passphrase, unlock, ctx, &try_diag);
+					       : cli_unlock_forms(passphrase, unlock, ctx, &try_diag);
 		if (err == 0 || err != -SDE_PASSPHRASE || !asked || try == PASSPHRASE_TRIES) {
 			*diag = try_diag;
 			return err;

@@ -35,11 +35,14 @@ check "typed as it is" opens_ours "$IMG" "$key"
 check "in capitals" opens_ours "$IMG" "${key^^}"
 check "without dashes" opens_ours "$IMG" "${key//-/}"
 check "in capitals and with spaces" opens_ours "$IMG" "$(tr 'a-z-' 'A-Z ' <<<"$key")"
+printf '%s\n' "${key^^}" >"$T/upper" && chmod 600 "$T/upper"
+sealdrive audit "$IMG" --passphrase-file "$T/upper" >"$T/out" 2>&1
+is "$? $(grep -c 'not unlocked' "$T/out")" "9 0" "for an audit, too"
 last=${key: -1}
 check_status 3 "another last letter" opens_ours "$IMG" "${key%?}$([ "$last" = c ] && echo b || echo c)"
 check_status 3 "one letter less" opens_ours "$IMG" "${key%?}"
 if fuse_ready; then
-	mkdir "$T/mnt" && printf '%s\n' "${key^^}" >"$T/upper" && chmod 600 "$T/upper"
+	mkdir "$T/mnt"
 	check "the drive mounts with it" sealdrive mount "$IMG" "$T/mnt" --passphrase-file "$T/upper"
 	check "another one is made while it is mounted" sealdrive key recovery "$IMG" --passphrase-file "$PASS" --output "$T/key2"
 	said 'older recovery key' "and the older one is not forgotten"
