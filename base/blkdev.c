@@ -15,7 +15,8 @@ int blkdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 	return dev->ops->read(dev, buf, len, off);
 }
 
-static int blkdev_write_flags(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+int blkdev_write_how(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
 	if (dev->read_only)
 		return -EROFS;
@@ -23,23 +24,35 @@ static int blkdev_write_flags(struct blkdev *dev, void *buf, size_t len, uint64_
 		return -EINVAL;
 	if (len == 0)
 		return 0;
-	return dev->ops->write(dev, buf, len, off, flags);
+	return dev->ops->write(dev, buf, len, off, how);
 }
 
 int blkdev_write(struct blkdev *dev, const void *buf, size_t len, uint64_t off)
 {
-	/* Without BLKDEV_MAY_CLOBBER no device writes to the buffer. */
-	return blkdev_write_flags(dev, (void *)buf, len, off, 0);
+	/* No device writes to a buffer that it may not clobber. */
+	return blkdev_write_how(dev, (void *)(uintptr_t)buf, len, off, &(struct blkdev_write){0});
 }
 
 int blkdev_write_clobber(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 {
-	return blkdev_write_flags(dev, buf, len, off, BLKDEV_MAY_CLOBBER);
+	return blkdev_write_how(dev, buf, len, off, &(struct blkdev_write){.may_clobber = true});
 }
 
 int blkdev_flush(struct blkdev *dev)
 {
 	return dev->ops->flush(dev);
+}
+
+int blkdev_lost(struct blkdev *dev, blkdev_lost_fn fn, void *ctx)
+{
+	return dev->ops->lost ? dev->ops->lost(dev, fn, ctx) : -EOPNOTSUPP;
+}
+
+int blkdev_watch(struct blkdev *dev, uint64_t len, uint64_t off)
+{
+	if (!range_inside(off, len, dev->size_bytes))
+		return -EINVAL;
+	return dev->ops->watch && len > 0 ? dev->ops->watch(dev, len, off) : 0;
 }
 
 int blkdev_discard(struct blkdev *dev, uint64_t off, uint64_t len)

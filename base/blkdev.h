@@ -25,18 +25,32 @@
 
 struct blkdev;
 
-enum blkdev_write_flags {
+struct blkdev_write {
 	/* The buffer's content is of no use to the caller afterwards: a layer may transform it in
 	 * place instead of copying it. */
-	BLKDEV_MAY_CLOBBER = 1 << 0,
+	bool may_clobber;
+	/* Whose data it is, a number of the caller's own, for blkdev_lost(). 0: the caller cannot do
+	 * without it. */
+	uint32_t owner;
 };
+
+/* A range of which something that was written is not on the medium. */
+struct blkdev_lost {
+	uint64_t off, len; /* len UINT64_MAX: nobody knows what */
+	uint32_t owner;
+};
+typedef void (*blkdev_lost_fn)(void *ctx, const struct blkdev_lost *lost);
 
 /* Called only with ranges inside size_bytes, len > 0, and no writes when read_only. */
 struct blkdev_ops {
 	int (*read)(struct blkdev *dev, void *buf, size_t len, uint64_t off);
-	int (*write)(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags);
+	int (*write)(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+		const struct blkdev_write *how);
 	/* Returns when everything written before the call is on the medium. */
 	int (*flush)(struct blkdev *dev);
+	/* After a flush has failed with -EIO: what was lost; all else is on the medium, and the next flush is
+	 * not about this any more. NULL: not known; every later flush fails, too. */
+	int (*lost)(struct blkdev *dev, blkdev_lost_fn fn, void *ctx);
 	/* Advice; the range reads as anything afterwards. NULL: not supported. */
 	int (*discard)(struct blkdev *dev, uint64_t off, uint64_t len);
 	/* The next read of the range comes from the medium, not from a cache that somebody who shares
@@ -47,6 +61,9 @@ struct blkdev_ops {
 	 * NULL: nobody else can. */
 	int (*lock)(struct blkdev *dev);
 	void (*unlock)(struct blkdev *dev);
+	/* Nobody can use the medium without changing this range: see kernel-shim/sentinel.h. What was
+	 * written before is flushed. NULL: of no interest. */
+	int (*watch)(struct blkdev *dev, uint64_t len, uint64_t off);
 	/* Frees dev itself; does not close a lower device unless the layer owns it. */
 	void (*close)(struct blkdev *dev);
 };
@@ -63,9 +80,15 @@ struct blkdev {
 int blkdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off) MUST_CHECK;
 /* buf is not changed. */
 int blkdev_write(struct blkdev *dev, const void *buf, size_t len, uint64_t off) MUST_CHECK;
-/* buf's content is garbage afterwards, whatever the result (BLKDEV_MAY_CLOBBER). */
+/* buf's content is garbage afterwards, whatever the result. */
 int blkdev_write_clobber(struct blkdev *dev, void *buf, size_t len, uint64_t off) MUST_CHECK;
+/* buf is not changed unless how says so. */
+int blkdev_write_how(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how) MUST_CHECK;
 int blkdev_flush(struct blkdev *dev) MUST_CHECK;
+/* -EOPNOTSUPP where nobody knows. */
+int blkdev_lost(struct blkdev *dev, blkdev_lost_fn fn, void *ctx) MUST_CHECK;
+int blkdev_watch(struct blkdev *dev, uint64_t len, uint64_t off) MUST_CHECK;
 /* -EOPNOTSUPP where the device cannot. */
 int blkdev_discard(struct blkdev *dev, uint64_t off, uint64_t len) MUST_CHECK;
 int blkdev_refresh(struct blkdev *dev, size_t len, uint64_t off) MUST_CHECK;

@@ -103,6 +103,10 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		N_("The drive cannot be written"),
 		N_("Check its write-protect switch and your permissions, or open it with "
 		   "--read-only.")},
+	ENTRY(SDE_DRIVE_CHANGED) = {EXIT_IO,
+		N_("The drive that was put back is another one, or was changed meanwhile"),
+		N_("Put back the drive that was pulled out. If it was used elsewhere meanwhile, unmount "
+		   "it and mount it again.")},
 	ENTRY(SDE_MOUNTPOINT) = {EXIT_FAILED,
 		N_("The drive cannot be mounted at this place"),
 		N_("Choose an empty folder of your own, or leave the folder out.")},

@@ -41,6 +41,7 @@ enum error_code {
 	SDE_TOO_SMALL,		    /* target too small to format */
 	SDE_NO_SPACE_HOST,	    /* container's own file system is full */
 	SDE_READ_ONLY,		    /* target cannot be written */
+	SDE_DRIVE_CHANGED,	    /* a drive that came back is not as it was left */
 	SDE_MOUNTPOINT,		    /* mount point not empty, not ours, not a folder */
 	SDE_FUSE,		    /* /dev/fuse or fusermount3 not usable */
 	SDE_USAGE,		    /* wrong usage */

@@ -62,7 +62,8 @@ static int replaydev_read(struct blkdev *dev, void *buf, size_t len, uint64_t of
 	return r;
 }
 
-static int replaydev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+static int replaydev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
 	return -EROFS;
 }
@@ -70,6 +71,11 @@ static int replaydev_write(struct blkdev *dev, void *buf, size_t len, uint64_t o
 static int replaydev_flush(struct blkdev *dev)
 {
 	return 0;
+}
+
+static int replaydev_watch(struct blkdev *dev, uint64_t len, uint64_t off)
+{
+	return blkdev_watch(container_of(dev, struct replaydev, dev)->lower, len, off);
 }
 
 static void replaydev_close(struct blkdev *dev)
@@ -84,6 +90,7 @@ static const struct blkdev_ops replaydev_ops = {
 	.read = replaydev_read,
 	.write = replaydev_write,
 	.flush = replaydev_flush,
+	.watch = replaydev_watch,
 	.close = replaydev_close,
 };
 

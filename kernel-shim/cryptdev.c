@@ -60,11 +60,14 @@ static int lower_read(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
 	return blkdev_read(cd->lower, buf, len, cd->offset_bytes + off);
 }
 
-static int lower_write(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
+/* Ciphertext, of which the lower device may make what it likes. */
+static int lower_write(struct cryptdev *cd, void *buf, size_t len, uint64_t off, uint32_t owner)
 {
+	struct blkdev_write how = {.may_clobber = true, .owner = owner};
+
 	atomic_fetch_add_explicit(&cd->writes, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&cd->write_bytes, len, memory_order_relaxed);
-	return blkdev_write_clobber(cd->lower, buf, len, cd->offset_bytes + off);
+	return blkdev_write_how(cd->lower, buf, len, cd->offset_bytes + off, &how);
 }
 
 static int decrypt(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
@@ -94,14 +97,15 @@ static int read_whole(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
 	return r < 0 ? r : decrypt(cd, buf, len, off);
 }
 
-static int write_clobber(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
+static int write_clobber(struct cryptdev *cd, void *buf, size_t len, uint64_t off, uint32_t owner)
 {
 	int r = encrypt(cd, buf, buf, len, off);
 
-	return r < 0 ? r : lower_write(cd, buf, len, off);
+	return r < 0 ? r : lower_write(cd, buf, len, off, owner);
 }
 
-static int write_bounced(struct cryptdev *cd, const void *buf, size_t len, uint64_t off)
+static int write_bounced(struct cryptdev *cd, const void *buf, size_t len, uint64_t off,
+	uint32_t owner)
 {
 	const uint8_t *from = buf;
 	void *bounce = pool_get(&cd->bounces);
@@ -111,19 +115,21 @@ static int write_bounced(struct cryptdev *cd, const void *buf, size_t len, uint6
 		part = min_u64(len - done, BOUNCE_BYTES);
 		r = encrypt(cd, bounce, from + done, part, off + done);
 		if (r == 0)
-			r = lower_write(cd, bounce, part, off + done);
+			r = lower_write(cd, bounce, part, off + done, owner);
 	}
 	pool_put(&cd->bounces, bounce);
 	return r;
 }
 
 /* What is long may go past the page cache, out of aligned memory, and costs no more that way. */
-static int write_whole(struct cryptdev *cd, void *buf, size_t len, uint64_t off, unsigned flags)
+static int write_whole(struct cryptdev *cd, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
-	bool in_place = flags & BLKDEV_MAY_CLOBBER &&
+	bool in_place = how->may_clobber &&
 		(len < FILEIO_LARGE || (uintptr_t)buf % FILEIO_ALIGN == 0);
 
-	return in_place ? write_clobber(cd, buf, len, off) : write_bounced(cd, buf, len, off);
+	return in_place ? write_clobber(cd, buf, len, off, how->owner)
+			: write_bounced(cd, buf, len, off, how->owner);
 }
 
 static pthread_mutex_t *stripe_of(struct cryptdev *cd, uint64_t sector_off)
@@ -150,7 +156,8 @@ static int read_part(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
 	return r;
 }
 
-static int write_part(struct cryptdev *cd, const void *buf, size_t len, uint64_t off)
+static int write_part(struct cryptdev *cd, const void *buf, size_t len, uint64_t off,
+	uint32_t owner)
 {
 	uint64_t start = round_down_u64(off, cd->sector_bytes);
 	pthread_mutex_t *stripe = stripe_of(cd, start);
@@ -161,7 +168,7 @@ static int write_part(struct cryptdev *cd, const void *buf, size_t len, uint64_t
 	r = read_whole(cd, sector, cd->sector_bytes, start);
 	if (r == 0) {
 		memcpy(sector + (off - start), buf, len);
-		r = write_clobber(cd, sector, cd->sector_bytes, start);
+		r = write_clobber(cd, sector, cd->sector_bytes, start, owner);
 	}
 	pthread_mutex_unlock(stripe);
 	bytes_wipe(sector, sizeof(sector));
@@ -199,14 +206,15 @@ static int cryptdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off
 	return 0;
 }
 
-static int cryptdev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+static int cryptdev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
 	struct cryptdev *cd = cryptdev_of(dev);
 	uint8_t *p = buf;
 
 	while (len > 0) {
 		size_t part = part_len(cd, len, off), n = part ? part : whole_len(cd, len);
-		int r = part ? write_part(cd, p, n, off) : write_whole(cd, p, n, off, flags);
+		int r = part ? write_part(cd, p, n, off, how->owner) : write_whole(cd, p, n, off, how);
 
 		if (r < 0)
 			return r;
@@ -223,6 +231,39 @@ static int cryptdev_flush(struct blkdev *dev)
 
 	atomic_fetch_add_explicit(&cd->flushes, 1, memory_order_relaxed);
 	return blkdev_flush(cd->lower);
+}
+
+struct lost_above {
+	struct cryptdev *cd;
+	blkdev_lost_fn fn;
+	void *ctx;
+};
+
+static void lost_below(void *ctx, const struct blkdev_lost *lost)
+{
+	struct lost_above *above = ctx;
+	struct blkdev_lost ours = *lost;
+
+	if (ours.len != UINT64_MAX)
+		ours.off -= above->cd->offset_bytes;
+	above->fn(above->ctx, &ours);
+}
+
+static int cryptdev_lost(struct blkdev *dev, blkdev_lost_fn fn, void *ctx)
+{
+	struct lost_above above = {.cd = cryptdev_of(dev), .fn = fn, .ctx = ctx};
+
+	return blkdev_lost(above.cd->lower, lost_below, &above);
+}
+
+/* In whole sectors, as they lie on the lower device. */
+static int cryptdev_watch(struct blkdev *dev, uint64_t len, uint64_t off)
+{
+	struct cryptdev *cd = cryptdev_of(dev);
+	uint64_t first = round_down_u64(off, cd->sector_bytes);
+	uint64_t end = round_up_u64(off + len, cd->sector_bytes);
+
+	return blkdev_watch(cd->lower, end - first, cd->offset_bytes + first);
 }
 
 static int cryptdev_discard(struct blkdev *dev, uint64_t off, uint64_t len)
@@ -283,6 +324,8 @@ static const struct blkdev_ops cryptdev_ops = {
 	.flush = cryptdev_flush,
 	.discard = cryptdev_discard,
 	.refresh = cryptdev_refresh,
+	.lost = cryptdev_lost,
+	.watch = cryptdev_watch,
 	.close = cryptdev_close,
 };
 

@@ -188,6 +188,13 @@ static bool is_listed(const char *name, const char *dir)
 	return attr_number(dir, "size") > 0;
 }
 
+static void device_path(const char *name, char *path, size_t size)
+{
+	snprintf(path, size, "/dev/%s", name);
+	for (char *bang = strchr(path, '!'); bang; bang = strchr(bang, '!'))
+		*bang = '/';
+}
+
 /* 0 also for a device that went away meanwhile, 1 when drive is filled. */
 static int drive_from_name(const char *name, struct drive *ret_drive)
 {
@@ -200,9 +207,7 @@ static int drive_from_name(const char *name, struct drive *ret_drive)
 
 	snprintf(path, sizeof(path), "/sys/class/block/%s", name);
 	dir = realpath(path, NULL);
-	snprintf(path, sizeof(path), "/dev/%s", name);
-	for (char *bang = strchr(path, '!'); bang; bang = strchr(bang, '!'))
-		*bang = '/';
+	device_path(name, path, sizeof(path));
 	r = drive_init(&drive, path);
 	if (r < 0 || !dir || !is_listed(name, dir))
 		return r;
@@ -302,5 +307,54 @@ int discover_target(const char *path, struct drive *ret_drive)
 		return r;
 	*ret_drive = drive;
 	memset(&drive, 0, sizeof(drive));
+	return 0;
+}
+
+void discover_paths_free(char **paths, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(paths[i]);
+	free(paths);
+}
+
+static int path_add(char ***paths, size_t *count, const char *path)
+{
+	char *copy = strdup(path), **more = realloc(*paths, (*count + 1) * sizeof(*more));
+
+	if (more)
+		*paths = more;
+	if (!more || !copy) {
+		free(copy);
+		return -ENOMEM;
+	}
+	more[(*count)++] = copy;
+	return 0;
+}
+
+int discover_paths_of_size(uint64_t size_bytes, char ***ret_paths, size_t *ret_count)
+{
+	CLEANUP(cleanup_dir) DIR *dir = opendir("/sys/class/block");
+	char **paths = NULL, path[PATH_MAX];
+	struct dirent *entry;
+	size_t count = 0;
+	int r = 0;
+
+	if (!dir)
+		return -errno;
+	while (r == 0 && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/class/block/%s", entry->d_name);
+		if (attr_number(path, "size") << SYSFS_SECTOR_SHIFT != size_bytes)
+			continue;
+		device_path(entry->d_name, path, sizeof(path));
+		r = path_add(&paths, &count, path);
+	}
+	if (r < 0) {
+		discover_paths_free(paths, count);
+		return r;
+	}
+	*ret_paths = paths;
+	*ret_count = count;
 	return 0;
 }

@@ -26,6 +26,10 @@ struct drive {
 int discover_drives(struct drive **ret_drives, size_t *ret_count) MUST_CHECK;
 /* One target: a block device or a regular file (then vendor... are empty). */
 int discover_target(const char *path, struct drive *ret_drive) MUST_CHECK;
+/* Paths of all block devices of exactly this size; unlike the above nothing of them is read. To be
+ * freed with discover_paths_free(). */
+int discover_paths_of_size(uint64_t size_bytes, char ***ret_paths, size_t *ret_count) MUST_CHECK;
+void discover_paths_free(char **paths, size_t count);
 void drive_clear(struct drive *drive);
 void drives_free(struct drive *drives, size_t count);
 

@@ -10,7 +10,7 @@
  * 3. A transfer is whole or it failed. A block device whose size has fallen under what it was is
  *    gone, whatever errno the kernel found for that.
  * 4. A failed flush is sticky: the kernel has dropped what it could not write, so that a later,
- *    successful fsync would prove nothing. Flushes run one at a time, because only one of two at
+ *    successful fsync would prove nothing; unless somebody has written all of it again. Flushes run one at a time, because only one of two at
  *    once would be told of the failure.
  */
 #include "kernel-shim/filedev.h"
@@ -64,13 +64,19 @@ static bool is_block(const struct filedev *file)
 	return S_ISBLK(file->st.st_mode);
 }
 
+/* A disk that is taken away has no size any more; its partitions keep theirs. */
 static bool device_gone(const struct filedev *file)
 {
 	uint64_t now_bytes;
+	char path[64];
 
 	if (!is_block(file))
 		return false;
-	return ioctl(file->fd, BLKGETSIZE64, &now_bytes) < 0 || now_bytes < file->dev.size_bytes;
+	if (ioctl(file->fd, BLKGETSIZE64, &now_bytes) < 0 || now_bytes < file->dev.size_bytes)
+		return true;
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(file->st.st_rdev),
+		minor(file->st.st_rdev));
+	return access(path, F_OK) < 0 && access("/sys/dev/block", F_OK) == 0;
 }
 
 /* code: positive errno of a failed transfer; ENODATA for one that unexpectedly met the end */
@@ -89,7 +95,8 @@ static int filedev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 	return r < 0 ? transfer_error(file, -r) : 0;
 }
 
-static int filedev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+static int filedev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
 	struct filedev *file = filedev_of(dev);
 	int r = fileio_write(&file->io, buf, len, off);
@@ -373,6 +380,33 @@ void filedev_stat(struct blkdev *dev, struct stat *ret_stat)
 int filedev_fd(struct blkdev *dev)
 {
 	return filedev_of(dev)->fd;
+}
+
+/* The host's drive of a container can be seen to be gone where the file system has just one. */
+static bool host_gone(const struct filedev *file)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(file->st.st_dev),
+		minor(file->st.st_dev));
+	return major(file->st.st_dev) != 0 && access(path, F_OK) < 0 &&
+		access("/sys/dev/block", F_OK) == 0;
+}
+
+bool filedev_is_gone(struct blkdev *dev)
+{
+	const struct filedev *file = filedev_of(dev);
+
+	return is_block(file) ? device_gone(file) : host_gone(file);
+}
+
+void filedev_forget_error(struct blkdev *dev)
+{
+	struct filedev *file = filedev_of(dev);
+
+	pthread_mutex_lock(&file->flush_lock);
+	file->flush_error = 0;
+	pthread_mutex_unlock(&file->flush_lock);
 }
 
 int filedev_grow(struct blkdev *dev, uint64_t size_bytes)

@@ -33,6 +33,11 @@ struct stat;
 void filedev_stat(struct blkdev *dev, struct stat *ret_stat);
 int filedev_fd(struct blkdev *dev);
 
+/* A call has failed: whether the device is no longer there at all, as far as the descriptor tells. */
+bool filedev_is_gone(struct blkdev *dev);
+/* A flush has failed; the caller writes again all that was written since the last one that did not. */
+void filedev_forget_error(struct blkdev *dev);
+
 /*
  * Makes a container file larger, sparsely; the new size is on its disk when it returns. No transfers
  * meanwhile. -ENOTBLK: not a regular file, -EINVAL: it would become smaller, -errno.

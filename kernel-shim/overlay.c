@@ -87,7 +87,8 @@ static int block_make(struct overlay *overlay, uint64_t number, struct block **a
 	return r;
 }
 
-static int overlay_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+static int overlay_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
 	struct overlay *overlay = container_of(dev, struct overlay, dev);
 	uint32_t size = dev->block_bytes;

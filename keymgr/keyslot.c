@@ -50,12 +50,10 @@ static int borrowed_read(struct blkdev *dev, void *buf, size_t len, uint64_t off
 	return blkdev_read(container_of(dev, struct borrowed, dev)->lower, buf, len, off);
 }
 
-static int borrowed_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+static int borrowed_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
-	struct blkdev *lower = container_of(dev, struct borrowed, dev)->lower;
-
-	return flags & BLKDEV_MAY_CLOBBER ? blkdev_write_clobber(lower, buf, len, off)
-					  : blkdev_write(lower, buf, len, off);
+	return blkdev_write_how(container_of(dev, struct borrowed, dev)->lower, buf, len, off, how);
 }
 
 static int borrowed_flush(struct blkdev *dev)

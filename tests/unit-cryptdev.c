@@ -428,7 +428,8 @@ static int slow_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 	return r < 0 ? r : blkdev_read(lower_of(dev), (uint8_t *)buf + half, len - half, off + half);
 }
 
-static int slow_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+static int slow_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
 	size_t half = len / 2;
 	int r = blkdev_write(lower_of(dev), buf, half, off);

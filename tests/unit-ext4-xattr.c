@@ -624,7 +624,8 @@ static int telling_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 	return blkdev_read(t->lower, buf, len, off);
 }
 
-static int telling_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+static int telling_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
 	return blkdev_write(container_of(dev, struct telling, dev)->lower, buf, len, off);
 }

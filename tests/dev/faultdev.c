@@ -88,12 +88,6 @@ static void records_drop(struct faultdev *fd)
 	fd->record_count = 0;
 }
 
-static int lower_write(struct faultdev *fd, void *buf, size_t len, uint64_t off, unsigned flags)
-{
-	return flags & BLKDEV_MAY_CLOBBER ? blkdev_write_clobber(fd->lower, buf, len, off)
-					  : blkdev_write(fd->lower, buf, len, off);
-}
-
 static int faultdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 {
 	struct faultdev *fd = faultdev_of(dev);
@@ -104,7 +98,8 @@ static int faultdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off
 	return r < 0 ? r : blkdev_read(fd->lower, buf, len, off);
 }
 
-static int faultdev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+static int faultdev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
 	struct faultdev *fd = faultdev_of(dev);
 
@@ -115,13 +110,13 @@ static int faultdev_write(struct blkdev *dev, void *buf, size_t len, uint64_t of
 	if (r == 0 && fd->recording) {
 		r = record_add(fd, FAULT_WRITE, buf, len, off);
 		if (r == 0)
-			r = lower_write(fd, buf, len, off, flags);
+			r = blkdev_write_how(fd->lower, buf, len, off, how);
 		pthread_mutex_unlock(&fd->lock);
 		return r;
 	}
 	pthread_mutex_unlock(&fd->lock);
 	if (r == 0)
-		return lower_write(fd, buf, len, off, flags);
+		return blkdev_write_how(fd->lower, buf, len, off, how);
 	if (torn > 0 && blkdev_write(fd->lower, buf, torn, off) < 0)
 		return -EIO;
 	return r;

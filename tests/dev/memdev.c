@@ -23,11 +23,12 @@ static int memdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 	return 0;
 }
 
-static int memdev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+static int memdev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
 	memcpy(memdev_of(dev)->data + off, buf, len);
 	/* Whoever promises not to need the buffer again must not find it unharmed by chance. */
-	if (flags & BLKDEV_MAY_CLOBBER)
+	if (how->may_clobber)
 		memset(buf, 0xdb, len);
 	return 0;
 }

@@ -29,9 +29,10 @@ static int mapdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 	return 0;
 }
 
-static int mapdev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off, unsigned flags)
+static int mapdev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
 {
-	(void)flags;
+	(void)how;
 	atomic_fetch_add(&mapdev_of(dev)->changes, 1);
 	memcpy(mapdev_of(dev)->data + off, buf, len);
 	return 0;

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Writes lie one behind the other in arenas, arenas in eras.
+ *
+ * 1. New writes go to the end of the last era, so walking through all eras is the order of writing.
+ * 2. An era is dropped by a flush that began when none of its writes was under way any more. One that
+ *    had some then stays, and all that come after it: to write again what is on the medium already
+ *    does no harm as long as everything newer is written again, too.
+ * 3. Two arenas are there from the beginning, so that some room always comes back with a flush, even when
+ *    there is no memory. What else is free is kept only as far as the last flush freed it.
+ */
+#include "kernel-shim/held.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/bytes.h"
+#include "base/list.h"
+
+enum {
+	ARENA_BYTES = 2 * 1024 * 1024,
+	ARENAS_MIN = 2,
+	ALIGN = 16,
+	SPLIT = 4096,
+};
+
+struct arena {
+	struct list link;
+	size_t used; /* of data */
+	_Alignas(ALIGN) uint8_t data[];
+};
+
+struct held_era {
+	struct list link;
+	uint64_t number;
+	unsigned writing;
+	struct list arenas;
+};
+
+struct held {
+	struct list eras; /* oldest first, never empty */
+	struct list free_arenas;
+	size_t arena_count, arenas_max, free_count, count;
+};
+
+/* ---- arenas and eras ----------------------------------------------------------------------- */
+
+static struct arena *arena_map(struct held *held)
+{
+	void *p = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	held->arena_count++;
+	return p;
+}
+
+static void arena_unmap(struct held *held, struct arena *arena)
+{
+	munmap(arena, ARENA_BYTES);
+	held->arena_count--;
+}
+
+static struct arena *arena_get(struct held *held)
+{
+	struct arena *arena;
+
+	if (held->free_count > 0) {
+		arena = list_first(&held->free_arenas, struct arena, link);
+		list_remove(&arena->link);
+		held->free_count--;
+	} else {
+		arena = held->arena_count < held->arenas_max ? arena_map(held) : NULL;
+	}
+	if (arena)
+		arena->used = 0;
+	return arena;
+}
+
+static void arena_put(struct held *held, struct arena *arena)
+{
+	list_add_head(&held->free_arenas, &arena->link);
+	held->free_count++;
+}
+
+static struct held_era *era_new(uint64_t number)
+{
+	struct held_era *era = calloc(1, sizeof(*era));
+
+	if (era) {
+		era->number = number;
+		list_init(&era->arenas);
+	}
+	return era;
+}
+
+static struct held_era *era_last(const struct held *held)
+{
+	return list_entry(held->eras.prev, struct held_era, link);
+}
+
+static struct arena *arena_last(const struct held_era *era)
+{
+	return list_entry(era->arenas.prev, struct arena, link);
+}
+
+int held_new(size_t bytes_max, struct held **ret_held)
+{
+	struct held *held = calloc(1, sizeof(*held));
+	struct held_era *era = era_new(1);
+
+	if (!held || !era) {
+		free(held);
+		free(era);
+		return -ENOMEM;
+	}
+	list_init(&held->eras);
+	list_init(&held->free_arenas);
+	list_add_tail(&held->eras, &era->link);
+	held->arenas_max = max_u64(bytes_max / ARENA_BYTES, ARENAS_MIN);
+	while (held->free_count < ARENAS_MIN) {
+		struct arena *arena = arena_map(held);
+
+		if (!arena) {
+			held_free(held);
+			return -ENOMEM;
+		}
+		arena_put(held, arena);
+	}
+	*ret_held = held;
+	return 0;
+}
+
+void held_free(struct held *held)
+{
+	struct list *pos, *tmp, *p, *t;
+
+	if (!held)
+		return;
+	list_for_each_safe(pos, tmp, &held->eras) {
+		struct held_era *era = list_entry(pos, struct held_era, link);
+
+		list_for_each_safe(p, t, &era->arenas)
+			arena_unmap(held, list_entry(p, struct arena, link));
+		free(era);
+	}
+	list_for_each_safe(pos, tmp, &held->free_arenas)
+		arena_unmap(held, list_entry(pos, struct arena, link));
+	free(held);
+}
+
+/* ---- writes -------------------------------------------------------------------------------- */
+
+static size_t arena_room(const struct arena *arena)
+{
+	size_t room = ARENA_BYTES - offsetof(struct arena, data) - arena->used;
+
+	return room > sizeof(struct held_write) ? room - sizeof(struct held_write) : 0;
+}
+
+/* How much of a write goes into the arena: all, or whole blocks. */
+static size_t piece_len(const struct arena *arena, size_t len)
+{
+	size_t room = arena_room(arena);
+
+	return len <= room ? len : round_down_u64(room, SPLIT);
+}
+
+static struct arena *arena_for(struct held *held, struct held_era *era, size_t len)
+{
+	struct arena *arena;
+
+	if (!list_empty(&era->arenas) && piece_len(arena_last(era), len) > 0)
+		return arena_last(era);
+	arena = arena_get(held);
+	if (arena)
+		list_add_tail(&era->arenas, &arena->link);
+	return arena;
+}
+
+struct held_write *held_add(struct held *held, size_t len, uint64_t off, uint32_t owner,
+	struct held_era **ret_era)
+{
+	struct held_era *era = era_last(held);
+	struct arena *arena = arena_for(held, era, len);
+	struct held_write *write;
+
+	if (!arena)
+		return NULL;
+	write = (struct held_write *)(arena->data + arena->used);
+	*write = (struct held_write){
+		.off = off, .len = (uint32_t)piece_len(arena, len), .owner = owner};
+	arena->used += round_up_u64(sizeof(*write) + write->len, ALIGN);
+	held->count++;
+	era->writing++;
+	*ret_era = era;
+	return write;
+}
+
+void held_wrote(struct held_era *era)
+{
+	era->writing--;
+}
+
+bool held_is_pressed(const struct held *held)
+{
+	return held->arena_count - held->free_count > held->arenas_max / 2;
+}
+
+size_t held_count(const struct held *held)
+{
+	return held->count;
+}
+
+/* ---- flushing ------------------------------------------------------------------------------ */
+
+uint64_t held_begin_flush(struct held *held)
+{
+	struct held_era *last = era_last(held), *next;
+	uint64_t number = 0;
+	struct list *pos;
+
+	list_for_each(pos, &held->eras) {
+		struct held_era *era = list_entry(pos, struct held_era, link);
+
+		if (era->writing > 0)
+			break;
+		number = era->number;
+	}
+	/* Without memory the era goes on; what is written from now on must not be dropped with it. */
+	next = era_new(last->number + 1);
+	if (next)
+		list_add_tail(&held->eras, &next->link);
+	else if (number == last->number)
+		number--;
+	return number;
+}
+
+static void era_walk(const struct held_era *era, held_fn fn, void *ctx)
+{
+	struct list *pos;
+
+	list_for_each(pos, &era->arenas) {
+		struct arena *arena = list_entry(pos, struct arena, link);
+
+		for (size_t at = 0; at < arena->used;) {
+			struct held_write *write = (struct held_write *)(arena->data + at);
+
+			fn(ctx, write);
+			at += round_up_u64(sizeof(*write) + write->len, ALIGN);
+		}
+	}
+}
+
+struct counting {
+	held_fn fn;
+	void *ctx;
+	struct held *held;
+};
+
+static void count_down(void *ctx, const struct held_write *write)
+{
+	struct counting *c = ctx;
+
+	c->held->count--;
+	c->fn(c->ctx, write);
+}
+
+void held_drop(struct held *held, uint64_t number, held_fn fn, void *ctx)
+{
+	struct counting c = {.fn = fn, .ctx = ctx, .held = held};
+	struct list *pos, *tmp;
+	size_t dropped = 0;
+
+	while (list_first(&held->eras, struct held_era, link)->number <= number) {
+		struct held_era *era = list_first(&held->eras, struct held_era, link);
+
+		era_walk(era, count_down, &c);
+		list_for_each_safe(pos, tmp, &era->arenas) {
+			list_remove(pos);
+			arena_put(held, list_entry(pos, struct arena, link));
+			dropped++;
+		}
+		list_remove(&era->link);
+		free(era);
+	}
+	while (held->free_count > max_u64(dropped, ARENAS_MIN)) {
+		struct arena *arena = list_first(&held->free_arenas, struct arena, link);
+
+		list_remove(&arena->link);
+		held->free_count--;
+		arena_unmap(held, arena);
+	}
+}
+
+int held_each(const struct held *held, int (*fn)(void *ctx, const struct held_write *write), void *ctx)
+{
+	struct list *era_pos, *pos;
+	int r = 0;
+
+	list_for_each(era_pos, &held->eras) {
+		struct held_era *era = list_entry(era_pos, struct held_era, link);
+
+		list_for_each(pos, &era->arenas) {
+			struct arena *arena = list_entry(pos, struct arena, link);
+
+			for (size_t at = 0; r == 0 && at < arena->used;) {
+				struct held_write *write = (struct held_write *)(arena->data + at);
+
+				r = fn(ctx, write);
+				at += round_up_u64(sizeof(*write) + write->len, ALIGN);
+			}
+		}
+	}
+	return r;
+}

@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ *	          a call finds it gone           found, unchanged, all held writes flushed
+ *	HERE  ------------------------> AWAY ------------------------------------------------> HERE
+ *	 | ^                             |  time is over, given up
+ *	 | |  all held writes flushed,   +----------------------------------------------------> LOST
+ *	 | |  or known to be lost
+ *	 v |
+ *	MENDING (a flush failed, but the drive is there)  --- it has gone after all ----------> AWAY
+ *
+ * 1. A write is held before it is issued, and until a flush that began after it returned has
+ *    succeeded: what an unplugged drive had in its cache is lost. So at any time the medium shows of each
+ *    sector what the last flush left there, or what one of the held writes makes of it.
+ * 2. Held writes are written again in the order in which they were made, all of them, before anything
+ *    else happens on the drive. Nobody else calls the lower device then: callers wait at the door (HERE
+ *    only), and those inside have left (active is 0).
+ * 3. A caller whose write failed because the drive had gone returns when it is HERE again: then it has
+ *    been written, and flushed. Reads are done again.
+ * 4. A device that comes back is written to only after its sentinels were found as they were left.
+ * 5. LOST is final. Nothing is held then, and every call fails at once.
+ * 6. What was neither written nor taken back by a failed call is in `lost`, and makes every flush
+ *    fail until somebody has taken it over with blkdev_lost().
+ * 7. The old device is closed before the drive is looked for: its lock and the host's file system are free.
+ *
+ * The thread that brings the drive back lives from AWAY to HERE or LOST; one at a time.
+ *
+ * Lock: `lock`, a leaf; not held over I/O but in watch(). held, sentinels and lost are under it, or belong
+ * to whoever is alone with the lower device (2).
+ */
+#include "kernel-shim/reattach.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "kernel-shim/held.h"
+#include "kernel-shim/rewrite.h"
+#include "kernel-shim/sentinel.h"
+
+enum {
+	HOLD_BYTES = 64 * 1024 * 1024,
+	POLL_MS = 500,
+	SUSPECT_MS = 1500,
+	SUSPECT_STEPS = 30,
+	ROOM_MS = 20,
+};
+
+enum state { HERE, MENDING, AWAY, LOST };
+
+struct reattach {
+	struct blkdev dev;
+	struct reattach_params params;
+	struct blkdev *lower; /* NULL: AWAY or LOST */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* anything below */
+	enum state state;
+	unsigned active; /* calls that are inside lower */
+	bool flushing;
+	uint64_t flushes_begun, flushed; /* numbers of flushes; the highest that has succeeded */
+	struct held *held;		 /* NULL: read-only */
+	struct sentinels *sentinels;
+	struct lost lost;
+
+	unsigned grace_ms;
+	bool has_thread, given_up;
+	pthread_t thread;
+	struct timespec deadline;
+	int refused;
+};
+
+static struct reattach *reattach_of(struct blkdev *dev)
+{
+	return container_of(dev, struct reattach, dev);
+}
+
+static void event(struct reattach *ra, enum reattach_event what, int err)
+{
+	ra->params.ops->event(ra->params.ctx, what, err);
+}
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+static struct timespec after_ms(unsigned ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000L;
+	if (t.tv_nsec >= 1000000000L) {
+		t.tv_nsec -= 1000000000L;
+		t.tv_sec++;
+	}
+	return t;
+}
+
+static int64_t ms_until(const struct timespec *t)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (t->tv_sec - now.tv_sec) * 1000 + (t->tv_nsec - now.tv_nsec) / 1000000;
+}
+
+/* Until something changes, at most ms. Lock held. */
+static void pause_ms(struct reattach *ra, unsigned ms)
+{
+	struct timespec until = after_ms(ms);
+
+	pthread_cond_timedwait(&ra->changed, &ra->lock, &until);
+}
+
+/* ---- being gone ---------------------------------------------------------------------------- */
+
+static void *return_main(void *arg);
+
+/* Lock held. */
+static void set_away(struct reattach *ra)
+{
+	if (ra->state == AWAY || ra->state == LOST)
+		return;
+	if (ra->has_thread)
+		pthread_join(ra->thread, NULL); /* it has set HERE as its last deed */
+	ra->has_thread = false;
+	ra->refused = 0;
+	ra->given_up = ra->grace_ms == 0;
+	ra->deadline = after_ms(ra->grace_ms);
+	ra->state = AWAY;
+	if (pthread_create(&ra->thread, NULL, return_main, ra) == 0)
+		ra->has_thread = true;
+	else
+		ra->state = LOST;
+	pthread_cond_broadcast(&ra->changed);
+}
+
+/* These are about something else than whether the drive is there. */
+static bool is_harmless(int err)
+{
+	switch (err) {
+	case -ENOSPC:
+	case -EDQUOT:
+	case -ENOMEM:
+	case -EINVAL:
+	case -EFBIG:
+	case -EOPNOTSUPP:
+		return true;
+	default:
+		return err >= 0;
+	}
+}
+
+/* dev is not one that is being tried. */
+static bool somebody_knows(struct reattach *ra, const struct blkdev *dev)
+{
+	bool known;
+
+	pthread_mutex_lock(&ra->lock);
+	known = ra->lower == dev && (ra->state == AWAY || ra->state == LOST);
+	pthread_mutex_unlock(&ra->lock);
+	return known;
+}
+
+/* The kernel fails the calls first, and then takes the device away: patient waits for that. */
+static bool has_gone(void *ctx, struct blkdev *dev, int err, bool patient)
+{
+	struct reattach *ra = ctx;
+	const struct timespec step = {.tv_nsec = ra->params.suspect_ms * 1000000L / SUSPECT_STEPS};
+
+	if (is_harmless(err))
+		return false;
+	if (err == -ENODEV || ra->params.ops->is_gone(ra->params.ctx, dev))
+		return true;
+	for (int i = 0; patient && i < SUSPECT_STEPS; i++) {
+		nanosleep(&step, NULL);
+		if (ra->params.ops->is_gone(ra->params.ctx, dev) || somebody_knows(ra, dev))
+			return true;
+	}
+	return false;
+}
+
+/* ---- calls --------------------------------------------------------------------------------- */
+
+/* Lock held. 0: HERE. */
+static int wait_here(struct reattach *ra)
+{
+	while (ra->state == AWAY || ra->state == MENDING)
+		pthread_cond_wait(&ra->changed, &ra->lock);
+	return ra->state == LOST ? -ENODEV : 0;
+}
+
+/* Lock held. */
+static void leave(struct reattach *ra)
+{
+	if (--ra->active == 0)
+		pthread_cond_broadcast(&ra->changed);
+}
+
+static int call_begin(struct reattach *ra)
+{
+	int r;
+
+	pthread_mutex_lock(&ra->lock);
+	r = wait_here(ra);
+	if (r == 0)
+		ra->active++;
+	pthread_mutex_unlock(&ra->lock);
+	return r;
+}
+
+/* err is what the call has failed with; whether the drive was gone, so that it must be made again. */
+static bool call_end(struct reattach *ra, int err)
+{
+	bool gone = has_gone(ra, ra->lower, err, true);
+
+	pthread_mutex_lock(&ra->lock);
+	if (gone)
+		set_away(ra);
+	leave(ra);
+	pthread_mutex_unlock(&ra->lock);
+	return gone;
+}
+
+static int reattach_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
+{
+	struct reattach *ra = reattach_of(dev);
+	int r;
+
+	do {
+		r = call_begin(ra);
+		if (r < 0)
+			return r;
+		r = blkdev_read(ra->lower, buf, len, off);
+	} while (call_end(ra, r));
+	return r;
+}
+
+static int reattach_discard(struct blkdev *dev, uint64_t off, uint64_t len)
+{
+	struct reattach *ra = reattach_of(dev);
+	int r;
+
+	do {
+		r = call_begin(ra);
+		if (r < 0)
+			return r;
+		r = blkdev_discard(ra->lower, off, len);
+	} while (call_end(ra, r));
+	return r;
+}
+
+static int reattach_refresh(struct blkdev *dev, size_t len, uint64_t off)
+{
+	struct reattach *ra = reattach_of(dev);
+	int r;
+
+	do {
+		r = call_begin(ra);
+		if (r < 0)
+			return r;
+		r = blkdev_refresh(ra->lower, len, off);
+	} while (call_end(ra, r));
+	return r;
+}
+
+/* ---- flushing ------------------------------------------------------------------------------ */
+
+static void settle(void *ctx, const struct held_write *write)
+{
+	struct reattach *ra = ctx;
+
+	sentinels_settle(ra->sentinels, write);
+}
+
+/* All that is held is on the medium, or in lost. Alone with the device; lock held. */
+static void all_flushed(struct reattach *ra)
+{
+	held_drop(ra->held, held_begin_flush(ra->held), settle, ra);
+	ra->flushed = ra->flushes_begun;
+}
+
+static void forget_error(void *ctx, struct blkdev *dev)
+{
+	struct reattach *ra = ctx;
+
+	ra->params.ops->forget_error(ra->params.ctx, dev);
+}
+
+static int rewrite(struct reattach *ra, struct blkdev *dev, struct lost *lost)
+{
+	struct rewrite rewrite = {
+		.dev = dev,
+		.has_gone = has_gone,
+		.forget_error = forget_error,
+		.ctx = ra,
+		.lost = lost,
+	};
+
+	return ra->held ? rewrite_all(&rewrite, ra->held) : 0;
+}
+
+/* Lock held; it is released in between. */
+static void mend(struct reattach *ra)
+{
+	struct lost lost = {0};
+	int r;
+
+	if (ra->state != HERE)
+		return;
+	ra->state = MENDING;
+	while (ra->active > 0)
+		pthread_cond_wait(&ra->changed, &ra->lock);
+	if (ra->state != MENDING)
+		return;
+	pthread_mutex_unlock(&ra->lock);
+	r = rewrite(ra, ra->lower, &lost);
+	pthread_mutex_lock(&ra->lock);
+	if (r == -ENODEV) {
+		lost_clear(&lost);
+		set_away(ra);
+		return;
+	}
+	lost_move(&ra->lost, &lost);
+	all_flushed(ra);
+	ra->state = HERE;
+	pthread_cond_broadcast(&ra->changed);
+}
+
+/* HERE, nobody else is flushing; lock held, and released in between. */
+static void flush_once(struct reattach *ra)
+{
+	uint64_t mine = ++ra->flushes_begun, number = held_begin_flush(ra->held);
+	bool gone;
+	int r;
+
+	ra->flushing = true;
+	ra->active++;
+	pthread_mutex_unlock(&ra->lock);
+	r = blkdev_flush(ra->lower);
+	gone = has_gone(ra, ra->lower, r, true);
+	pthread_mutex_lock(&ra->lock);
+	if (gone)
+		set_away(ra);
+	leave(ra);
+	if (r == 0) {
+		held_drop(ra->held, number, settle, ra);
+		ra->flushed = max_u64(ra->flushed, mine);
+	} else if (!gone) {
+		mend(ra);
+	}
+	ra->flushing = false;
+	pthread_cond_broadcast(&ra->changed);
+}
+
+static int reattach_flush(struct blkdev *dev)
+{
+	struct reattach *ra = reattach_of(dev);
+	uint64_t wanted;
+	int r;
+
+	if (!ra->held)
+		return 0;
+	pthread_mutex_lock(&ra->lock);
+	wanted = ra->flushes_begun + 1;
+	while ((r = wait_here(ra)) == 0 && ra->flushed < wanted) {
+		if (ra->flushing)
+			pthread_cond_wait(&ra->changed, &ra->lock);
+		else
+			flush_once(ra);
+	}
+	if (r == 0 && ra->lost.count > 0)
+		r = -EIO;
+	pthread_mutex_unlock(&ra->lock);
+	return r;
+}
+
+static int reattach_lost(struct blkdev *dev, void (*fn)(void *ctx, const struct blkdev_lost *lost),
+	void *ctx)
+{
+	struct reattach *ra = reattach_of(dev);
+	struct lost lost;
+
+	pthread_mutex_lock(&ra->lock);
+	lost = ra->lost;
+	ra->lost = (struct lost){0};
+	pthread_mutex_unlock(&ra->lock);
+	for (size_t i = 0; i < lost.count; i++)
+		fn(ctx, &lost.ranges[i]);
+	lost_clear(&lost);
+	return 0;
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+/* HERE and a place for the beginning of the write. Lock held; it is released in between. */
+static int hold(struct reattach *ra, size_t len, uint64_t off, uint32_t owner,
+	struct held_write **ret_write, struct held_era **ret_era)
+{
+	bool full = false, tried = false;
+	int r;
+
+	while ((r = wait_here(ra)) == 0) {
+		if ((full || held_is_pressed(ra->held)) && !ra->flushing && !tried) {
+			tried = true;
+			flush_once(ra);
+			continue;
+		}
+		*ret_write = held_add(ra->held, len, off, owner, ret_era);
+		if (*ret_write)
+			return 0;
+		full = true;
+		/* A flush under way will make room; one that is over has not, for writes under way. */
+		if (ra->flushing || tried)
+			pause_ms(ra, ROOM_MS);
+		tried = false;
+	}
+	return r;
+}
+
+/* *ret_len: how much of it was written, one way or the other. */
+static int write_piece(struct reattach *ra, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how, size_t *ret_len)
+{
+	struct held_write *write;
+	struct held_era *era;
+	bool gone;
+	int r;
+
+	pthread_mutex_lock(&ra->lock);
+	r = hold(ra, len, off, how->owner, &write, &era);
+	if (r == 0)
+		ra->active++;
+	pthread_mutex_unlock(&ra->lock);
+	if (r < 0)
+		return r;
+	*ret_len = write->len;
+	memcpy(write->data, buf, write->len);
+	r = blkdev_write_how(ra->lower, buf, write->len, off, how);
+	gone = has_gone(ra, ra->lower, r, true);
+	pthread_mutex_lock(&ra->lock);
+	held_wrote(era);
+	if (gone)
+		set_away(ra);
+	leave(ra);
+	/* Invariant 3. */
+	if (gone)
+		r = wait_here(ra);
+	pthread_mutex_unlock(&ra->lock);
+	return r;
+}
+
+static int reattach_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
+{
+	struct reattach *ra = reattach_of(dev);
+	uint8_t *p = buf;
+	size_t n = 0;
+	int r = 0;
+
+	for (; r == 0 && len > 0; p += n, off += n, len -= n)
+		r = write_piece(ra, p, len, off, how, &n);
+	return r;
+}
+
+static int reattach_watch(struct blkdev *dev, uint64_t len, uint64_t off)
+{
+	struct reattach *ra = reattach_of(dev);
+	int r = reattach_flush(dev);
+
+	if (r < 0)
+		return r;
+	r = call_begin(ra);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&ra->lock);
+	r = sentinels_add(ra->sentinels, ra->lower, len, off);
+	pthread_mutex_unlock(&ra->lock);
+	call_end(ra, r);
+	return r;
+}
+
+/* ---- coming back --------------------------------------------------------------------------- */
+
+/* A device that may be the drive. Alone with it; the lock is not held. */
+static int try_candidate(struct reattach *ra, struct blkdev *dev, struct lost *lost)
+{
+	int r;
+
+	if (dev->size_bytes != ra->dev.size_bytes || (dev->read_only && !ra->dev.read_only))
+		return -SDE_DRIVE_CHANGED;
+	r = sentinels_check(ra->sentinels, dev, ra->held);
+	return r < 0 ? r : rewrite(ra, dev, lost);
+}
+
+static void refuse(struct reattach *ra, int err)
+{
+	bool news;
+
+	pthread_mutex_lock(&ra->lock);
+	news = ra->refused != err;
+	ra->refused = err;
+	pthread_mutex_unlock(&ra->lock);
+	if (news)
+		event(ra, REATTACH_REFUSED, err);
+}
+
+/* One look around. */
+static int look_for_it(struct reattach *ra, struct blkdev **ret_dev, struct lost *ret_lost)
+{
+	for (unsigned n = 0;; n++) {
+		CLEANUP_BLKDEV struct blkdev *dev = NULL;
+		struct lost lost = {0};
+		bool sure;
+		int r = ra->params.ops->candidate(ra->params.ctx, n, &dev);
+
+		if (r == -ENOENT)
+			return r;
+		if (r == -EACCES || r <= -SDE_FIRST)
+			refuse(ra, r);
+		if (r < 0)
+			continue;
+		sure = r > 0;
+		r = try_candidate(ra, dev, &lost);
+		if (r == -SDE_DRIVE_CHANGED && sure)
+			refuse(ra, r);
+		if (r < 0) {
+			lost_clear(&lost);
+			continue;
+		}
+		ra->params.ops->accepted(ra->params.ctx, n, dev);
+		*ret_dev = take_ptr(dev);
+		*ret_lost = lost;
+		return 0;
+	}
+}
+
+/* Until the next look, or the end; false: it is over. */
+static bool pause_looking(struct reattach *ra)
+{
+	struct timespec until = after_ms(ra->params.poll_ms);
+	bool go_on;
+
+	pthread_mutex_lock(&ra->lock);
+	while (!ra->given_up && ms_until(&ra->deadline) > 0)
+		if (pthread_cond_timedwait(&ra->changed, &ra->lock, &until) == ETIMEDOUT)
+			break;
+	go_on = !ra->given_up && ms_until(&ra->deadline) > 0;
+	pthread_mutex_unlock(&ra->lock);
+	return go_on;
+}
+
+static bool is_given_up(struct reattach *ra)
+{
+	bool given_up;
+
+	pthread_mutex_lock(&ra->lock);
+	given_up = ra->given_up;
+	pthread_mutex_unlock(&ra->lock);
+	return given_up;
+}
+
+/* Invariant 7. */
+static void close_lower(struct reattach *ra)
+{
+	struct blkdev *lower;
+
+	pthread_mutex_lock(&ra->lock);
+	while (ra->active > 0)
+		pthread_cond_wait(&ra->changed, &ra->lock);
+	lower = take_ptr(ra->lower);
+	pthread_mutex_unlock(&ra->lock);
+	blkdev_close(lower);
+}
+
+static void forget(void *ctx, const struct held_write *write)
+{
+}
+
+static void *return_main(void *arg)
+{
+	struct reattach *ra = arg;
+	struct blkdev *dev = NULL;
+	struct lost lost = {0};
+	bool found = false;
+
+	close_lower(ra);
+	if (!is_given_up(ra)) {
+		event(ra, REATTACH_AWAY, 0);
+		do
+			found = look_for_it(ra, &dev, &lost) == 0;
+		while (!found && pause_looking(ra));
+	}
+	event(ra, found ? REATTACH_BACK : REATTACH_LOST, 0);
+
+	pthread_mutex_lock(&ra->lock);
+	ra->lower = dev;
+	lost_move(&ra->lost, &lost);
+	if (found && ra->held)
+		all_flushed(ra);
+	else if (ra->held)
+		held_drop(ra->held, held_begin_flush(ra->held), forget, NULL);
+	ra->state = found ? HERE : LOST;
+	pthread_cond_broadcast(&ra->changed);
+	pthread_mutex_unlock(&ra->lock);
+	return NULL;
+}
+
+void reattach_set_grace(struct blkdev *dev, unsigned grace_ms)
+{
+	struct reattach *ra = reattach_of(dev);
+
+	pthread_mutex_lock(&ra->lock);
+	ra->grace_ms = grace_ms;
+	pthread_mutex_unlock(&ra->lock);
+}
+
+void reattach_give_up(struct blkdev *dev)
+{
+	struct reattach *ra = reattach_of(dev);
+
+	pthread_mutex_lock(&ra->lock);
+	if (ra->state == AWAY) {
+		ra->given_up = true;
+		pthread_cond_broadcast(&ra->changed);
+	}
+	pthread_mutex_unlock(&ra->lock);
+}
+
+void reattach_get_state(struct blkdev *dev, struct reattach_state *ret_state)
+{
+	struct reattach *ra = reattach_of(dev);
+	int64_t left;
+
+	pthread_mutex_lock(&ra->lock);
+	left = ms_until(&ra->deadline);
+	*ret_state = (struct reattach_state){
+		.away = ra->state == AWAY,
+		.lost = ra->state == LOST,
+		.seconds_left = ra->state == AWAY && left > 0 ? (unsigned)((left + 999) / 1000) : 0,
+		.refused = ra->state == AWAY ? ra->refused : 0,
+	};
+	pthread_mutex_unlock(&ra->lock);
+}
+
+/* ---- making and ending --------------------------------------------------------------------- */
+
+static void reattach_free(struct reattach *ra)
+{
+	held_free(ra->held);
+	sentinels_free(ra->sentinels);
+	lost_clear(&ra->lost);
+	pthread_cond_destroy(&ra->changed);
+	pthread_mutex_destroy(&ra->lock);
+	free(ra);
+}
+
+static void reattach_close(struct blkdev *dev)
+{
+	struct reattach *ra = reattach_of(dev);
+
+	reattach_give_up(dev);
+	if (ra->has_thread)
+		pthread_join(ra->thread, NULL);
+	blkdev_close(ra->lower);
+	reattach_free(ra);
+}
+
+static const struct blkdev_ops reattach_blkdev_ops = {
+	.read = reattach_read,
+	.write = reattach_write,
+	.flush = reattach_flush,
+	.discard = reattach_discard,
+	.refresh = reattach_refresh,
+	.lost = reattach_lost,
+	.watch = reattach_watch,
+	.close = reattach_close,
+};
+
+static void fill_defaults(struct reattach_params *params)
+{
+	if (!params->poll_ms)
+		params->poll_ms = POLL_MS;
+	if (!params->suspect_ms)
+		params->suspect_ms = SUSPECT_MS;
+	if (!params->hold_bytes)
+		params->hold_bytes = HOLD_BYTES;
+}
+
+int reattach_new(struct blkdev *lower, const struct reattach_params *params, struct blkdev **ret_dev)
+{
+	struct reattach *ra = calloc(1, sizeof(*ra));
+	pthread_condattr_t attr;
+	int r;
+
+	if (!ra)
+		return -ENOMEM;
+	ra->dev = *lower;
+	ra->dev.ops = &reattach_blkdev_ops;
+	ra->params = *params;
+	fill_defaults(&ra->params);
+	pthread_mutex_init(&ra->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&ra->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	r = sentinels_new(&ra->sentinels);
+	if (r == 0 && !lower->read_only)
+		r = held_new(ra->params.hold_bytes, &ra->held);
+	if (r < 0) {
+		reattach_free(ra);
+		return r;
+	}
+	ra->lower = lower;
+	*ret_dev = &ra->dev;
+	return 0;
+}
