@@ -7,6 +7,7 @@
 
 #include "audit/policy-find.h"
 #include "cli/cli.h"
+#include "fuse/notify.h"
 #include "kernel-shim/harden.h"
 
 /* In the order of the help. */
@@ -89,6 +90,8 @@ static int finish_output(int status)
 int main(int argc, char **argv)
 {
 	harden_process();
+	if (notify_is_helper(argc, argv))
+		return notify_helper(argv);
 	setlocale(LC_ALL, "");
 	bindtextdomain("sealdrive", LOCALEDIR);
 	textdomain("sealdrive");

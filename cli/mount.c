@@ -21,7 +21,7 @@ struct mount_args {
 	bool waiting; /* the user knows */
 };
 
-enum { COMMIT_SECONDS_MAX = 300 };
+enum { COMMIT_SECONDS_MAX = 300, GRACE_SECONDS = 60, GRACE_SECONDS_MAX = 3600 };
 
 enum {
 	OPT_HELP = 256,
@@ -29,6 +29,7 @@ enum {
 	OPT_OWNER,
 	OPT_ATIME,
 	OPT_COMMIT,
+	OPT_GRACE,
 	OPT_ALLOW_OTHER,
 	OPT_DISCARD,
 	OPT_HEADER,
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
 	{"owner", required_argument, NULL, OPT_OWNER},
 	{"atime", required_argument, NULL, OPT_ATIME},
 	{"commit", required_argument, NULL, OPT_COMMIT},
+	{"grace", required_argument, NULL, OPT_GRACE},
 	{"allow-other", no_argument, NULL, OPT_ALLOW_OTHER},
 	{"discard", no_argument, NULL, OPT_DISCARD},
 	{"header", required_argument, NULL, OPT_HEADER},
@@ -112,6 +114,8 @@ static int parse_option(int option, struct mount_args *args)
 			_("--atime is 'relatime', 'noatime', 'strictatime' or 'lazytime', not '%s'"), optarg);
 	case OPT_COMMIT:
 		return parse_seconds("commit", 1, COMMIT_SECONDS_MAX, &args->options.commit_ms);
+	case OPT_GRACE:
+		return parse_seconds("grace", 0, GRACE_SECONDS_MAX, &args->options.grace_ms);
 	case OPT_ALLOW_OTHER:
 		args->options.allow_other = true;
 		return 0;
@@ -231,6 +235,7 @@ static int run(int argc, char **argv)
 	int option, status;
 
 	args.options.allow_other = geteuid() == 0;
+	args.options.grace_ms = GRACE_SECONDS * 1000;
 	while ((option = cli_getopt(&command_mount, argc, argv, long_options)) != -1) {
 		if (option == OPT_HELP)
 			return cli_help(&command_mount);
@@ -267,6 +272,9 @@ const struct command command_mount = {
 		      "                          (default), noatime, strictatime or lazytime\n"
 		      "  --commit SECONDS        write what was changed to the drive at least this often\n"
 		      "                          (1 to 300, default: 5)\n"
+		      "  --grace SECONDS         how long to wait for a drive that was pulled out to be\n"
+		      "                          put back, before all of its files give errors (0 to\n"
+		      "                          3600, default: 60)\n"
 		      "  --allow-other           let other users in, too, as far as the files' modes\n"
 		      "                          allow (always so for root)\n"
 		      "  --discard               let fstrim tell the drive which blocks are free; shows\n"

@@ -46,6 +46,9 @@ static bool drive_json(void *ctx, const struct mounted_drive *drive)
 		jsonout_bool(out, "memory_locked", status->memory_locked);
 		jsonout_number(out, "since", (uint64_t)status->since);
 		jsonout_number(out, "pid", (uint64_t)status->pid);
+		jsonout_bool(out, "away", status->away);
+		jsonout_number(out, "seconds_left", status->seconds_left);
+		jsonout_string(out, "refused", status->refused);
 		jsonout_object(out, "counters");
 		for (unsigned i = 0; i < status->counters.count; i++)
 			jsonout_number(out, status->counters.list[i].name, status->counters.list[i].value);
@@ -97,6 +100,17 @@ static void print_since(const struct drive_status *status)
 		print_line(_("Since:     "), text);
 }
 
+static void print_away(const struct drive_status *status)
+{
+	char text[120];
+
+	snprintf(text, sizeof(text), _("it was pulled out: put it back, %u s left"),
+		status->seconds_left);
+	print_line(_("Attention: "), text);
+	if (status->refused[0])
+		print_line(_("Attention: "), status->refused);
+}
+
 static bool drive_text(void *ctx, const struct mounted_drive *drive)
 {
 	const struct drive_status *status = &drive->status;
@@ -111,6 +125,8 @@ static bool drive_text(void *ctx, const struct mounted_drive *drive)
 		print_line(_("Attention: "), _("the program that served it has died; unmount it"));
 		return false;
 	}
+	if (status->away)
+		print_away(status);
 	if (status->unmounting)
 		print_line(_("Attention: "), _("it is being unmounted; do not pull it out yet"));
 	print_space(status);

@@ -3,17 +3,19 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "fuse/drives.h"
 #include "fuse/users.h"
 
-enum { USERS_SHOWN = 8 };
+enum { USERS_SHOWN = 8, GIVE_UP_TRIES = 50 };
 
-enum { OPT_HELP = 256 };
+enum { OPT_HELP = 256, OPT_GIVE_UP };
 
 static const struct option long_options[] = {
+	{"give-up", no_argument, NULL, OPT_GIVE_UP},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -41,10 +43,35 @@ static void name_users(const char *mount_point, struct diag *diag)
 		diag_set(diag, -EBUSY, _("it is in use by a program of another user"));
 }
 
-static int unmount(const char *name, const struct mounted_drive *drive)
+/* A drive that was pulled out is waited for, unless the user knows better. */
+static int consider_away(const char *name, const struct mounted_drive *drive, bool *give_up)
+{
+	if (!drive->status.away) {
+		*give_up = false;
+		return 0;
+	}
+	if (!*give_up && cli_can_ask())
+		*give_up = cli_confirm(_("%s was pulled out. What was not written to it yet is lost if you "
+					"do not put it back. Give it up?"), name);
+	if (*give_up)
+		return drives_give_up(drive);
+	cli_warn(name, _("it was pulled out; put it back within %u seconds"), drive->status.seconds_left);
+	return 0;
+}
+
+static int unmount(const char *name, const struct mounted_drive *drive, bool give_up)
 {
 	struct diag diag = {0};
-	int err = drives_unmount(drive, say_waiting, &diag);
+	int err = consider_away(name, drive, &give_up);
+
+	if (err == 0)
+		err = drives_unmount(drive, say_waiting, &diag);
+	/* Programs that waited for the drive have got an error, and need a moment for that. */
+	for (int i = 0; err == -EBUSY && give_up && i < GIVE_UP_TRIES; i++) {
+		diag = (struct diag){0};
+		nanosleep(&(struct timespec){.tv_nsec = 100 * 1000000L}, NULL);
+		err = drives_unmount(drive, say_waiting, &diag);
+	}
 
 	if (err == -EBUSY)
 		name_users(drive->status.mount_point, &diag);
@@ -60,19 +87,22 @@ static int unmount(const char *name, const struct mounted_drive *drive)
 static int run(int argc, char **argv)
 {
 	struct mounted_drive drive;
+	bool give_up = false;
 	int option, err, status;
 
 	while ((option = cli_getopt(&command_unmount, argc, argv, long_options)) != -1) {
 		if (option == OPT_HELP)
 			return cli_help(&command_unmount);
-		return EXIT_USAGE;
+		if (option != OPT_GIVE_UP)
+			return EXIT_USAGE;
+		give_up = true;
 	}
 	if (!cli_operands(&command_unmount, argc, argv, 1, 1))
 		return EXIT_USAGE;
 	err = drives_find(argv[optind], &drive);
 	if (err < 0)
 		return cli_fail(argv[optind], err, NULL);
-	status = unmount(argv[optind], &drive);
+	status = unmount(argv[optind], &drive, give_up);
 	mounted_drive_clear(&drive);
 	return status;
 }
@@ -85,6 +115,8 @@ const struct command command_unmount = {
 		      "stays mounted, and the programs that use it are named.\n"
 		      "\n"
 		      "Options:\n"
-		      "  --help  show this help\n"),
+		      "  --give-up  do not wait for a drive that was pulled out: what was not written to\n"
+		      "             it yet is lost\n"
+		      "  --help     show this help\n"),
 	.run = run,
 };

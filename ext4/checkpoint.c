@@ -16,7 +16,7 @@ static int write_list(struct e4_fs *fs, struct checkpoint_list *list)
 		if (cache_checkpoint_copy(fs, &list->blocks[i], bytes))
 			r = blockrun_add(&run, list->blocks[i].buf->block, bytes);
 	r = r < 0 ? r : blockrun_write(&run);
-	return r < 0 ? r : blkdev_flush(fs->dev);
+	return r < 0 ? r : fs_flush(fs);
 }
 
 int checkpoint_write(struct e4_fs *fs)

@@ -35,7 +35,7 @@ int commit_write(struct e4_fs *fs, const struct commit_list *list)
 {
 	CLEANUP_BLOCKRUN struct blockrun run = {0};
 	size_t first = 0, rest = 0;
-	int r = blkdev_flush(fs->dev);
+	int r = fs_flush(fs);
 
 	if (r < 0 || list->count == 0)
 		return r;
@@ -43,8 +43,8 @@ int commit_write(struct e4_fs *fs, const struct commit_list *list)
 	if (r == 0)
 		r = write_class(&run, list, true, &first);
 	if (r == 0 && first)
-		r = blkdev_flush(fs->dev);
+		r = fs_flush(fs);
 	if (r == 0)
 		r = write_class(&run, list, false, &rest);
-	return r == 0 && rest ? blkdev_flush(fs->dev) : r;
+	return r == 0 && rest ? fs_flush(fs) : r;
 }

@@ -37,6 +37,8 @@ struct e4_mount_options {
 	unsigned commit_ms; /* commit interval of the running transaction; 0: 5000 */
 	/* Called once, from any thread, when the volume turns read-only after an error. */
 	void (*on_error)(void *ctx, int err, const char *what);
+	/* Called from any thread when file data of an inode did not get onto the drive; with on_error_ctx. */
+	void (*on_loss)(void *ctx, uint32_t ino);
 	void *on_error_ctx;
 	/* Called every second while it must be waited for other users of a volume with multiple mount
 	 * protection, at most so much longer; false: give up. NULL: wait. */
@@ -193,6 +195,13 @@ enum { E4_FALLOC_USE_RESERVE = 1 << 30 }; /* as E4_WRITE_USE_RESERVE */
  * PUNCH_HOLE) without; others -EOPNOTSUPP. -ENOSPC: nothing has changed. */
 int e4_fallocate(struct e4_inode *inode, int mode, uint64_t off, uint64_t len) MUST_CHECK;
 int e4_fsync(struct e4_inode *inode, bool datasync) MUST_CHECK;
+/*
+ * Data that had been written, and then did not get onto the drive: -EIO once for each who has the file
+ * open. Each keeps a mark, which begins with what e4_loss_mark() says when he opens it. What counts are
+ * losses found by syncs before the call, by whomever.
+ */
+uint64_t e4_loss_mark(struct e4_inode *inode);
+int e4_loss_check(struct e4_inode *inode, uint64_t *mark) MUST_CHECK;
 /* whence SEEK_DATA or SEEK_HOLE; -ENXIO past the end. */
 int e4_seek(struct e4_inode *inode, uint64_t off, int whence, uint64_t *ret_off) MUST_CHECK;
 /* Target of a symbolic link into buf, terminated; bytes without the zero. buf_len >= 4097. */

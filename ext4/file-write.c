@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #include "ext4/balloc.h"
+#include "ext4/dataloss.h"
 #include "ext4/file-inline.h"
 #include "ext4/inode-check.h"
 #include "ext4/inode-disk.h"
@@ -44,15 +45,14 @@ static int put_data(const struct writing *w, uint64_t from, uint64_t to,
 	struct e4_fs *fs = w->inode->fs;
 	uint64_t in_run = from - fs_blocks_to_bytes(fs, run->lblk);
 	uint64_t to_dev = fs_blocks_to_bytes(fs, run->pblk) + in_run;
+	struct blkdev_write how = dataloss_how(w->inode, w->may_clobber);
 	uint8_t *src = w->buf + (from - w->off);
 	size_t len = (size_t)(to - from);
 
 	if (!len)
 		return 0;
 	atomic_fetch_add(&fs->bytes_written, len);
-	if (w->may_clobber)
-		return blkdev_write_clobber(fs->dev, src, len, to_dev);
-	return blkdev_write(fs->dev, src, len, to_dev);
+	return blkdev_write_how(fs->dev, src, len, to_dev, &how);
 }
 
 /* A whole new block of which the caller gives only [from, to): zeroes around it. */
@@ -62,12 +62,13 @@ static int put_partial(const struct writing *w, uint64_t from, uint64_t to,
 	struct e4_fs *fs = w->inode->fs;
 	uint64_t start = round_down_u64(from, fs->block_bytes);
 	CLEANUP_FREE uint8_t *block = calloc(1, fs->block_bytes);
+	struct blkdev_write how = dataloss_how(w->inode, true);
 
 	if (!block)
 		return -ENOMEM;
 	memcpy(block + (from - start), w->buf + (from - w->off), (size_t)(to - from));
-	return blkdev_write_clobber(fs->dev, block, fs->block_bytes,
-		fs_blocks_to_bytes(fs, run->pblk) + (start - fs_blocks_to_bytes(fs, run->lblk)));
+	return blkdev_write_how(fs->dev, block, fs->block_bytes,
+		fs_blocks_to_bytes(fs, run->pblk) + (start - fs_blocks_to_bytes(fs, run->lblk)), &how);
 }
 
 /* All bytes of new blocks: [from, to) from the caller, zeroes up to the blocks' edges. */

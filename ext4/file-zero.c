@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "ext4/dataloss.h"
+
 enum { ZERO_BYTES = 1 << 20 };
 
 /* The beginning of [from, to), as much as one write takes. */
@@ -12,6 +14,7 @@ static int zero_part(struct e4_inode *inode, uint8_t *zero, size_t zero_len, uin
 {
 	struct e4_fs *fs = inode->fs;
 	uint64_t in_block = from & (fs->block_bytes - 1);
+	struct blkdev_write how = dataloss_how(inode, false);
 	struct extent_run run;
 	uint64_t len;
 	int r = file_map(inode, from >> fs->block_bits, &run);
@@ -21,8 +24,8 @@ static int zero_part(struct e4_inode *inode, uint8_t *zero, size_t zero_len, uin
 	len = min_u64(to - from, fs_blocks_to_bytes(fs, run.count) - in_block);
 	if (run.pblk && !run.unwritten) {
 		len = min_u64(len, zero_len);
-		r = blkdev_write(fs->dev, zero, (size_t)len,
-			fs_blocks_to_bytes(fs, run.pblk) + in_block);
+		r = blkdev_write_how(fs->dev, zero, (size_t)len,
+			fs_blocks_to_bytes(fs, run.pblk) + in_block, &how);
 	}
 	if (r == 0)
 		*ret_to = from + len;

@@ -18,6 +18,7 @@
 #include "base/i18n.h"
 #include "ext4/balloc.h"
 #include "ext4/cache.h"
+#include "ext4/dataloss.h"
 #include "ext4/inode.h"
 #include "ext4/journal.h"
 #include "ext4/mmp.h"
@@ -130,6 +131,7 @@ static void fs_free(struct e4_fs *fs)
 	parts_stop(fs);
 	journal_close(fs->journal);
 	blkdev_close(fs->replayed);
+	dataloss_stop(fs);
 	pthread_mutex_destroy(&fs->rename_lock);
 	pthread_mutex_destroy(&fs->orphan_lock);
 	pthread_mutex_destroy(&fs->trim_lock);
@@ -194,6 +196,17 @@ static int go_live(struct e4_fs *fs, struct diag *diag)
 	return r == -EUCLEAN ? 0 : r;
 }
 
+/* Nobody can mount or repair the volume without changing these. */
+static int watch(struct e4_fs *fs)
+{
+	int r = blkdev_watch(fs->dev, sizeof(fs->super), SUPERBLOCK_OFFSET);
+
+	if (r == 0 && fs->journal)
+		r = blkdev_watch(fs->dev, fs->block_bytes,
+			fs_blocks_to_bytes(fs, journal_block(fs->journal, 0)));
+	return r;
+}
+
 static int start(struct e4_fs *fs, struct diag *diag)
 {
 	int r = parts_start(fs, diag);
@@ -205,7 +218,7 @@ static int start(struct e4_fs *fs, struct diag *diag)
 	r = r < 0 ? r : check_root(fs, diag);
 	if (r == 0 && !e4_is_read_only(fs))
 		r = go_live(fs, diag);
-	return r;
+	return r < 0 ? r : watch(fs);
 }
 
 int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct e4_fs **ret_fs,
@@ -223,7 +236,8 @@ int e4_mount(struct blkdev *dev, const struct e4_mount_options *options, struct 
 	list_init(&fs->orphans);
 	pthread_mutex_init(&fs->trim_lock, NULL);
 	pthread_mutex_init(&fs->super_lock, NULL);
-	r = start(fs, diag);
+	r = dataloss_start(fs);
+	r = r < 0 ? r : start(fs, diag);
 	if (r < 0) {
 		(void)!txn_stop(fs);
 		(void)!mmp_stop(fs);

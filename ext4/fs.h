@@ -37,6 +37,7 @@ struct group_table;
 struct inode_table;
 struct xattr_share;
 struct mmp;
+struct dataloss;
 
 struct e4_fs {
 	struct blkdev *dev;
@@ -73,6 +74,7 @@ struct e4_fs {
 	struct group_table *groups;
 	struct inode_table *inodes;
 	struct xattr_share *xattr_share;
+	struct dataloss *dataloss;
 	struct mmp *mmp; /* NULL: read-only, or a volume without it */
 
 	pthread_mutex_t rename_lock;
@@ -139,6 +141,9 @@ static inline uint64_t fs_blocks_to_bytes(const struct e4_fs *fs, uint64_t block
 int fs_damaged(struct e4_fs *fs, const char *what, ...) PRINTF(2, 3);
 /* A metadata read or write failed: sticky error, read-only. Returns err. */
 int fs_io_error(struct e4_fs *fs, int err, const char *what);
+/* Flushes the device. File data that it turns out not to have taken is its inodes' affair (dataloss.h) and no
+ * failure; anything else is. */
+int fs_flush(struct e4_fs *fs) MUST_CHECK;
 /* 0, or -EROFS / the sticky error when nothing may be changed. */
 int fs_check_writable(struct e4_fs *fs);
 

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "ext4/atime.h"
+#include "ext4/dataloss.h"
 #include "ext4/extent.h"
 #include "ext4/ialloc.h"
 #include "ext4/inode-disk.h"
@@ -513,6 +514,7 @@ int inode_new(struct handle *h, uint32_t ino, const struct e4_create *what, uint
 	if (!inode)
 		return -ENOMEM;
 	inode->state = INODE_READY;
+	dataloss_forget(fs, ino);
 	fields_init(inode, what, parent_flags);
 	if (getrandom(&inode->generation, sizeof(inode->generation), 0) !=
 		(ssize_t)sizeof(inode->generation))

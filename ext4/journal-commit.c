@@ -249,16 +249,15 @@ static int write_commit(struct log_writer *w)
 static int write_all(struct log_writer *w, const struct commit_list *list, const struct revokes *revokes)
 {
 	struct e4_fs *fs = w->j->fs;
-	struct blkdev *dev = fs->dev;
 	int r = write_revokes(w, revokes);
 
 	r = r < 0 ? r : write_blocks(w, list);
 	r = r < 0 ? r : clear_commit(w);
-	r = r < 0 ? r : blkdev_flush(dev);
+	r = r < 0 ? r : fs_flush(fs);
 	/* The volume may have failed meanwhile, or been taken by another computer. */
 	r = r < 0 ? r : atomic_load(&fs->error);
 	r = r < 0 ? r : write_commit(w);
-	return r < 0 ? r : blkdev_flush(dev);
+	return r < 0 ? r : fs_flush(fs);
 }
 
 int journal_commit_prepare(struct journal *j)
@@ -275,7 +274,7 @@ int journal_commit(struct journal *j, const struct commit_list *list, struct rev
 	int r;
 
 	if (list->count == 0 && revokes->count == 0)
-		return blkdev_flush(j->fs->dev);
+		return fs_flush(j->fs);
 	if (journal_need(j, list->count, revokes->count) >= journal_free(j))
 		return -ENOSPC; /* txn.c lets no transaction grow so large */
 	r = write_all(&w, list, revokes);

@@ -240,7 +240,7 @@ int journal_super_write(struct journal *j, uint32_t start, uint64_t tid)
 		super->checksum = be32_make(super_checksum(super));
 	r = blkdev_write(fs->dev, j->super, fs->block_bytes, fs_blocks_to_bytes(fs, journal_block(j, 0)));
 	if (r == 0)
-		r = blkdev_flush(fs->dev);
+		r = fs_flush(fs);
 	if (r < 0)
 		return r;
 	j->format.start = start;

@@ -90,7 +90,7 @@ static int block_write(struct e4_fs *fs, struct mmp *mmp, uint32_t seq)
 		mmp->data->mmp_checksum = htole32(block_csum(fs, mmp));
 	r = blkdev_write(fs->dev, mmp->data, fs->block_bytes, fs_blocks_to_bytes(fs, mmp->block));
 	mmp->seq = seq;
-	return r < 0 ? r : blkdev_flush(fs->dev);
+	return r < 0 ? r : fs_flush(fs);
 }
 
 static bool block_is_ours(const struct mmp *mmp)

@@ -31,7 +31,7 @@ static int write_blocks(struct e4_fs *fs, const struct replay *replay)
 			r = read_block(fs, &replay->blocks[i], to);
 	}
 	r = r < 0 ? r : blockrun_write(&run);
-	return r < 0 ? r : blkdev_flush(fs->dev);
+	return r < 0 ? r : fs_flush(fs);
 }
 
 int replay_write(struct journal *j, const struct replay *replay)

@@ -175,7 +175,7 @@ int super_mark_errors(struct e4_fs *fs)
 	}
 	super_csum(fs, &super);
 	r = blkdev_write(fs->dev, &super, sizeof(super), SUPER_OFFSET);
-	return r < 0 ? r : blkdev_flush(fs->dev);
+	return r < 0 ? r : fs_flush(fs);
 }
 
 /* A volume of revision 0 has no features until it becomes one of revision 1. */

@@ -459,7 +459,7 @@ int txn_commit(struct e4_fs *fs, uint64_t id)
 	if (r < 0 || flushed)
 		return r;
 	/* After a flush that failed nobody knows which data is lost: the volume takes no more. */
-	r = blkdev_flush(fs->dev);
+	r = fs_flush(fs);
 	return r < 0 ? fs_io_error(fs, r, "flush of file data") : 0;
 }
 

@@ -78,3 +78,14 @@ int control_unmount(const char *socket_path, uid_t server_user, void (*waiting)(
 		waiting();
 	return control_receive_answer(fd, NULL, diag);
 }
+
+int control_give_up(const char *socket_path, uid_t server_user)
+{
+	CLEANUP_FD int fd = -1;
+	int err = client_connect(socket_path, server_user, &fd);
+
+	if (err < 0)
+		return err;
+	err = control_send_request(fd, CONTROL_GIVE_UP);
+	return err < 0 ? -SDE_DAEMON : control_receive_answer(fd, NULL, NULL);
+}

@@ -16,6 +16,7 @@ enum { MESSAGE_BYTES_MAX = 65536 };
 static const char *const request_names[] = {
 	[CONTROL_STATUS] = "status",
 	[CONTROL_UNMOUNT] = "unmount",
+	[CONTROL_GIVE_UP] = "give-up",
 };
 
 static void cleanup_json(json_t **json)
@@ -136,6 +137,7 @@ static const struct {
 	{"owner_view", offsetof(struct drive_status, owner_view)},
 	{"read_only_reason", offsetof(struct drive_status, read_only_reason)},
 	{"error", offsetof(struct drive_status, error)},
+	{"refused", offsetof(struct drive_status, refused)},
 };
 
 static char **status_string(struct drive_status *status, size_t i)
@@ -190,13 +192,15 @@ static void counters_parse(json_t *object, struct counters *ret_counters)
 
 int control_send_status(int fd, const struct drive_status *status)
 {
-	json_t *object = json_pack("{s:i, s:i, s:i, s:b, s:b, s:b, s:I, s:I, s:I}",
+	json_t *object = json_pack("{s:i, s:i, s:i, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I}",
 		"pid", (int)status->pid,
 		"device_major", (int)status->device_major,
 		"device_minor", (int)status->device_minor,
 		"read_only", status->read_only,
 		"memory_locked", status->memory_locked,
 		"unmounting", status->unmounting,
+		"away", status->away,
+		"seconds_left", (json_int_t)status->seconds_left,
 		"size_bytes", (json_int_t)status->size_bytes,
 		"free_bytes", (json_int_t)status->free_bytes,
 		"since", (json_int_t)status->since);
@@ -229,13 +233,14 @@ int control_send_result(int fd, int err, const struct diag *diag)
 
 static int status_parse(json_t *object, struct drive_status *ret_status)
 {
-	int pid, dev_major, dev_minor, read_only, locked, unmounting;
-	json_int_t size, free_bytes, since;
+	int pid, dev_major, dev_minor, read_only, locked, unmounting, away;
+	json_int_t size, free_bytes, since, left;
 	struct drive_status status = {0};
 
-	if (json_unpack_ex(object, NULL, 0, "{s:i, s:i, s:i, s:b, s:b, s:b, s:I, s:I, s:I}",
+	if (json_unpack_ex(object, NULL, 0, "{s:i, s:i, s:i, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I}",
 		    "pid", &pid, "device_major", &dev_major, "device_minor", &dev_minor,
 		    "read_only", &read_only, "memory_locked", &locked, "unmounting", &unmounting,
+		    "away", &away, "seconds_left", &left,
 		    "size_bytes", &size, "free_bytes", &free_bytes, "since", &since) < 0)
 		return -EBADMSG;
 	for (size_t i = 0; i < ARRAY_SIZE(status_strings); i++) {
@@ -253,6 +258,8 @@ static int status_parse(json_t *object, struct drive_status *ret_status)
 	status.read_only = read_only;
 	status.memory_locked = locked;
 	status.unmounting = unmounting;
+	status.away = away;
+	status.seconds_left = (unsigned)left;
 	status.size_bytes = (uint64_t)size;
 	status.free_bytes = (uint64_t)free_bytes;
 	status.since = since;

@@ -6,13 +6,14 @@
  *	{"request": "status"}		{"status": {...}}
  *	{"request": "unmount"}		{}			when the drive is closed
  *					{"error": N, "detail": "..."}
+ *	{"request": "give-up"}		{}
  */
 #ifndef FUSE_CONTROL_MSG_H
 #define FUSE_CONTROL_MSG_H
 
 #include "fuse/control.h"
 
-enum control_request { CONTROL_STATUS, CONTROL_UNMOUNT };
+enum control_request { CONTROL_STATUS, CONTROL_UNMOUNT, CONTROL_GIVE_UP };
 
 int control_send_request(int fd, enum control_request request) MUST_CHECK;
 /* -EBADMSG for anything that is not a request. */

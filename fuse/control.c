@@ -177,7 +177,15 @@ static int client_handle(struct control *control)
 		err = control_receive_request(fd, &request);
 	if (err < 0)
 		return err;
-	return request == CONTROL_STATUS ? answer_status(control, fd) : handle_unmount(control, &fd);
+	switch (request) {
+	case CONTROL_STATUS:
+		return answer_status(control, fd);
+	case CONTROL_GIVE_UP:
+		control->ops.give_up(control->ops.ctx);
+		return control_send_result(fd, 0, NULL);
+	default:
+		return handle_unmount(control, &fd);
+	}
 }
 
 /* ---- the thread ---- */
@@ -341,6 +349,11 @@ int control_start(struct control *control)
 		return -err;
 	control->started = true;
 	return 0;
+}
+
+int control_move(struct control *control, const struct registry_key *key)
+{
+	return registry_socket_move(&control->addr, key);
 }
 
 void control_finish(struct control *control, int err)

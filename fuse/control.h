@@ -19,11 +19,14 @@ struct drive_status {
 	char *target, *uuid, *label, *mount_point, *cipher, *owner_view;
 	char *read_only_reason; /* "" when writable or read-only on demand */
 	char *error;		/* "" or what went wrong since */
+	char *refused;		/* while away: "" or why the drive that was put back is not taken */
 	pid_t pid;
 	unsigned device_major, device_minor; /* of the mounted file system */
 	bool read_only, memory_locked, unmounting;
 	uint64_t size_bytes, free_bytes;
 	int64_t since; /* seconds since 1970 */
+	bool away; /* it was pulled out, and is waited for */
+	unsigned seconds_left; /* while away */
 	struct counters counters;
 };
 void drive_status_clear(struct drive_status *status);
@@ -37,6 +40,8 @@ struct control_ops {
 	/* Unmounts; force: also when it is in use. Called in a thread of its own, one at a time. 0: the
 	 * service is ending, control_finish() will follow. */
 	int (*unmount)(void *ctx, bool force, struct diag *diag);
+	/* A drive that is away is waited for no longer. */
+	void (*give_up)(void *ctx);
 	void *ctx;
 };
 
@@ -47,6 +52,8 @@ struct control_ops {
 int control_new(const struct registry_key *key, const struct control_ops *ops,
 	struct control **ret_control, struct diag *diag) MUST_CHECK;
 int control_start(struct control *control) MUST_CHECK;
+/* The drive has another identity now. Until control_finish(), one thread at a time. */
+int control_move(struct control *control, const struct registry_key *key) MUST_CHECK;
 /* The drive is closed, err is how that went: removes the socket, tells everybody who waits. */
 void control_finish(struct control *control, int err);
 
@@ -60,5 +67,8 @@ int control_status(const char *socket_path, uid_t server_user, struct drive_stat
  */
 int control_unmount(const char *socket_path, uid_t server_user, void (*waiting)(void),
 	struct diag *diag) MUST_CHECK;
+
+/* A drive that is away is waited for no longer. */
+int control_give_up(const char *socket_path, uid_t server_user) MUST_CHECK;
 
 #endif

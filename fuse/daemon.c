@@ -7,6 +7,9 @@
  *    threads end, which use the front (front_free).
  * 2. The control thread asks for the status under `lock` and only while `live`.
  *
+ * 3. A drive that is away has a socket named after this process; one that is back, after what it is
+ *    now. It is waited for from the moment it is mounted.
+ *
  * Locks: `lock` is outside of all of ext4's, `error_lock` inside of them.
  */
 #include "fuse/daemon.h"
@@ -15,6 +18,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,9 +27,11 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
+#include "base/text.h"
 #include "fuse/control.h"
 #include "fuse/front.h"
 #include "fuse/mountpoint.h"
+#include "fuse/notify.h"
 
 enum {
 	GRACE_MS = 5000, /* for programs that still use a drive when a signal ends its service */
@@ -34,7 +40,7 @@ enum {
 
 struct daemon {
 	struct daemon_options options; /* without its strings */
-	char *target;	   /* canonical */
+	char *target;	   /* canonical; under error_lock once it is mounted */
 	char *mount_point; /* canonical; NULL until chosen */
 	struct registry_key key;
 	struct volume *volume;
@@ -86,16 +92,115 @@ int daemon_check_target(const char *target, struct diag *diag)
 	return err;
 }
 
+static void daemon_log(struct daemon *daemon, int priority, const char *fmt, ...) PRINTF(3, 4);
+static void daemon_log(struct daemon *daemon, int priority, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	pthread_mutex_lock(&daemon->error_lock);
+	syslog(LOG_DAEMON | priority, "%s: %s", daemon->target, text);
+	pthread_mutex_unlock(&daemon->error_lock);
+}
+
 /* The file system has turned read-only. Nobody reads the terminal of a daemon, if it has one. */
 static void volume_failed(void *ctx, int err, const char *what)
 {
 	struct daemon *daemon = ctx;
 
-	syslog(LOG_DAEMON | LOG_ERR, "%s: read-only from now on: %s: %s", daemon->target, what,
-		error_text(err));
+	daemon_log(daemon, LOG_ERR, "read-only from now on: %s: %s", what, error_text(err));
 	pthread_mutex_lock(&daemon->error_lock);
 	snprintf(daemon->error, sizeof(daemon->error), "%s: %s", error_text(err), what);
 	pthread_mutex_unlock(&daemon->error_lock);
+}
+
+/* fsync tells those who have the file open. */
+static void data_lost(void *ctx, uint32_t ino)
+{
+	daemon_log(ctx, LOG_ERR, "data of file number %u could not be written", (unsigned)ino);
+}
+
+/* ---- a drive that is pulled out and put back ---- */
+
+static void move_control(struct daemon *daemon, const struct registry_key *key)
+{
+	int err = daemon->control ? control_move(daemon->control, key) : 0;
+
+	/* it is found by its folder still */
+	if (err < 0)
+		daemon_log(daemon, LOG_WARNING, "control socket: %s", error_text(err));
+}
+
+/* On the desktop, in the user's language. */
+static void show_message(struct daemon *daemon, const char *what, const char *body)
+{
+	CLEANUP_FREE char *name = NULL;
+	char summary[256];
+
+	pthread_mutex_lock(&daemon->error_lock);
+	if (text_sanitize(daemon->target, strlen(daemon->target), &name) < 0)
+		name = NULL;
+	pthread_mutex_unlock(&daemon->error_lock);
+	snprintf(summary, sizeof(summary), "%s: %s", what, name ? name : "");
+	notify_show(summary, body);
+}
+
+static void drive_away(struct daemon *daemon)
+{
+	struct registry_key key;
+	char text[400];
+
+	registry_key_away(getpid(), &key);
+	move_control(daemon, &key);
+	daemon_log(daemon, LOG_WARNING, "it was pulled out; waiting %u seconds for it",
+		daemon->options.grace_ms / 1000);
+	snprintf(text, sizeof(text), _("It was pulled out before it was unmounted. Programs wait for it "
+				       "for %u seconds; then what was not written yet is lost."),
+		daemon->options.grace_ms / 1000);
+	show_message(daemon, _("Put the drive back"), text);
+}
+
+static void drive_back(struct daemon *daemon)
+{
+	struct registry_key key;
+	struct stat st;
+	char *target;
+
+	if (volume_target(daemon->volume, &target, &st) < 0)
+		return;
+	pthread_mutex_lock(&daemon->error_lock);
+	free(daemon->target);
+	daemon->target = target;
+	pthread_mutex_unlock(&daemon->error_lock);
+	registry_key_make(&st, &key);
+	move_control(daemon, &key);
+	daemon_log(daemon, LOG_NOTICE, "it is back");
+}
+
+static void drive_event(void *ctx, enum reattach_event event, int err)
+{
+	struct daemon *daemon = ctx;
+
+	switch (event) {
+	case REATTACH_AWAY:
+		drive_away(daemon);
+		break;
+	case REATTACH_REFUSED:
+		daemon_log(daemon, LOG_WARNING, "put back, but not taken: %s", error_text(err));
+		show_message(daemon, _("This drive is not taken"), error_text(err));
+		break;
+	case REATTACH_BACK:
+		drive_back(daemon);
+		break;
+	case REATTACH_LOST:
+		daemon_log(daemon, LOG_ERR, "it is gone");
+		show_message(daemon, _("The drive is gone"),
+			_("What was not written to it is lost. Unmount it, and mount it again when it is back."));
+		break;
+	}
 }
 
 static int daemon_open_volume(struct daemon *daemon, const struct daemon_options *options,
@@ -109,9 +214,12 @@ static int daemon_open_volume(struct daemon *daemon, const struct daemon_options
 		.atime = options->atime,
 		.commit_ms = options->commit_ms,
 		.on_error = volume_failed,
+		.on_loss = data_lost,
 		.on_error_ctx = daemon,
 		.on_wait = options->on_wait,
 		.on_wait_ctx = options->on_wait_ctx,
+		.on_reattach = drive_event,
+		.on_reattach_ctx = daemon,
 	};
 	int err;
 
@@ -166,11 +274,12 @@ static void status_fill(struct daemon *daemon, struct drive_status *status)
 	const struct luks2_segment *segment = luks2_data_segment(hdr);
 	struct e4_fs *fs = volume_fs(daemon->volume);
 	const char *reason = e4_read_only_reason(fs);
+	struct reattach_state reattach;
 	struct e4_statfs statfs;
 
+	volume_reattach_state(daemon->volume, &reattach);
 	e4_statfs(fs, &statfs);
 	*status = (struct drive_status){
-		.target = string_or_empty(daemon->target),
 		.uuid = string_or_empty(hdr->uuid),
 		.label = string_or_empty(statfs.label[0] ? statfs.label : hdr->label),
 		.mount_point = string_or_empty(daemon->mount_point),
@@ -183,11 +292,15 @@ static void status_fill(struct daemon *daemon, struct drive_status *status)
 		.size_bytes = statfs.blocks * statfs.block_bytes,
 		.free_bytes = statfs.blocks_avail * statfs.block_bytes,
 		.since = daemon->since,
+		.away = reattach.away,
+		.seconds_left = reattach.seconds_left,
+		.refused = string_or_empty(reattach.refused ? error_text(reattach.refused) : NULL),
 	};
 	front_device(daemon->front, &status->device_major, &status->device_minor);
 	front_counters(daemon->front, &status->counters);
 	volume_counters(daemon->volume, &status->counters);
 	pthread_mutex_lock(&daemon->error_lock);
+	status->target = string_or_empty(daemon->target);
 	status->error = string_or_empty(daemon->error);
 	pthread_mutex_unlock(&daemon->error_lock);
 }
@@ -206,7 +319,7 @@ static int daemon_status(void *ctx, struct drive_status *ret_status)
 	if (err == 0 && !(ret_status->target && ret_status->uuid && ret_status->label &&
 				ret_status->mount_point && ret_status->cipher &&
 				ret_status->owner_view && ret_status->read_only_reason &&
-				ret_status->error))
+				ret_status->error && ret_status->refused))
 		return -ENOMEM;
 	return err;
 }
@@ -219,7 +332,7 @@ static int unmount_by_force(struct daemon *daemon, struct diag *diag)
 	int err = mountpoint_unmount(daemon->mount_point, true, diag);
 
 	if (fd >= 0 && syncfs(fd) < 0)
-		syslog(LOG_DAEMON | LOG_ERR, "%s: %m", daemon->target);
+		daemon_log(daemon, LOG_ERR, "%s", strerror(errno));
 	cleanup_fd(&fd);
 	fd = -1;
 	if (!front_wait_ended(daemon->front, GRACE_MS))
@@ -232,11 +345,24 @@ static int still_used(struct diag *diag)
 	return diag_set(diag, -EBUSY, _("its folder is unmounted, but a program still uses it there"));
 }
 
+static void daemon_give_up(void *ctx)
+{
+	struct daemon *daemon = ctx;
+
+	pthread_mutex_lock(&daemon->lock);
+	if (daemon->live)
+		volume_give_up(daemon->volume);
+	pthread_mutex_unlock(&daemon->lock);
+}
+
 static int daemon_unmount(void *ctx, bool force, struct diag *diag)
 {
 	struct daemon *daemon = ctx;
 	int err;
 
+	/* Who ends the service does not wait for a drive that is away. */
+	if (force)
+		daemon_give_up(daemon);
 	if (!front_is_mounted(daemon->front)) {
 		if (front_wait_ended(daemon->front, force ? GRACE_MS : 0))
 			return 0; /* somebody else was faster */
@@ -289,6 +415,7 @@ static int daemon_new_control(struct daemon *daemon, struct diag *diag)
 	struct control_ops ops = {
 		.status = daemon_status,
 		.unmount = daemon_unmount,
+		.give_up = daemon_give_up,
 		.ctx = daemon,
 	};
 
@@ -313,6 +440,7 @@ int daemon_mount(struct daemon *daemon, struct diag *diag)
 	e4_set_mounted_on(volume_fs(daemon->volume), daemon->mount_point);
 	daemon->since = time(NULL);
 	daemon->live = true;
+	volume_set_grace(daemon->volume, daemon->options.grace_ms);
 	return control_start(daemon->control);
 }
 
@@ -351,8 +479,7 @@ int daemon_close(struct daemon *daemon)
 	if (daemon->mount_point)
 		mountpoint_remove_made(daemon->mount_point);
 	if (err < 0)
-		syslog(LOG_DAEMON | LOG_ERR, "%s: not closed properly: %s", daemon->target,
-			error_text(err));
+		daemon_log(daemon, LOG_ERR, "not closed properly: %s", error_text(err));
 	if (daemon->control)
 		control_finish(daemon->control, err);
 	front_free(daemon->front);

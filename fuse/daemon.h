@@ -20,6 +20,7 @@ struct daemon_options {
 	bool read_only, allow_other, discard;
 	enum e4_atime atime;
 	unsigned commit_ms; /* as in struct e4_mount_options */
+	unsigned grace_ms;  /* how long a drive that was pulled out is waited for */
 	enum owner_view view;
 	/* As in struct e4_mount_options; in the thread of daemon_mount(). */
 	bool (*on_wait)(void *ctx, unsigned seconds_left);

@@ -135,6 +135,14 @@ static int find_by_mount(const struct mountinfo *info, struct mounted_drive *ret
 	return drive_of_mount(info, ret_drive);
 }
 
+/* Mounts keep the name under which their drive was mounted. When it was pulled out and put back it has
+ * another one, and its old name may be another drive's. */
+static bool is_target(const struct mounted_drive *drive, const char *path)
+{
+	return drive->dead || drive->socket_path[0] == '\0' ||
+		(!drive->status.away && strcmp(drive->status.target, path) == 0);
+}
+
 static int find_by_target(const char *name, struct mounted_drive *ret_drive)
 {
 	CLEANUP_FREE char *path = realpath(name, NULL);
@@ -157,6 +165,10 @@ static int find_by_target(const char *name, struct mounted_drive *ret_drive)
 		return err == -ENOENT ? -SDE_NOT_MOUNTED : err;
 	err = find_by_mount(&info, ret_drive);
 	mountinfo_clear(&info);
+	if (err == 0 && !is_target(ret_drive, path)) {
+		mounted_drive_clear(ret_drive);
+		err = -SDE_NOT_MOUNTED;
+	}
 	return err;
 }
 
@@ -231,4 +243,11 @@ int drives_unmount(const struct mounted_drive *drive, void (*waiting)(void), str
 	if (drive->socket_path[0] == '\0')
 		return unmount_unasked(drive, waiting, diag);
 	return control_unmount(drive->socket_path, drive->user, waiting, diag);
+}
+
+int drives_give_up(const struct mounted_drive *drive)
+{
+	if (drive->dead || drive->socket_path[0] == '\0')
+		return -SDE_DAEMON;
+	return control_give_up(drive->socket_path, drive->user);
 }

@@ -32,4 +32,7 @@ int drives_find(const char *name, struct mounted_drive *ret_drive) MUST_CHECK;
 int drives_unmount(const struct mounted_drive *drive, void (*waiting)(void),
 	struct diag *diag) MUST_CHECK;
 
+/* A drive that is away is waited for no longer. */
+int drives_give_up(const struct mounted_drive *drive) MUST_CHECK;
+
 #endif

@@ -20,12 +20,15 @@ enum {
 	FRONT_BACKGROUND_MAX = 64, /* requests nobody waits for, on their way at once */
 };
 
+struct marks;
 struct seeker;
 
 struct front {
 	struct e4_fs *fs;
 	struct nodes *nodes;
 	struct seeker *seeker;
+	struct marks *marks;
+	_Atomic uint64_t handles; /* opened so far */
 	struct owner owner;
 	struct fuse_session *session; /* used by other threads only under lock while !ended */
 	pthread_t thread; /* the one that serves */
@@ -79,11 +82,15 @@ int front_create(fuse_req_t req, fuse_ino_t parent, const char *name, struct e4_
 	struct e4_inode **ret_inode) MUST_CHECK;
 /* Opened with the O_* flags, writes must come here one by one: inode_flags are FS_*_FL. */
 bool front_open_direct(uint32_t inode_flags, int flags);
-uint64_t front_handle_number(int flags);
+/* A number for a file that is being opened; it ends with op_release(). */
+uint64_t front_handle_new(struct front *front, struct e4_inode *inode, int flags);
 /* The kernel may have taken data through this handle (NULL: none). */
 bool front_handle_writes(const struct fuse_file_info *fi);
 /* -EPERM: such a descriptor may not write to an append-only file. */
 int front_check_write(struct e4_inode *inode, const struct fuse_file_info *fi) MUST_CHECK;
+/* fsync of an open file: -EIO, once, also when its data was lost before. */
+int front_fsync(struct front *front, struct e4_inode *inode, const struct fuse_file_info *fi,
+	bool datasync) MUST_CHECK;
 /* FRONT_REQUEST_MAX bytes of the calling thread; NULL when there is no memory. */
 char *front_buffer(void);
 
@@ -104,6 +111,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, void *arg, struct f
 void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct fuse_file_info *fi);
+void op_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 
 void op_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);

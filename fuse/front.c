@@ -2,9 +2,10 @@
 /*
  * The libfuse session.
  *
- * 1. No OPENDIR and FLUSH round trips, and no handles, as every request carries its node id. OPEN is
- *    there for the sake of chattr's flags (ops-open.c). A file's blocks live until the kernel
- *    forgets its node (see the node table), so open, deleted files need no handles.
+ * 1. No OPENDIR and FLUSH round trips, and no state behind handles, as every request carries its node id.
+ *    OPEN is there for the sake of chattr's flags (ops-open.c), and gives a number, by which a file
+ *    that is open knows which losses of data it has heard of (marks.h). A file's blocks live until the
+ *    kernel forgets its node (see the node table), so open, deleted files need no handles.
  * 2. The kernel owns sizes and times of regular files (write-back caching) and brings them with
  *    SETATTR; O_TRUNC is a SETATTR too.
  * 3. front_serve() ends when the kernel is done with the mount or front_stop() says so; requests in
@@ -24,6 +25,7 @@
 
 #include "base/i18n.h"
 #include "fuse/fuselog.h"
+#include "fuse/marks.h"
 #include "fuse/mountinfo.h"
 #include "fuse/rawops.h"
 #include "fuse/seek.h"
@@ -75,6 +77,7 @@ const struct fuse_lowlevel_ops front_ops = {
 	.read = op_read,
 	.write = op_write,
 	.flush = op_flush,
+	.release = op_release,
 	.fsync = op_fsync,
 	.opendir = op_opendir,
 	.readdir = op_readdir,
@@ -141,6 +144,8 @@ int front_new(const struct front_options *options, struct e4_fs *fs, struct fron
 	pthread_mutex_init(&front->lock, NULL);
 	pthread_cond_init(&front->ended_changed, NULL);
 	err = nodes_new(&front->nodes);
+	if (err == 0)
+		err = marks_new(&front->marks);
 	if (err == 0)
 		err = seeker_new(front, &front->seeker);
 	if (err == 0)
@@ -298,6 +303,7 @@ void front_free(struct front *front)
 		return;
 	front_close(front);
 	seeker_free(front->seeker);
+	marks_free(front->marks);
 	pthread_cond_destroy(&front->ended_changed);
 	pthread_mutex_destroy(&front->lock);
 	free(front->mount_point);

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "fuse/killpriv.h"
+#include "fuse/marks.h"
 #include "fuse/reply.h"
 #include "fuse/seek.h"
 
@@ -99,6 +100,17 @@ static ssize_t data_write_back(struct front *front, struct e4_inode *inode, char
 	return e4_write(inode, buf, size, (uint64_t)off, flags);
 }
 
+int front_fsync(struct front *front, struct e4_inode *inode, const struct fuse_file_info *fi,
+	bool datasync)
+{
+	uint64_t knew = marks_get(front->marks, fi->fh), mark = knew;
+	int err = e4_fsync(inode, datasync), lost = e4_loss_check(inode, &mark);
+
+	if (mark != knew)
+		marks_set(front->marks, fi->fh, mark);
+	return err < 0 ? err : lost;
+}
+
 /* A write past the cache. The kernel brings no FSYNC with it where one would be due. */
 static ssize_t data_write_through(fuse_req_t req, fuse_ino_t node, struct e4_inode *inode, char *buf,
 	size_t size, off_t off, const struct fuse_file_info *fi)
@@ -113,7 +125,7 @@ static ssize_t data_write_through(fuse_req_t req, fuse_ino_t node, struct e4_ino
 	if (len == 0)
 		len = e4_write(inode, buf, size, (uint64_t)off, flags);
 	if (len > 0 && (fi->flags & O_DSYNC))
-		err = e4_fsync(inode, (fi->flags & O_SYNC) != O_SYNC);
+		err = front_fsync(front_of(req), inode, fi, (fi->flags & O_SYNC) != O_SYNC);
 	return err < 0 ? err : len;
 }
 
@@ -147,7 +159,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t node, int datasync, struct fuse_file_in
 	int err = front_iget(front_of(req), node, &inode);
 
 	if (err == 0)
-		err = e4_fsync(inode, datasync);
+		err = front_fsync(front_of(req), inode, fi, datasync);
 	reply_err(req, err);
 }
 

@@ -18,24 +18,31 @@
 #include <linux/fs.h>
 #include <sys/stat.h>
 
+#include "fuse/marks.h"
 #include "fuse/reply.h"
 
-/* What a handle says: only that it may have taken data to write. */
-enum { HANDLE_READS, HANDLE_WRITES };
+/* In a handle's number: that it may have taken data to write. */
+enum { HANDLE_WRITES = 1 };
 
 static bool opens_for_writing(int flags)
 {
 	return (flags & O_ACCMODE) != O_RDONLY;
 }
 
-uint64_t front_handle_number(int flags)
+uint64_t front_handle_new(struct front *front, struct e4_inode *inode, int flags)
 {
-	return opens_for_writing(flags) ? HANDLE_WRITES : HANDLE_READS;
+	uint64_t number = 2 * (atomic_fetch_add(&front->handles, 1) + 1) +
+		(opens_for_writing(flags) ? HANDLE_WRITES : 0);
+	uint64_t mark = e4_loss_mark(inode);
+
+	if (mark)
+		marks_set(front->marks, number, mark);
+	return number;
 }
 
 bool front_handle_writes(const struct fuse_file_info *fi)
 {
-	return fi && fi->fh == HANDLE_WRITES;
+	return fi && (fi->fh & HANDLE_WRITES);
 }
 
 bool front_open_direct(uint32_t inode_flags, int flags)
@@ -59,9 +66,10 @@ int front_check_write(struct e4_inode *inode, const struct fuse_file_info *fi)
 	return fi->flags & O_APPEND ? 0 : -EPERM;
 }
 
-static void file_info_fill(uint32_t inode_flags, struct fuse_file_info *fi)
+static void file_info_fill(struct front *front, struct e4_inode *inode, uint32_t inode_flags,
+	struct fuse_file_info *fi)
 {
-	fi->fh = front_handle_number(fi->flags);
+	fi->fh = front_handle_new(front, inode, fi->flags);
 	fi->keep_cache = 1;
 	fi->direct_io = front_open_direct(inode_flags, fi->flags);
 }
@@ -80,8 +88,9 @@ void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 		reply_err(req, err);
 		return;
 	}
-	file_info_fill(inode_flags, fi);
-	fuse_reply_open(req, fi);
+	file_info_fill(front_of(req), inode, inode_flags, fi);
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		marks_drop(front_of(req)->marks, fi->fh);
 }
 
 /* Making a file and opening it in one round; nobody may be kept from his own new file. */
@@ -99,9 +108,15 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		reply_err(req, err);
 		return;
 	}
-	file_info_fill(e4_get_flags(inode), fi);
+	file_info_fill(front_of(req), inode, e4_get_flags(inode), fi);
 	if (fuse_reply_create(req, &e, fi) == -ENOENT)
 		entry_forget(front_of(req), e4_ino(inode));
+}
+
+void op_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	marks_drop(front_of(req)->marks, fi->fh);
+	reply_err(req, 0);
 }
 
 /* Everything that must reach us at close(2) already has, as WRITE requests. */

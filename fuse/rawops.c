@@ -169,7 +169,7 @@ static void raw_tmpfile(const struct raw_request *request)
 	out.entry.generation = e.generation;
 	out.entry.entry_valid = out.entry.attr_valid = REPLY_CACHE_SECONDS;
 	attr_fill(&e.attr, &out.entry.attr);
-	out.open.fh = front_handle_number((int)arg->flags);
+	out.open.fh = front_handle_new(request->front, inode, (int)arg->flags);
 	out.open.open_flags = FOPEN_KEEP_CACHE;
 	if (front_open_direct(e4_get_flags(inode), (int)arg->flags))
 		out.open.open_flags |= FOPEN_DIRECT_IO;

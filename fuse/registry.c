@@ -124,6 +124,26 @@ int registry_socket_new(const struct registry_key *key, struct sockaddr_un *ret_
 		folders.path[folders.count - 1]);
 }
 
+void registry_key_away(pid_t pid, struct registry_key *ret_key)
+{
+	snprintf(ret_key->name, sizeof(ret_key->name), "away-%d", (int)pid);
+}
+
+int registry_socket_move(struct sockaddr_un *addr, const struct registry_key *key)
+{
+	CLEANUP_FREE char *folder = strdup(addr->sun_path);
+	struct sockaddr_un to;
+
+	if (!folder)
+		return -ENOMEM;
+	*strrchr(folder, '/') = '\0';
+	address_make(folder, key->name, &to);
+	if (rename(addr->sun_path, to.sun_path) < 0)
+		return -errno;
+	*addr = to;
+	return 0;
+}
+
 static bool is_socket_name(const char *name)
 {
 	size_t len = strlen(name);

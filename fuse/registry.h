@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 #include "base/error.h"
@@ -25,6 +26,11 @@ void registry_key_make(const struct stat *st, struct registry_key *ret_key);
 /* The path of a socket to be made, in a folder that exists when this returns. */
 int registry_socket_new(const struct registry_key *key, struct sockaddr_un *ret_addr,
 	struct diag *diag) MUST_CHECK;
+
+/* The name of a drive's socket while the drive is away: it has no identity then. */
+void registry_key_away(pid_t pid, struct registry_key *ret_key);
+/* Gives a socket another key. */
+int registry_socket_move(struct sockaddr_un *addr, const struct registry_key *key) MUST_CHECK;
 
 /* Returns true to stop. */
 typedef bool (*registry_fn)(void *ctx, const char *socket_path);

@@ -3,7 +3,8 @@
  * An opened target and what is stacked on it.
  *
  *	opened      target (and header_dev) locked, hdr checked
- *	unlocked    + crypt, which owns target from then on; the volume key is already wiped
+ *	unlocked    + crypt, which owns target from then on; the volume key is already wiped. With
+ *		    on_reattach, target is then the device that waits for a drive that was pulled out
  *	mounted     + fs
  *
  * Every state is left only by volume_close(). Not for several threads at once; what it hands out
@@ -13,20 +14,25 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/i18n.h"
 #include "fuse/counters.h"
+#include "kernel-shim/comeback.h"
 #include "kernel-shim/cryptdev.h"
 #include "kernel-shim/filedev.h"
 
 struct volume {
 	struct volume_options options; /* strings stay the caller's and are not used after open */
+	char *path; /* of the target */
+	bool is_container;
 	struct blkdev *target;
 	struct blkdev *header_dev; /* NULL: the header is on target */
 	struct blkdev *crypt;
 	struct luks2 *hdr;
+	struct comeback *comeback; /* used by target; NULL: no such layer */
 	struct e4_fs *fs;
 };
 
@@ -57,6 +63,7 @@ static int volume_load(struct volume *volume, const struct volume_options *optio
 	struct diag *diag)
 {
 	struct blkdev *dev;
+	struct stat st;
 	int err;
 
 	err = filedev_open(options->target,
@@ -64,6 +71,11 @@ static int volume_load(struct volume *volume, const struct volume_options *optio
 		&volume->target, diag);
 	if (err < 0)
 		return err;
+	filedev_stat(volume->target, &st);
+	volume->is_container = S_ISREG(st.st_mode);
+	volume->path = strdup(options->target);
+	if (!volume->path)
+		return -ENOMEM;
 	if (options->header) {
 		err = header_open(options, &volume->header_dev, diag);
 		if (err < 0)
@@ -83,6 +95,8 @@ static void volume_free(struct volume *volume)
 	else
 		blkdev_close(volume->target);
 	blkdev_close(volume->header_dev);
+	comeback_free(volume->comeback);
+	free(volume->path);
 	luks2_free(volume->hdr);
 	free(volume);
 }
@@ -115,6 +129,31 @@ bool volume_header_writable(const struct volume *volume)
 	return !volume_header_dev(volume)->read_only;
 }
 
+/* Puts the device that waits for a drive between the target and all else. */
+static int stack_reattach(struct volume *volume)
+{
+	struct comeback_params where = {
+		.path = volume->path,
+		.uuid = volume->header_dev ? "" : volume->hdr->uuid,
+		.read_only = volume->options.read_only,
+		.event = volume->options.on_reattach,
+		.ctx = volume->options.on_reattach_ctx,
+	};
+	struct reattach_params params = {.ops = &comeback_ops};
+	struct blkdev *dev;
+	int err = comeback_new(volume->target, &where, &volume->comeback);
+
+	if (err < 0)
+		return err;
+	params.ctx = volume->comeback;
+	err = reattach_new(volume->target, &params, &dev);
+	if (err < 0)
+		return err;
+	volume->target = dev;
+	/* The header is not watched: keys may be added and removed while the drive is mounted. */
+	return 0;
+}
+
 int volume_unlock(struct volume *volume, const struct secret *passphrase, struct diag *diag)
 {
 	const struct luks2_segment *segment = luks2_data_segment(volume->hdr);
@@ -137,6 +176,11 @@ int volume_unlock(struct volume *volume, const struct secret *passphrase, struct
 		.allow_discards = volume->options.discard ||
 			luks2_has_flag(volume->hdr, "allow-discards"),
 	};
+	if (volume->options.on_reattach && !volume->comeback) {
+		err = stack_reattach(volume);
+		if (err < 0)
+			return err;
+	}
 	return cryptdev_open(volume->target, &params, key, &volume->crypt, diag);
 }
 
@@ -148,6 +192,7 @@ int volume_mount(struct volume *volume, struct diag *diag)
 		.cache_bytes = volume->options.cache_bytes,
 		.commit_ms = volume->options.commit_ms,
 		.on_error = volume->options.on_error,
+		.on_loss = volume->options.on_loss,
 		.on_error_ctx = volume->options.on_error_ctx,
 		.on_wait = volume->options.on_wait,
 		.on_wait_ctx = volume->options.on_wait_ctx,
@@ -175,10 +220,27 @@ uint64_t volume_target_bytes(const struct volume *volume)
 
 bool volume_is_container(const struct volume *volume)
 {
-	struct stat st;
+	return volume->is_container;
+}
 
-	filedev_stat(volume->target, &st);
-	return S_ISREG(st.st_mode);
+int volume_target(struct volume *volume, char **ret_path, struct stat *ret_stat)
+{
+	return comeback_target(volume->comeback, ret_path, ret_stat);
+}
+
+void volume_set_grace(struct volume *volume, unsigned grace_ms)
+{
+	reattach_set_grace(volume->target, grace_ms);
+}
+
+void volume_reattach_state(struct volume *volume, struct reattach_state *ret_state)
+{
+	reattach_get_state(volume->target, ret_state);
+}
+
+void volume_give_up(struct volume *volume)
+{
+	reattach_give_up(volume->target);
 }
 
 bool volume_follows_target(const struct volume *volume)

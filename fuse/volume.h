@@ -6,8 +6,11 @@
 #ifndef FUSE_VOLUME_H
 #define FUSE_VOLUME_H
 
+#include <sys/stat.h>
+
 #include "base/secret.h"
 #include "ext4/ext4.h"
+#include "kernel-shim/reattach.h"
 #include "keymgr/luks2.h"
 
 struct volume_options {
@@ -19,9 +22,13 @@ struct volume_options {
 	size_t cache_bytes;
 	unsigned commit_ms;
 	void (*on_error)(void *ctx, int err, const char *what);
+	void (*on_loss)(void *ctx, uint32_t ino);
 	void *on_error_ctx;
 	bool (*on_wait)(void *ctx, unsigned seconds_left);
 	void *on_wait_ctx;
+	/* A drive that is pulled out is waited for; NULL: no such layer. From any thread. */
+	void (*on_reattach)(void *ctx, enum reattach_event event, int err);
+	void *on_reattach_ctx;
 };
 
 struct counters;
@@ -43,6 +50,12 @@ struct blkdev *volume_data(struct volume *volume);
 uint64_t volume_target_bytes(const struct volume *volume);
 /* The target is a file, not a drive. */
 bool volume_is_container(const struct volume *volume);
+/* With on_reattach, from unlock to close: where the target is, or was before it went away. */
+int volume_target(struct volume *volume, char **ret_path, struct stat *ret_stat) MUST_CHECK;
+/* As reattach_set_grace(). */
+void volume_set_grace(struct volume *volume, unsigned grace_ms);
+void volume_reattach_state(struct volume *volume, struct reattach_state *ret_state);
+void volume_give_up(struct volume *volume);
 /* Whether a larger target means a larger data device. */
 bool volume_follows_target(const struct volume *volume);
 /* Whether volume_grow() would have a chance: -ENOTBLK on drives, -SDE_NO_SPACE_HOST where there is not

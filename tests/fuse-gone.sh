@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The cable is pulled: every access to the drive fails, and goes on failing. What needs the drive
+# The cable is pulled and nobody waits (--grace 0): every access to the drive fails, and goes on failing. What needs the drive
 # gets an error, nothing hangs, status says what happened, and the mount can be taken away at once.
 . "$(dirname "$0")/lib.sh"
 need_fuse
@@ -17,7 +17,7 @@ pulled() { # COMMAND...: with a drive that can be pulled out
 
 must "format" new_drive "$T/a.img" 64M
 mkdir "$T/mnt"
-must "mount" pulled sealdrive mount "$T/a.img" "$T/mnt" --passphrase-file "$PASS"
+must "mount" pulled sealdrive mount "$T/a.img" "$T/mnt" --grace 0 --passphrase-file "$PASS"
 pid=$(daemons | head -n 1)
 check "files" fill_tree "$T/mnt/tree"
 check "... that are safe" "$PYTHON" -c 'import os, sys
@@ -26,7 +26,7 @@ check "unmount" drive_unmount "$T/mnt"
 cp "$T/a.img" "$T/good.img"
 
 # pulled while nothing was changed
-must "mount" pulled sealdrive mount "$T/a.img" "$T/mnt" --passphrase-file "$PASS"
+must "mount" pulled sealdrive mount "$T/a.img" "$T/mnt" --grace 0 --passphrase-file "$PASS"
 pid=$(daemons | head -n 1)
 touch "$DRIVE_GONE"
 check_status 1 "a file that nobody has read yet" timeout 20 cat "$T/mnt/tree/size-65536"
@@ -46,7 +46,7 @@ rm "$DRIVE_GONE"
 
 # pulled in the middle of work
 cp "$T/good.img" "$T/a.img"
-must "mount" pulled sealdrive mount "$T/a.img" "$T/mnt" --passphrase-file "$PASS"
+must "mount" pulled sealdrive mount "$T/a.img" "$T/mnt" --grace 0 --passphrase-file "$PASS"
 pid=$(daemons | head -n 1)
 (for i in {1..5000}; do
 	echo "$i" >"$T/mnt/f$i" || exit 1
@@ -72,7 +72,7 @@ check_status 1 "nothing is mounted" is_mounted "$T/mnt"
 check "its program is gone" wait_gone "$pid" 5
 
 # pulled before and while mounting
-check_status 7 "mounting a drive that is gone" pulled sealdrive mount "$T/a.img" "$T/mnt" --passphrase-file "$PASS"
+check_status 7 "mounting a drive that is gone" pulled sealdrive mount "$T/a.img" "$T/mnt" --grace 0 --passphrase-file "$PASS"
 check_status 1 "nothing is mounted" is_mounted "$T/mnt"
 rm "$DRIVE_GONE"
 cp "$T/good.img" "$T/a.img"
