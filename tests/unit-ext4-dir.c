@@ -527,9 +527,10 @@ static void name_short(unsigned i, char name[256])
 }
 
 /* Even names stay; odd ones come and go between the calls. */
-static void changing_listing(const char *options, const char *request, unsigned count,
+static void changing_listing(const char *options, const char *request, unsigned most,
 	unsigned take, unsigned start, namer fn)
 {
+	const unsigned count = unit_times(most, 600);
 	struct volume volume;
 	struct model model;
 	struct e4_inode *dir;
@@ -539,6 +540,8 @@ static void changing_listing(const char *options, const char *request, unsigned 
 	CU_ASSERT_EQUAL_FATAL(volume_make(&volume, 32 * MIB, options, request), 0);
 	CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "dir", &dir), 0);
 	model_init(&model, count, fn);
+	if (start > count)
+		start = count;
 	for (unsigned i = 0; i < start; i += 2)
 		model_create(dir, &model, i);
 

@@ -35,7 +35,9 @@ static inline unsigned unit_times(unsigned n, unsigned least)
 	const char *fewer = getenv("SEALDRIVE_FEWER");
 	unsigned share = fewer && atoi(fewer) > 0 ? n / (unsigned)atoi(fewer) : n;
 
-	return share > least ? share : least;
+	if (share < least)
+		share = least;
+	return share < n ? share : n;
 }
 
 static inline int unit_run(const struct unit_test *tests, size_t count)
