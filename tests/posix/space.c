@@ -163,7 +163,9 @@ CASE(fallocate, collapse_range, 0, "FALLOC_FL_COLLAPSE_RANGE takes blocks out; E
 	FAILS(EINVAL, fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 100, 4096));
 	FAILS(EINVAL, fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 4096, 100));
 	FAILS(EINVAL, fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 13 * 4096, 2 * 4096));
-	FAILS(EOPNOTSUPP, fallocate(fd, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_KEEP_SIZE, 0, 4096));
+	/* the former up to Linux 6.1, at least */
+	HOLDS(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_KEEP_SIZE, 0, 4096) < 0 &&
+		(errno == EINVAL || errno == EOPNOTSUPP));
 }
 
 CASE(fallocate, insert_range, 0, "FALLOC_FL_INSERT_RANGE puts a hole in; EINVAL unaligned or at the end")

@@ -8,7 +8,7 @@ tests=${SEALDRIVE_VM_TESTS:-posix.sh names.sh fallocate.sh fuse-files.sh fuse-de
 	fuse-owner.sh fuse-read-only.sh fuse-lifecycle.sh mmp.sh unplugged.sh ordinary-user.sh kill.sh lockstep.sh stress.sh}
 
 for test in $tests; do
-	guest --timeout 1400 <<-G >"$T/log"
+	guest --timeout 3000 <<-G >"$T/log"
 		echo "kernel \$(uname -r)"
 		"\$top_srcdir/tests/$test"
 	G
