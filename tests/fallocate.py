@@ -172,7 +172,10 @@ def test_limits():
     print("last byte", call(os.pwrite, fd, b"z", biggest - 1), call(os.pread, fd, 10, biggest - 1))
     print("fallocate", call(fallocate, fd, KEEP, biggest - 4096, 4096), call(fallocate, fd, KEEP, biggest - 4096, 4097),
           call(fallocate, fd, PUNCH | KEEP, biggest - 4096, 4096), call(fallocate, fd, ZERO, biggest, 1))
-    print(os.fstat(fd).st_size == biggest, call(os.pread, fd, 10, biggest - 1))
+    # The kernel's ext4 punches nothing behind the reach of block maps, up to 6.15 and wherever that was not mended.
+    old = tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) < (6, 16)
+    punched = call(os.pread, fd, 10, biggest - 1)
+    print(os.fstat(fd).st_size == biggest, punched == b"\0" or (old and punched == b"z"))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     fd = new("rlimit")
     resource.setrlimit(resource.RLIMIT_FSIZE, (100000, resource.RLIM_INFINITY))
