@@ -2,9 +2,7 @@
 /* sealdrive header COMMAND: a table of sub-commands of its own. */
 #include "cli/header.h"
 
-#include <stdio.h>
-#include <string.h>
-
+#include "cli/group.h"
 #include "kernel-shim/filedev.h"
 
 /* In the order of the help. Their names are "header NAME". */
@@ -15,35 +13,9 @@ static const struct command *const commands[] = {
 	NULL,
 };
 
-static const char *short_name(const struct command *command)
-{
-	return strchr(command->name, ' ') + 1;
-}
-
-static int print_help(void)
-{
-	printf(_("Usage: sealdrive header COMMAND [OPTION]... [OPERAND]...\n"));
-	printf("%s\n", _(command_header.summary));
-	printf(_("\nCommands:\n"));
-	for (const struct command *const *command = commands; *command; command++)
-		printf("  %-10s %s\n", short_name(*command), _((*command)->summary));
-	printf(_("\n"
-		 "Options:\n"
-		 "  --help     show this help; 'sealdrive header COMMAND --help' explains a command\n"));
-	return EXIT_DONE;
-}
-
 static int run(int argc, char **argv)
 {
-	if (argc < 2)
-		return cli_usage(&command_header, _("a command is missing"));
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
-		return print_help();
-	for (const struct command *const *command = commands; *command; command++)
-		if (!strcmp(short_name(*command), argv[1]))
-			return (*command)->run(argc - 1, argv + 1);
-	return cli_usage(&command_header,
-		argv[1][0] == '-' ? _("unknown option '%s'") : _("unknown command '%s'"), argv[1]);
+	return group_run(&command_header, commands, argc, argv);
 }
 
 const struct command command_header = {
