@@ -316,6 +316,19 @@ static void forget(struct luks2_update *update, const char *section, const char 
 	}
 }
 
+/* A digest of a key that nothing holds and nothing uses any more. */
+static void drop_unused_digests(struct luks2_update *update)
+{
+	json_t *digests = json_object_get(luks2_update_doc(update), "digests"), *digest;
+	const char *id;
+	void *next;
+
+	json_object_foreach_safe(digests, next, id, digest)
+		if (!json_array_size(json_object_get(digest, "keyslots")) &&
+			!json_array_size(json_object_get(digest, "segments")))
+			json_object_del(digests, id);
+}
+
 static int priority_put(json_t *json, enum luks2_priority priority)
 {
 	/* what is not there is normal */
@@ -397,6 +410,7 @@ int luks2_keyslot_remove(struct luks2_update *update, int id, struct diag *diag)
 		r = json_object_del(slots_of(update), name_of(id, name));
 	forget(update, "digests", name);
 	forget(update, "tokens", name);
+	drop_unused_digests(update);
 	return luks2_update_changed(update, r, diag);
 }
 

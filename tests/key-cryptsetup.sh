@@ -132,6 +132,8 @@ check "ours: add beside it" ours add --passphrase-file "$T/one" --new-passphrase
 check "both open the new one" both_open six 1
 check "theirs: the other one is whole" cs luksDump --unbound --key-slot 5 --key-file "$T/five" "$IMG"
 check "ours: remove it" ours remove --passphrase-file "$T/one" --slot 5
+is "$(cs luksDump --dump-json-metadata "$IMG" | "$PYTHON" -c 'import json, sys; print(*json.load(sys.stdin)["digests"])')" 0 \
+	"the digest of its key went with it"
 check "copies" copies_good
 
 # ---- all key slots ----

@@ -223,6 +223,14 @@ check "remove" key remove "$IMG" --passphrase-file "$T/second"
 "$PYTHON" "$JUDGE/luks-edit.py" make 'unknown requirement' "$IMG" "$T/req.img"
 refused 8 "$T/req.img" "demands a feature" "a header with an unknown requirement" \
 	key add "$T/req.img" "${OLD[@]}" --new-passphrase-file "$T/second"
+truncate -s 20M "$T/v1.img"
+check "a drive of LUKS version 1" cryptsetup luksFormat -q --type luks1 --pbkdf-force-iterations 1000 "$T/v1.img" "$PASS"
+check "version 1: list" key list "$T/v1.img"
+check "version 1: test" key test "$T/v1.img" "${OLD[@]}"
+for command in "add --new-passphrase-file $T/second" "change --new-passphrase-file $T/second" "remove --force"; do
+	# shellcheck disable=SC2086
+	refused 8 "$T/v1.img" "version 1" "version 1: refused: ${command%% *}" key ${command%% *} "$T/v1.img" "${OLD[@]}" ${command#* }
+done
 chmod 400 "$IMG"
 if ! is_root; then
 	refused 1 "$IMG" "cannot be written" "a file that cannot be written" key remove "$IMG" "${OLD[@]}" --slot 0
