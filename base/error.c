@@ -182,6 +182,11 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		N_("The new passphrase is easy to guess"),
 		N_("Several words that do not belong together are hard to guess and easy to remember. "
 		   "--allow-weak takes it nevertheless.")},
+	ENTRY(SDE_HEADER_SEAL) = {EXIT_NOT_LUKS,
+		N_("The LUKS header was changed by somebody or something that did not open the drive"),
+		N_("If your IT staff changed it on purpose with another program, mount it once with "
+		   "--accept-header-change. If nobody knows of a change, do not use the drive and show it to "
+		   "them.")},
 };
 
 /* The few system errors that mean more here than the system's own text says. */

@@ -66,6 +66,7 @@ enum error_code {
 	SDE_OTHER_DRIVE,	    /* not the drive that was named to confirm */
 	SDE_LAST_SLOT,		    /* nothing would open the drive any more */
 	SDE_WEAK_PASSPHRASE,	    /* a new passphrase is easy to guess */
+	SDE_HEADER_SEAL,	    /* the header was changed by somebody without the volume key */
 	SDE_END,
 };
 

@@ -105,6 +105,11 @@ static void report(void *ctx, const struct luks2_finding *finding)
 
 static void print_good(const struct luks2 *hdr)
 {
+	if (hdr->version == 1) {
+		printf(_("The header (LUKS version 1, which has one copy and no checksum) looks as it should.\n"
+			 "Key slots in use: %d.\n"), hdr->keyslot_count);
+		return;
+	}
 	printf(_("The header is in order.\n"
 		 "Two equal copies, sequence number %llu; key slots: %d, whose areas look as they should.\n"),
 		(unsigned long long)hdr->seqid, hdr->keyslot_count);

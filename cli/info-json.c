@@ -4,6 +4,7 @@
 
 #include "cli/jsonout.h"
 #include "keymgr/luks2-update.h"
+#include "keymgr/luks2-seal.h"
 
 static const char *const copy_states_json[] = {
 	[LUKS2_COPY_OK] = "ok",
@@ -176,6 +177,7 @@ void info_print_json(const struct info *info)
 	jsonout_string(&out, "subsystem", hdr->subsystem);
 	jsonout_number(&out, "sequence", hdr->seqid);
 	jsonout_bool(&out, "usable", info->usable >= 0);
+	jsonout_bool(&out, "sealed", luks2_seal_present(hdr));
 	json_header(&out, hdr);
 	json_words(&out, "flags", hdr->flags);
 	json_words(&out, "requirements", hdr->requirements);

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/info.h"
 #include "keymgr/luks2.h"
+#include "keymgr/luks2-seal.h"
 #include "kernel-shim/filedev.h"
 
 enum { OPT_HELP = 1, OPT_JSON };
@@ -111,6 +112,8 @@ static void print_header(const struct info *info)
 	field_size(1, _("Key slots area"), hdr->keyslots_size);
 	field_words(1, _("Flags"), hdr->flags);
 	field_words(1, _("Requirements"), hdr->requirements);
+	if (hdr->version != 1)
+		field(1, _("Seal"), "%s", luks2_seal_present(hdr) ? _("yes, verified when it is opened") : _("none"));
 	if (info->usable < 0)
 		field(1, _("Opens here"), _("no: %s"), error_text(info->usable));
 	else

@@ -112,6 +112,8 @@ const struct command command_key_change = {
 		"  --priority PRIORITY         high: tried first; normal; ignore: only tried when it\n"
 		"                              is named\n"
 		"  --allow-weak                take a passphrase that is easy to guess\n"
+		"  --accept-header-change      its header was changed by another program, on\n"
+		"                              purpose\n"
 		"  --header FILE               the drive's LUKS header is in FILE\n"
 		"\n"
 		"Options for the IT staff:\n"

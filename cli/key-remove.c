@@ -93,6 +93,8 @@ const struct command command_key_remove = {
 		"                          - is standard input\n"
 		"  --key-file FILE         use the whole FILE as the key\n"
 		"  --force                 remove the last key slot, too; asks for the drive's label\n"
+		"  --accept-header-change  its header was changed by another program, on\n"
+		"                          purpose\n"
 		"  --header FILE           the drive's LUKS header is in FILE\n"
 		"  --help                  show this help\n"),
 	.run = run,

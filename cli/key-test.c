@@ -39,6 +39,8 @@ const struct command command_key_test = {
 		      "  --passphrase-file FILE  read the passphrase from the first line of FILE;\n"
 		      "                          - is standard input\n"
 		      "  --key-file FILE         use the whole FILE as the key\n"
+		      "  --accept-header-change  its header was changed by another program, on\n"
+		      "                          purpose\n"
 		      "  --header FILE           the drive's LUKS header is in FILE\n"
 		      "  --help                  show this help\n"),
 	.run = run,

@@ -108,6 +108,8 @@ static bool take_option(const struct command *command, int option, const char *v
 		return args->replace = true;
 	case KEY_JSON:
 		return args->json = true;
+	case KEY_ACCEPT_HEADER_CHANGE:
+		return args->accept_header_change = true;
 	default:
 		return kdf_option(command, option, value, &args->kdf, &ok) && ok;
 	}
@@ -200,6 +202,7 @@ static int unlock(void *ctx, const struct secret *passphrase, struct diag *diag)
 	struct unlock *unlock = ctx;
 	struct key_drive *drive = unlock->drive;
 	CLEANUP_SECRET struct secret *key = NULL;
+	drive->hdr->accept_change = drive->args->accept_header_change;
 	int r = luks2_unlock(drive->hdr, drive->dev, passphrase, unlock->slot, &key, &drive->slot, diag);
 
 	if (r == 0)

@@ -17,20 +17,21 @@ struct key_args {
 	int slot, new_slot; /* -1: not given */
 	int priority;	    /* enum luks2_priority, -1: not given */
 	const char *sheet, *output; /* of a recovery key */
-	bool force, allow_weak, json, replace, help;
+	bool force, allow_weak, json, replace, help, accept_header_change;
 };
 
 /* Values of their options; each command lists those that it has. */
 enum {
 	KEY_HELP = 400, KEY_HEADER, KEY_PASSPHRASE_FILE, KEY_KEY_FILE, KEY_NEW_PASSPHRASE_FILE,
 	KEY_NEW_KEY_FILE, KEY_SLOT, KEY_NEW_SLOT, KEY_PRIORITY, KEY_FORCE, KEY_ALLOW_WEAK, KEY_JSON,
-	KEY_SHEET, KEY_OUTPUT, KEY_REPLACE,
+	KEY_SHEET, KEY_OUTPUT, KEY_REPLACE, KEY_ACCEPT_HEADER_CHANGE,
 };
 #define KEY_COMMON_OPTIONS                                                                         \
 	{"help", no_argument, NULL, KEY_HELP}, {"header", required_argument, NULL, KEY_HEADER}
 #define KEY_OLD_OPTIONS                                                                            \
 	{"passphrase-file", required_argument, NULL, KEY_PASSPHRASE_FILE},                         \
-	{"key-file", required_argument, NULL, KEY_KEY_FILE}
+	{"key-file", required_argument, NULL, KEY_KEY_FILE},                                       \
+	{"accept-header-change", no_argument, NULL, KEY_ACCEPT_HEADER_CHANGE}
 #define KEY_NEW_OPTIONS                                                                            \
 	{"new-passphrase-file", required_argument, NULL, KEY_NEW_PASSPHRASE_FILE},                 \
 	{"new-key-file", required_argument, NULL, KEY_NEW_KEY_FILE},                               \

@@ -32,6 +32,7 @@ enum {
 	OPT_GRACE,
 	OPT_ALLOW_OTHER,
 	OPT_DISCARD,
+	OPT_ACCEPT_HEADER_CHANGE,
 	OPT_HEADER,
 	OPT_PASSPHRASE_FILE,
 	OPT_KEY_FILE,
@@ -47,6 +48,7 @@ static const struct option long_options[] = {
 	{"grace", required_argument, NULL, OPT_GRACE},
 	{"allow-other", no_argument, NULL, OPT_ALLOW_OTHER},
 	{"discard", no_argument, NULL, OPT_DISCARD},
+	{"accept-header-change", no_argument, NULL, OPT_ACCEPT_HEADER_CHANGE},
 	{"header", required_argument, NULL, OPT_HEADER},
 	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
 	{"key-file", required_argument, NULL, OPT_KEY_FILE},
@@ -121,6 +123,9 @@ static int parse_option(int option, struct mount_args *args)
 		return 0;
 	case OPT_DISCARD:
 		args->options.discard = true;
+		return 0;
+	case OPT_ACCEPT_HEADER_CHANGE:
+		args->options.accept_header_change = true;
 		return 0;
 	case OPT_HEADER:
 		args->options.header = optarg;
@@ -280,6 +285,8 @@ const struct command command_mount = {
 		      "  --discard               let fstrim tell the drive which blocks are free; shows\n"
 		      "                          how full it is to whoever examines it\n"
 		      "  --header FILE           the drive's LUKS header is in FILE\n"
+		      "  --accept-header-change  its header was changed with another program, on purpose:\n"
+		      "                          open it, and seal the header as it is\n"
 		      "  --passphrase-file FILE  read the passphrase from the first line of FILE;\n"
 		      "                          - is standard input\n"
 		      "  --key-file FILE         use the whole FILE as the key\n"

@@ -211,6 +211,7 @@ static int daemon_open_volume(struct daemon *daemon, const struct daemon_options
 		.header = options->header,
 		.read_only = options->read_only,
 		.discard = options->discard,
+		.accept_header_change = options->accept_header_change,
 		.atime = options->atime,
 		.commit_ms = options->commit_ms,
 		.on_error = volume_failed,

@@ -17,7 +17,7 @@ struct daemon_options {
 	const char *target;	 /* as the user named it */
 	const char *header;	 /* detached header, or NULL */
 	const char *mount_point; /* canonical (mountpoint_check), or NULL: ~/Sealdrive/LABEL */
-	bool read_only, allow_other, discard;
+	bool read_only, allow_other, discard, accept_header_change;
 	enum e4_atime atime;
 	unsigned commit_ms; /* as in struct e4_mount_options */
 	unsigned grace_ms;  /* how long a drive that was pulled out is waited for */

@@ -23,6 +23,7 @@
 #include "kernel-shim/comeback.h"
 #include "kernel-shim/cryptdev.h"
 #include "kernel-shim/filedev.h"
+#include "keymgr/luks2-update.h"
 
 struct volume {
 	struct volume_options options; /* strings stay the caller's and are not used after open */
@@ -154,6 +155,19 @@ static int stack_reattach(struct volume *volume)
 	return 0;
 }
 
+/* The header was changed by another program, and its user knows: it is sealed as it is. */
+static int volume_reseal(struct volume *volume, const struct secret *key, struct diag *diag)
+{
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	struct blkdev *dev = volume_header_dev(volume);
+	int err;
+
+	if (dev->read_only || volume->hdr->version == 1)
+		return 0;
+	err = luks2_update_begin(dev, volume->hdr, &update, diag);
+	return err < 0 ? err : luks2_update_commit(update, key, diag);
+}
+
 int volume_unlock(struct volume *volume, const struct secret *passphrase, struct diag *diag)
 {
 	const struct luks2_segment *segment = luks2_data_segment(volume->hdr);
@@ -163,7 +177,10 @@ int volume_unlock(struct volume *volume, const struct secret *passphrase, struct
 
 	if (volume->crypt || !segment)
 		return -EINVAL;
+	volume->hdr->accept_change = volume->options.accept_header_change;
 	err = luks2_unlock(volume->hdr, volume_header_dev(volume), passphrase, -1, &key, &slot, diag);
+	if (err == 0 && volume->options.accept_header_change)
+		err = volume_reseal(volume, key, diag);
 	if (err < 0)
 		return err;
 	params = (struct cryptdev_params){

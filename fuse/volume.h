@@ -18,6 +18,7 @@ struct volume_options {
 	const char *header; /* detached header file, or NULL */
 	bool read_only;
 	enum e4_atime atime;
+	bool accept_header_change; /* a broken seal of the header does not matter, and is made right */
 	bool discard; /* allow discards even when the header does not */
 	size_t cache_bytes;
 	unsigned commit_ms;

@@ -25,7 +25,8 @@ int digest_verify(const struct luks2_digest *digest, const struct secret *key)
 	return bytes_equal_ct(computed, digest->digest, digest->digest_len) ? 0 : -SDE_PASSPHRASE;
 }
 
-int digest_make(const struct secret *key, uint32_t iter_time_ms, struct luks2_digest *ret_digest)
+int digest_make_salted(const struct secret *key, uint32_t iter_time_ms, const uint8_t *salt,
+	struct luks2_digest *ret_digest)
 {
 	struct luks2_digest digest = {
 		.type = "pbkdf2", .hash = "sha256", .salt_len = KDF_SALT_BYTES};
@@ -39,11 +40,19 @@ int digest_make(const struct secret *key, uint32_t iter_time_ms, struct luks2_di
 		return r;
 	digest.iterations = cost.iterations;
 	digest.digest_len = hash_bytes(digest.hash);
-	gcry_randomize(digest.salt, digest.salt_len, GCRY_STRONG_RANDOM);
+	memcpy(digest.salt, salt, KDF_SALT_BYTES);
 	r = kdf_pbkdf2(digest.hash, key, digest.salt, digest.salt_len, digest.iterations,
 		digest.digest, digest.digest_len);
 	if (r)
 		return r;
 	*ret_digest = digest;
 	return 0;
+}
+
+int digest_make(const struct secret *key, uint32_t iter_time_ms, struct luks2_digest *ret_digest)
+{
+	uint8_t salt[KDF_SALT_BYTES];
+
+	gcry_randomize(salt, sizeof(salt), GCRY_STRONG_RANDOM);
+	return digest_make_salted(key, iter_time_ms, salt, ret_digest);
 }

@@ -13,5 +13,8 @@ int digest_verify(const struct luks2_digest *digest, const struct secret *key) M
  * keyslots, segments and id are the caller's. */
 int digest_make(const struct secret *key, uint32_t iter_time_ms,
 	struct luks2_digest *ret_digest) MUST_CHECK;
+/* The same with a salt of KDF_SALT_BYTES that the caller has chosen. */
+int digest_make_salted(const struct secret *key, uint32_t iter_time_ms, const uint8_t *salt,
+	struct luks2_digest *ret_digest) MUST_CHECK;
 
 #endif

@@ -12,7 +12,13 @@
 #include "keymgr/luks2-examine.h"
 #include "keymgr/luks2-json.h"
 
-enum { CHUNK_BYTES = 1024 * 1024 };
+enum { CHUNK_BYTES = 1024 * 1024, LUKS1_FIRST_BYTES = 4096 };
+
+/* What is copied before the header itself. */
+static uint64_t keyslots_start(const struct luks2 *hdr)
+{
+	return hdr->version == 1 ? LUKS1_FIRST_BYTES : 2 * hdr->hdr_bytes;
+}
 
 static int copy_keyslots(struct blkdev *dev, const struct luks2 *hdr, struct blkdev *file)
 {
@@ -20,7 +26,7 @@ static int copy_keyslots(struct blkdev *dev, const struct luks2 *hdr, struct blk
 	uint64_t end = luks2_areas_bytes(hdr);
 	int r = chunk ? 0 : -ENOMEM;
 
-	for (uint64_t at = 2 * hdr->hdr_bytes, len; !r && at < end; at += len) {
+	for (uint64_t at = keyslots_start(hdr), len; !r && at < end; at += len) {
 		len = min_u64(end - at, CHUNK_BYTES);
 		r = blkdev_read(dev, chunk, len, at);
 		if (!r)
@@ -31,9 +37,19 @@ static int copy_keyslots(struct blkdev *dev, const struct luks2 *hdr, struct blk
 
 static bool same_header(const struct luks2 *a, const struct luks2 *b)
 {
-	return a->hdr_bytes == b->hdr_bytes && a->seqid == b->seqid &&
+	return a->version == b->version && a->hdr_bytes == b->hdr_bytes && a->seqid == b->seqid &&
 	       !strcmp(a->label, b->label) && !strcmp(a->subsystem, b->subsystem) &&
-	       !strcmp(a->uuid, b->uuid) && json_equal(a->json, b->json);
+	       !strcmp(a->uuid, b->uuid) && (a->version == 1 || json_equal(a->json, b->json));
+}
+
+static int copy_luks1_header(struct blkdev *dev, struct blkdev *file)
+{
+	uint8_t first[LUKS1_FIRST_BYTES];
+	int r = blkdev_read(dev, first, sizeof(first), 0);
+
+	if (!r)
+		r = blkdev_write(file, first, sizeof(first), 0);
+	return r ? r : blkdev_flush(file);
 }
 
 static int copy_headers(struct blkdev *dev, const struct luks2 *hdr, struct blkdev *file)
@@ -54,7 +70,7 @@ static int compare_keyslots(struct blkdev *dev, const struct luks2 *hdr, struct 
 	uint64_t end = luks2_areas_bytes(hdr);
 	int r = ours && theirs ? 0 : -ENOMEM;
 
-	for (uint64_t at = 2 * hdr->hdr_bytes, len; !r && at < end; at += len) {
+	for (uint64_t at = hdr->version == 1 ? 0 : 2 * hdr->hdr_bytes, len; !r && at < end; at += len) {
 		len = min_u64(end - at, CHUNK_BYTES);
 		r = blkdev_read(dev, ours, len, at);
 		if (!r)
@@ -92,6 +108,6 @@ int luks2_backup(
 	int r = copy_keyslots(dev, hdr, file);
 
 	if (!r)
-		r = copy_headers(dev, hdr, file);
+		r = hdr->version == 1 ? copy_luks1_header(dev, file) : copy_headers(dev, hdr, file);
 	return r ? r : verify(dev, hdr, file, diag);
 }

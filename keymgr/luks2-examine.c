@@ -23,6 +23,7 @@ struct examination {
 
 uint64_t luks2_areas_bytes(const struct luks2 *hdr)
 {
+	/* version 1 as cryptsetup saves it: in whole pages */
 	return hdr->version == 1 ? round_up_u64(hdr->hdr_bytes + hdr->keyslots_size, 4096)
 				 : 2 * hdr->hdr_bytes + hdr->keyslots_size;
 }
@@ -129,14 +130,16 @@ static int report_copies(const struct examination *exam, const struct luks2 *hdr
 	bool foreign;
 	int r;
 
-	report_copy(exam, 0, 0, hdr->copies[0]);
-	report_copy(exam, 1, hdr->hdr_bytes, hdr->copies[1]);
+	if (hdr->version != 1) {
+		report_copy(exam, 0, 0, hdr->copies[0]);
+		report_copy(exam, 1, hdr->hdr_bytes, hdr->copies[1]);
+	}
 	r = signature_find(exam->dev, &foreign, type);
 	if (!r && foreign) {
 		diag_set(&why, 0, "%s", type);
 		found(exam, LUKS2_FOUND_FOREIGN, -1, &why);
 	}
-	return r ? r : compare_copies(exam, hdr);
+	return r || hdr->version == 1 ? r : compare_copies(exam, hdr);
 }
 
 /* --- the keyslots --------------------------------------------------------------------------- */

@@ -24,6 +24,7 @@
 #include "keymgr/luks2-disk.h"
 #include "keymgr/luks2-json.h"
 #include "keymgr/luks2-wipe.h"
+#include "keymgr/luks2-seal.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -228,11 +229,14 @@ static void identity_fill(const struct luks2_format_params *params, struct luks2
 static int model_make(const struct luks2_format_params *params, const struct plan *plan,
 	const struct secret *key, struct luks2 *hdr)
 {
+	uint8_t salt[LUKS2_SEAL_SALT_BYTES];
 	int r = keyslot_plan(params, plan, &hdr->keyslots[0]);
 
 	if (!r)
-		r = digest_make(
-			key, costs_given(params) ? 0 : DIGEST_ITER_TIME_MS, &hdr->digests[0]);
+		r = luks2_seal_salt(key, salt);
+	if (!r)
+		r = digest_make_salted(key, costs_given(params) ? 0 : DIGEST_ITER_TIME_MS, salt,
+			&hdr->digests[0]);
 	if (r)
 		return r;
 	identity_fill(params, hdr);
@@ -293,13 +297,19 @@ static int write_headers(struct blkdev *dev, const struct luks2 *hdr)
 	return r ? r : luks2_disk_write(dev, &copy, false);
 }
 
-static int document_make(struct luks2 *hdr, struct diag *diag)
+static int document_make(struct luks2 *hdr, const struct secret *key, struct diag *diag)
 {
 	json_t *doc = NULL;
 	int r = luks2_json_from_model(hdr, &doc);
 
 	hdr->json = doc;
-	return r ? r : luks2_json_validate(doc, hdr->hdr_bytes, diag);
+	if (!r)
+		r = luks2_seal_put(hdr, doc, key);
+	if (r)
+		return r;
+	hdr->token_count = 1;
+	hdr->tokens[0] = (struct luks2_token){.type = LUKS2_SEAL_TYPE};
+	return luks2_json_validate(doc, hdr->hdr_bytes, diag);
 }
 
 int luks2_format_begin(struct blkdev *dev, uint64_t data_bytes,
@@ -322,7 +332,7 @@ int luks2_format_begin(struct blkdev *dev, uint64_t data_bytes,
 	if (!r)
 		r = model_make(params, &plan, key, hdr);
 	if (!r)
-		r = document_make(hdr, diag);
+		r = document_make(hdr, key, diag);
 	if (!r)
 		r = keyslot_derive(&hdr->keyslots[0], passphrase, &area_key, diag);
 	/* nothing was written until here: from now on little but the device itself can fail */

@@ -10,7 +10,9 @@
  * 3. Of the two copies the one that is not good is written first; when both are, the second. Each is
  *    flushed before the other is touched, and both are read back.
  * 4. What must still be overwritten when power fails is written in the header (luks2-wipe.h).
- * 5. seqid rises by one with every header written. Members and tokens that nobody here knows stay as
+ * 5. Whoever gives commit the volume key gets a sealed header (luks2-seal.h); a change without it leaves
+ *    a seal that is wrong from then on, and says so.
+ * 6. seqid rises by one with every header written. Members and tokens that nobody here knows stay as
  *    they are, to the byte (luks2-keep.c).
  *
  *	begin -> changed ... -> commit -> changed ... -> commit -> end
@@ -28,6 +30,7 @@
 #include "keymgr/digest.h"
 #include "keymgr/luks2-disk.h"
 #include "keymgr/luks2-keep.h"
+#include "keymgr/luks2-seal.h"
 #include "keymgr/luks2-update-doc.h"
 #include "keymgr/luks2-wipe.h"
 
@@ -227,8 +230,17 @@ static int copies_write(struct luks2_update *update, const struct luks2_copy *co
 	return r ? r : luks2_disk_write(update->dev, copy, !second_first);
 }
 
+/* For who has the key: the seal of what doc says now. */
+static int seal(struct luks2_update *update, json_t *doc, const struct secret *volume_key)
+{
+	int r = volume_key ? luks2_seal_put(update->hdr, doc, volume_key) : 0;
+
+	return r == -ENOSPC ? -SDE_HEADER_FULL : r;
+}
+
 /* doc, on the medium, as the next in the sequence. */
-static int header_write(struct luks2_update *update, json_t *doc, struct diag *diag)
+static int header_write(struct luks2_update *update, json_t *doc, const struct secret *volume_key,
+	struct diag *diag)
 {
 	CLEANUP_LUKS2_COPY struct luks2_copy copy = {0};
 	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
@@ -237,8 +249,10 @@ static int header_write(struct luks2_update *update, json_t *doc, struct diag *d
 	if (copy.seqid == UINT64_MAX)
 		return diag_set(diag, -SDE_HEADER_INVALID, _("its sequence number cannot rise"));
 	copy.seqid++;
-	int r = luks2_json_validate(doc, copy.hdr_bytes, diag);
+	int r = seal(update, doc, volume_key);
 
+	if (!r)
+		r = luks2_json_validate(doc, copy.hdr_bytes, diag);
 	if (!r)
 		r = luks2_keep_print(doc, update->on_medium->json, update->on_medium->json_text,
 			luks2_copy_json_bytes(&copy), &copy.json);
@@ -252,16 +266,17 @@ static int header_write(struct luks2_update *update, json_t *doc, struct diag *d
 	return r ? r : check_written(update, hdr, diag);
 }
 
-static int commit_wipes(struct luks2_update *update, struct diag *diag)
+static int commit_wipes(
+	struct luks2_update *update, const struct secret *volume_key, struct diag *diag)
 {
 	CLEANUP_JSON json_t *noted = json_deep_copy(update->doc);
 	int r = noted ? luks2_wipe_note(noted, update->wipes) : -ENOMEM;
 
 	if (!r)
-		r = header_write(update, noted, diag);
+		r = header_write(update, noted, volume_key, diag);
 	/* in a full header the note does not fit: then the areas are overwritten without one */
 	if (r == -SDE_HEADER_FULL)
-		r = header_write(update, update->doc, diag);
+		r = header_write(update, update->doc, volume_key, diag);
 	if (!r)
 		r = luks2_wipe_run(update->dev, update->hdr, update->wipes);
 	if (!r)
@@ -269,14 +284,40 @@ static int commit_wipes(struct luks2_update *update, struct diag *diag)
 	return r;
 }
 
+/* Nothing to change but a seal that is not right is something to change. */
+static int seal_wrong(
+	const struct luks2_update *update, const struct secret *volume_key, bool *ret_wrong)
+{
+	enum luks2_seal_state state = LUKS2_SEAL_NONE;
+	int r = volume_key ? luks2_seal_check(update->on_medium, volume_key, &state, NULL) : 0;
+
+	*ret_wrong = state == LUKS2_SEAL_BROKEN || state == LUKS2_SEAL_REMOVED;
+	return r;
+}
+
+/* The first seal of a header marks its digest, too: before anything is copied from doc. */
+static int seal_doc(
+	struct luks2_update *update, const struct secret *volume_key, struct diag *diag)
+{
+	int r = seal(update, update->doc, volume_key);
+
+	return r ? r : luks2_update_changed(update, 0, diag);
+}
+
 int luks2_update_commit(struct luks2_update *update, const struct secret *volume_key, struct diag *diag)
 {
+	bool changed = json_array_size(update->wipes) ||
+		       !json_equal(update->doc, update->on_medium->json);
 	int r = update->failed ? -EINVAL : check_key(update, volume_key);
 
+	if (!r && !changed)
+		r = seal_wrong(update, volume_key, &changed);
+	if (!r && changed)
+		r = seal_doc(update, volume_key, diag);
 	if (!r && json_array_size(update->wipes))
-		r = commit_wipes(update, diag);
+		r = commit_wipes(update, volume_key, diag);
 	if (!r && !json_equal(update->doc, update->on_medium->json))
-		r = header_write(update, update->doc, diag);
+		r = header_write(update, update->doc, volume_key, diag);
 	if (!r)
 		r = luks2_update_changed(update, 0, diag);
 	update->failed |= r != 0;

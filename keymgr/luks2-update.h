@@ -47,7 +47,8 @@ struct blkdev *luks2_update_dev(const struct luks2_update *update);
 /*
  * Writes what was changed, flushes, reads it back, and then destroys the key material that the header
  * does not name any more. volume_key is checked against the header's digest; NULL when the caller
- * does not have it. After an error the update can only be ended; the medium holds the header as it
+ * does not have it: then a seal is not renewed, and is wrong if anything was changed. With nothing
+ * changed, a seal that was wrong is made right. After an error the update can only be ended; the medium holds the header as it
  * was, or as it should be, or (repaired by the next load) one copy of each.
  * -SDE_HEADER_FULL, -SDE_HEADER_CHANGED, -SDE_PASSPHRASE (not the volume key), I/O errors.
  */

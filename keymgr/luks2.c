@@ -22,6 +22,7 @@
 #include "keymgr/luks1.h"
 #include "keymgr/luks2-disk.h"
 #include "keymgr/luks2-json.h"
+#include "keymgr/luks2-seal.h"
 
 /* One copy as found: doc is set when it is good, copy.json when at least its checksum is right. */
 struct found {
@@ -377,6 +378,16 @@ static int unlock_one(const struct luks2 *hdr, struct blkdev *dev, const struct 
 	return -SDE_NO_KEYSLOT;
 }
 
+static int check_seal(const struct luks2 *hdr, const struct secret *volume_key, struct diag *diag)
+{
+	enum luks2_seal_state state;
+	int r = hdr->accept_change ? 0 : luks2_seal_check(hdr, volume_key, &state, diag);
+
+	if (r || hdr->accept_change)
+		return r;
+	return state == LUKS2_SEAL_BROKEN || state == LUKS2_SEAL_REMOVED ? -SDE_HEADER_SEAL : 0;
+}
+
 int luks2_unlock(const struct luks2 *hdr, struct blkdev *dev, const struct secret *passphrase,
 	int slot, struct secret **ret_volume_key, int *ret_slot, struct diag *diag)
 {
@@ -395,6 +406,9 @@ int luks2_unlock(const struct luks2 *hdr, struct blkdev *dev, const struct secre
 			hdr, dev, LUKS2_PRIORITY_NORMAL, passphrase, &key, &found, &worst, &tries);
 	if (!key)
 		return tries.detail[0] ? diag_set(diag, worst, "%s", tries.detail) : worst;
+	r = check_seal(hdr, key, diag);
+	if (r)
+		return r;
 	*ret_volume_key = take_ptr(key);
 	if (ret_slot)
 		*ret_slot = found;

@@ -110,6 +110,7 @@ struct luks2 {
 	struct luks2_digest digests[LUKS2_DIGESTS_MAX];
 	struct luks2_token tokens[LUKS2_TOKENS_MAX];
 	char *json_text; /* as it lies on the medium, a C string; NULL: not read from one */
+	bool accept_change; /* set by the caller: luks2_unlock() does not mind a broken seal */
 	void *json; /* the whole document (jansson json_t), private to keymgr; NULL in version 1 */
 };
 
@@ -146,7 +147,8 @@ int luks2_check_usable(const struct luks2 *hdr, uint64_t data_bytes, struct diag
 /*
  * Tries the passphrase on slot (-1: all usable slots of the default segment, high priority first,
  * "ignore" slots never) and returns the volume key. -SDE_PASSPHRASE, -SDE_NO_KEYSLOT,
- * -SDE_KDF_MEMORY, -SDE_WEAK_KEY, I/O errors.
+ * -SDE_KDF_MEMORY, -SDE_WEAK_KEY, I/O errors. -SDE_HEADER_SEAL: the passphrase is right, but the
+ * header was changed by somebody who has no key (diag: what); see keymgr/luks2-seal.h.
  */
 int luks2_unlock(const struct luks2 *hdr, struct blkdev *dev, const struct secret *passphrase,
 	int slot, struct secret **ret_volume_key, int *ret_slot, struct diag *diag) MUST_CHECK;

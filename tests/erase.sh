@@ -140,7 +140,8 @@ one_slot() { # WHAT FILE AREA-OFFSET AREA-BYTES
 	check_status 1 "$what: the last one stays" sealdrive erase "$file" --slot 0 --confirm "$(cs luksUUID "$file")" --passphrase-file "$PASS"
 }
 (umask 077 && printf second >"$T/second" && printf wrong >"$T/wrong")
-new_drive "$T/s.img" 40M && cs luksAddKey --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file "$PASS" "$T/s.img" "$T/second"
+new_drive "$T/s.img" 40M && sealdrive key add "$T/s.img" --passphrase-file "$PASS" --new-passphrase-file "$T/second" \
+	--allow-weak "${FAST_KDF[@]}"
 one_slot "LUKS2" "$T/s.img" $((32768 + 258048)) 256000
 truncate -s 4M "$T/s1.img" && cs luksFormat --type luks1 --pbkdf-force-iterations 1000 "$T/s1.img" "$PASS" &&
 	cs luksAddKey --pbkdf-force-iterations 1000 --key-file "$PASS" "$T/s1.img" "$T/second"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libFuzzer on headers: `make fuzz-luks2 && ./fuzz-luks2 CORPUS-DIR` (clang).
+ * libFuzzer on headers: `make fuzz-luks2 && ./fuzz-luks2 CORPUS-DIR` (clang). tests/luks2-fuzz.sh
+ * runs the same function on a corpus without libFuzzer.
  *
  * The first byte of an input says what the rest is: the JSON text of a header that is right
  * otherwise, or the start of a device, whose checksums are put right so that something lies behind
@@ -8,17 +9,22 @@
  */
 #include <errno.h>
 #include <gcrypt.h>
+#include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "kernel-shim/cryptdev.h"
+#include "keymgr/luks2-backup.h"
 #include "keymgr/luks2-disk.h"
+#include "keymgr/luks2-examine.h"
+#include "keymgr/luks2-seal.h"
 #include "keymgr/luks2-update.h"
 #include "tests/dev/memdev.h"
 
 enum { DEVICE_BYTES = 2 * 1024 * 1024, CSUM_AT = 448, CSUM_BYTES = 64, HDR_BYTES = 16384 };
+enum { KEY_BYTES = 64 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,7 +41,7 @@ static void put_json(struct blkdev *dev, const uint8_t *text, size_t len)
 	free(copy.json);
 }
 
-static void seal(uint8_t *device, uint64_t offset)
+static void put_checksum(uint8_t *device, uint64_t offset)
 {
 	be64 size;
 
@@ -64,10 +70,49 @@ static void change(struct blkdev *dev)
 		abort();
 }
 
+/* Costs come from the header: where they are high, minutes would go by. */
+static bool digests_cheap(const struct luks2 *hdr)
+{
+	for (int i = 0; i < hdr->digest_count; i++)
+		if (hdr->digests[i].iterations > 2000)
+			return false;
+	return true;
+}
+
+/* The seal of a header, whatever it says, under a key that is not its own; and a new one. */
+static void try_seal(const struct luks2 *hdr)
+{
+	CLEANUP_SECRET struct secret *key = NULL;
+	enum luks2_seal_state state;
+	struct diag diag = {0};
+
+	if (!hdr->json || !digests_cheap(hdr) || secret_new(KEY_BYTES, &key))
+		return;
+	if (luks2_seal_check(hdr, key, &state, &diag) || state == LUKS2_SEAL_RIGHT)
+		abort();
+	json_t *doc = json_deep_copy(hdr->json);
+
+	(void)!luks2_seal_put(hdr, doc, key);
+	json_decref(doc);
+}
+
+static void try_backup(struct blkdev *dev, const struct luks2 *hdr)
+{
+	CLEANUP_BLKDEV struct blkdev *file = NULL;
+	struct diag diag = {0};
+
+	if (!memdev_new(luks2_areas_bytes(hdr), 512, &file))
+		(void)!luks2_backup(dev, hdr, file, &diag);
+}
+
+static void ignore(void *ctx, const struct luks2_finding *finding)
+{
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP_BLKDEV struct blkdev *dev = NULL;
-	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
+	CLEANUP_LUKS2 struct luks2 *hdr = NULL, *again = NULL;
 	struct diag diag = {0};
 
 	if (!size || size > DEVICE_BYTES || crypto_init() || memdev_new(DEVICE_BYTES, 512, &dev))
@@ -76,12 +121,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		put_json(dev, data + 1, size - 1);
 	} else {
 		memcpy(memdev_data(dev), data + 1, size - 1);
-		seal(memdev_data(dev), 0);
-		seal(memdev_data(dev), HDR_BYTES);
+		put_checksum(memdev_data(dev), 0);
+		put_checksum(memdev_data(dev), HDR_BYTES);
 	}
-	if (!luks2_load(dev, data[0] & 2 ? LUKS2_REPAIR : 0, &hdr, &diag))
-		(void)!luks2_check_usable(hdr, DEVICE_BYTES, &diag);
-	if (hdr && data[0] & 4)
+	if (data[0] & 32)
+		(void)!luks2_examine(dev, DEVICE_BYTES, ignore, NULL, &again, &diag);
+	if (luks2_load(dev, data[0] & 2 ? LUKS2_REPAIR : 0, &hdr, &diag))
+		return 0;
+	(void)!luks2_check_usable(hdr, DEVICE_BYTES, &diag);
+	if (data[0] & 8)
+		try_seal(hdr);
+	if (data[0] & 16)
+		try_backup(dev, hdr);
+	if (data[0] & 4)
 		change(dev);
 	return 0;
 }

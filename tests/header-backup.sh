@@ -59,6 +59,14 @@ for size in 32k 4m; do
 	rm -f "$T/c.img"
 done
 
+for bits in 256 512; do
+	truncate -s 8M "$T/1.img" && cs luksFormat --type luks1 --pbkdf-force-iterations 1000 -s $bits "$T/1.img" "$PASS" >/dev/null || exit 99
+	check "LUKS1, $bits bits: a check" sealdrive header check "$T/1.img"
+	check "... a backup" sealdrive header backup "$T/1.img" "$T/1-$bits.hdr"
+	check "... of theirs" cs luksHeaderBackup "$T/1.img" --header-backup-file "$T/1-$bits.theirs"
+	check "... the same bytes" cmp "$T/1-$bits.hdr" "$T/1-$bits.theirs"
+done
+
 # ---- of a damaged header the backup is whole ----
 cp --sparse=always "$img" "$T/d.img"
 dd if=/dev/zero of="$T/d.img" bs=4096 count=1 conv=notrunc status=none

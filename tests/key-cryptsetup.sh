@@ -19,6 +19,8 @@ done
 ours() { # COMMAND [ARGUMENTS]: of sealdrive key, on the image
 	local command=$1
 	shift
+	# what cryptsetup changes meanwhile breaks the seal, which is tests/header-seal.sh's business
+	[ "$command" = list ] || set -- --accept-header-change "$@"
 	sealdrive key "$command" "$IMG" "$@"
 }
 both_open() { # NAME SLOT

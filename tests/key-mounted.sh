@@ -13,14 +13,15 @@ phrase() { # NAME
 for name in one two three four five; do
 	phrase $name
 done
+# cryptsetup changes the header in between, which is what this is about.
 add() { # TARGET OLD NEW [OPTIONS]
-	sealdrive key add "$1" --passphrase-file "$2" --new-passphrase-file "$T/$3" "${FAST_KDF[@]}" "${@:4}"
+	sealdrive key add "$1" --accept-header-change --passphrase-file "$2" --new-passphrase-file "$T/$3" "${FAST_KDF[@]}" "${@:4}"
 }
 change() { # TARGET OLD NEW [OPTIONS]
-	sealdrive key change "$1" --passphrase-file "$2" --new-passphrase-file "$T/$3" "${FAST_KDF[@]}" "${@:4}"
+	sealdrive key change "$1" --accept-header-change --passphrase-file "$2" --new-passphrase-file "$T/$3" "${FAST_KDF[@]}" "${@:4}"
 }
 opens() { # TARGET FILE-OF-PASSPHRASE
-	sealdrive key test "$1" --passphrase-file "$2"
+	sealdrive key test "$1" --accept-header-change --passphrase-file "$2"
 }
 loop_of() { # FILE
 	losetup -f --show "$1"
@@ -94,7 +95,7 @@ at_once() { # TARGET: four of ours and two of cryptsetup's add and remove; no ch
 					# refused because of what another one has done meanwhile, and for no other reason
 					grep -qE "changed by another program|in use" "$T/log-$i" || { cp "$T/log-$i" "$T/failed-$i"; exit 1; }
 				done
-				[ $((n % 2)) = 1 ] || until sealdrive key remove "$target" --passphrase-file "$T/ours-$i-$n" >"$T/log-$i" 2>&1; do
+				[ $((n % 2)) = 1 ] || until sealdrive key remove "$target" --accept-header-change --passphrase-file "$T/ours-$i-$n" >"$T/log-$i" 2>&1; do
 					grep -qE "changed by another program|in use" "$T/log-$i" || { cp "$T/log-$i" "$T/failed-$i"; exit 1; }
 				done
 			done
@@ -150,7 +151,7 @@ if have_loop && loop=$(loop_of "$IMG"); then
 	check "device: mounted" drive_mount "$loop" "$T/mnt"
 	check "device: add" add "$loop" "$PASS" one
 	check "device: cryptsetup at the same time" cryptsetup -q luksAddKey "${CHEAP[@]}" --key-file "$PASS" "$loop" "$T/two"
-	check "device: remove" sealdrive key remove "$loop" --passphrase-file "$T/one"
+	check "device: remove" sealdrive key remove "$loop" --accept-header-change --passphrase-file "$T/one"
 	check "device: theirs opens" opens "$loop" "$T/two"
 	check "device: unmounted" drive_unmount "$T/mnt"
 	refused 6 "$IMG" "loop device uses the file" "the file below a loop device" add "$IMG" "$PASS" one

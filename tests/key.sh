@@ -170,6 +170,8 @@ check "open as one" key test "$IMG" --passphrase-file "$T/nfc"
 check "remove" key remove "$IMG" --passphrase-file "$T/nfd"
 check "a passphrase that cryptsetup has set from several characters" cryptsetup luksAddKey -q \
 	--pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file "$PASS" "$IMG" "$T/nfd"
+check "... which is accepted" sealdrive key change "$IMG" --accept-header-change --passphrase-file "$PASS" \
+	--new-passphrase-file "$PASS" "${FAST_KDF[@]}" --allow-weak
 check "opens when it is typed as one" key test "$IMG" --passphrase-file "$T/nfc"
 check "and as it is" key test "$IMG" --passphrase-file "$T/nfd"
 check "and the drive mounts check" bash -c "sealdrive check '$IMG' --passphrase-file '$T/nfc'"

@@ -3,6 +3,7 @@
  * keymgr on image files, for the interoperability tests. Prints keys: for tests only.
  *
  *	luks2tool key PASS-FILE IMAGE [DATA-BYTES]	volume key in hexadecimal
+ *	luks2tool key-changed PASS-FILE IMAGE		the same of a header that others changed
  *	luks2tool info IMAGE				label, uuid, state of the copies
  *	luks2tool verdict PASS-FILE IMAGE...		for each: load, use, unlock
  *	luks2tool repair IMAGE				loads read-write with LUKS2_REPAIR
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "kernel-shim/filedev.h"
 #include "keymgr/luks1-convert.h"
 #include "tests/dev/faultdev.h"
@@ -37,7 +39,8 @@ static int read_passphrase(const char *path, struct secret **ret_secret)
 	return len ? secret_new_copy(buf, len, ret_secret) : -1;
 }
 
-static int cmd_key(const struct secret *passphrase, const char *image, const char *data_bytes)
+static int cmd_key(const struct secret *passphrase, const char *image, const char *data_bytes,
+	bool accept_change)
 {
 	CLEANUP_BLKDEV struct blkdev *dev = NULL;
 	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
@@ -50,8 +53,10 @@ static int cmd_key(const struct secret *passphrase, const char *image, const cha
 	if (!r)
 		r = luks2_check_usable(
 			hdr, data_bytes ? strtoull(data_bytes, NULL, 0) : dev->size_bytes, &diag);
-	if (!r)
+	if (!r) {
+		hdr->accept_change = accept_change;
 		r = luks2_unlock(hdr, dev, passphrase, -1, &key, &slot, &diag);
+	}
 	if (r)
 		return fail(r, &diag);
 	for (size_t i = 0; i < secret_len(key); i++)
@@ -93,7 +98,11 @@ static void print_verdict(const struct secret *passphrase, const char *image)
 		use = luks2_check_usable(hdr, dev->size_bytes, &diag);
 	if (!use)
 		unlock = luks2_unlock(hdr, dev, passphrase, -1, &key, NULL, &diag);
-	printf("%s %d %d %d %s\n", image, load, use, unlock, diag.detail);
+	CLEANUP_FREE char *why = NULL;
+
+	if (text_sanitize(diag.detail, strlen(diag.detail), &why))
+		exit(99);
+	printf("%s %d %d %d %s\n", image, load, use, unlock, why);
 }
 
 static bool take_number(const char *arg, const char *name, uint64_t *to)
@@ -237,8 +246,8 @@ int main(int argc, char **argv)
 		return cmd_convert_cuts(argv[2], argv[3]);
 	if (argc < 4 || read_passphrase(argv[2], &passphrase))
 		return EXIT_USAGE;
-	if (!strcmp(argv[1], "key"))
-		return cmd_key(passphrase, argv[3], argc > 4 ? argv[4] : NULL);
+	if (!strcmp(argv[1], "key") || !strcmp(argv[1], "key-changed"))
+		return cmd_key(passphrase, argv[3], argc > 4 ? argv[4] : NULL, strcmp(argv[1], "key"));
 	if (!strcmp(argv[1], "format"))
 		return cmd_format(passphrase, argv[3], argv + 4);
 	if (strcmp(argv[1], "verdict"))

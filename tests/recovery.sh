@@ -15,7 +15,7 @@ opens_theirs() { # IMAGE KEY [OPTIONS]
 	printf '%s' "$2" | cs open --test-passphrase --key-file - "${@:3}" "$1"
 }
 opens_ours() { # IMAGE KEY
-	printf '%s\n' "$2" | sealdrive key test "$1" --passphrase-file -
+	printf '%s\n' "$2" | sealdrive key test "$1" --accept-header-change --passphrase-file -
 }
 KEY='([cbdefghijklnrtuv]{8}-){7}[cbdefghijklnrtuv]{8}'
 
@@ -29,7 +29,7 @@ key=$(cat "$T/key")
 check "it is not said elsewhere" test "$(grep -cE "$KEY" "$T/out")" = 0
 check "cryptsetup opens with it" opens_theirs "$IMG" "$key" --key-slot 1
 check "and with the passphrase" cs open --test-passphrase --key-file "$PASS" --key-slot 0 "$IMG"
-is "$(cs token export --token-id 0 "$IMG" | tr -d ' \n')" '{"type":"systemd-recovery","keyslots":["1"]}' "the token is systemd's"
+is "$(cs token export --token-id 1 "$IMG" | tr -d ' \n')" '{"type":"systemd-recovery","keyslots":["1"]}' "the token is systemd's"
 is "$(cs luksDump "$IMG" | sed -n '/^  1: luks2/,/AF stripes/p' | grep -oE 'pbkdf2|sha512|Iterations: 1000' | tr '\n' ' ')" "pbkdf2 sha512 Iterations: 1000 " "its derivation too"
 check "typed as it is" opens_ours "$IMG" "$key"
 check "in capitals" opens_ours "$IMG" "${key^^}"

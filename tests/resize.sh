@@ -106,6 +106,8 @@ rm -f "$T/d.img"
 must "format" new_drive "$T/g.img" 20M
 check "a header with a fixed size" "$PYTHON" "$JUDGE/luks-edit.py" make "segment of fixed size" "$T/g.img" "$T/f.img"
 rm -f "$T/g.img"
+check "... which its user knows of" drive_mount "$T/f.img" "$T/mnt" --accept-header-change
+check "unmount" drive_unmount "$T/mnt"
 truncate -s 60M "$T/f.img"
 check "a larger container is of no use to it" resize "$T/f.img"
 said "fixed size" "... is said"

@@ -55,6 +55,9 @@ static struct luks2 *load(struct blkdev *dev)
 	return hdr;
 }
 
+/* Of the latest volume(): every change seals the header. */
+static struct secret *volume_key;
+
 /* A volume with passphrase "first" in key slot 0. */
 static struct blkdev *volume(struct secret **ret_key)
 {
@@ -64,6 +67,9 @@ static struct blkdev *volume(struct secret **ret_key)
 
 	CU_ASSERT_EQUAL_FATAL(
 		luks2_format(dev, SIZE_BYTES, &small, passphrase, &hdr, &key, NULL), 0);
+	secret_free(volume_key);
+	CU_ASSERT_EQUAL_FATAL(
+		secret_new_copy(secret_data_const(key), secret_len(key), &volume_key), 0);
 	if (ret_key)
 		*ret_key = take_ptr(key);
 	return take_ptr(dev);
@@ -130,7 +136,7 @@ static int set_priority(struct blkdev *dev, int id, enum luks2_priority priority
 
 	if (!r)
 		r = luks2_keyslot_set_priority(update, id, priority, NULL);
-	return r ? r : luks2_update_commit(update, NULL, NULL);
+	return r ? r : luks2_update_commit(update, volume_key, NULL);
 }
 
 static int put_token(struct blkdev *dev, const char *text)
@@ -140,7 +146,7 @@ static int put_token(struct blkdev *dev, const char *text)
 
 	if (!r)
 		r = luks2_token_put(update, -1, text, NULL, NULL);
-	return r ? r : luks2_update_commit(update, NULL, NULL);
+	return r ? r : luks2_update_commit(update, volume_key, NULL);
 }
 
 /* ---- what they do ---- */
@@ -211,7 +217,7 @@ static void test_remove(void)
 		CU_ASSERT(memcmp(was + i, area + i, 512) && !bytes_all_zero(area + i, 512));
 	CLEANUP_LUKS2 struct luks2 *hdr = load(dev);
 
-	CU_ASSERT_EQUAL(hdr->token_count, 0);
+	CU_ASSERT_EQUAL(hdr->token_count, 1); /* the seal */
 	CU_ASSERT_EQUAL(hdr->digests[0].keyslots, 2);
 	CU_ASSERT_EQUAL(remove_slot(dev, 0, key), -SDE_SLOT);
 	/* its area and number are the next one's */
@@ -237,8 +243,8 @@ static void test_replace(void)
 
 	CU_ASSERT_EQUAL(hdr->keyslot_count, 1);
 	CU_ASSERT_EQUAL(hdr->keyslots[0].priority, LUKS2_PRIORITY_HIGH);
-	CU_ASSERT_EQUAL(hdr->token_count, 1);
-	CU_ASSERT_EQUAL(hdr->tokens[0].keyslots, 1);
+	CU_ASSERT_EQUAL(hdr->token_count, 2);
+	CU_ASSERT_EQUAL(hdr->tokens[0].keyslots | hdr->tokens[1].keyslots, 1);
 	CU_ASSERT_EQUAL(replace_slot(dev, "third", key, 5), -SDE_SLOT);
 }
 
@@ -312,8 +318,8 @@ static void test_json_area_full(void)
 	size_t len = (size_t)snprintf(text, sizeof(text), "{\"type\":\"big\",\"keyslots\":[],\"x\":\"");
 
 	/* a token that leaves room for hardly anything */
-	memset(text + len, 'x', 11420 - len);
-	strcpy(text + 11420, "\"}");
+	memset(text + len, 'x', 11220 - len);
+	strcpy(text + 11220, "\"}");
 	CU_ASSERT_EQUAL_FATAL(put_token(dev, text), 0);
 	CU_ASSERT_EQUAL(add_slot(dev, "second", key, -1), -SDE_HEADER_FULL);
 	CU_ASSERT_EQUAL(opens(dev, "first"), 0);
@@ -374,7 +380,7 @@ static void test_unknown_survives(void)
 				    "\"\\u0065sc\\/\" :\"\\u00e9\\/\",\"x\":{}}";
 	const char *tokens = strstr(was, "\"tokens\":{") + strlen("\"tokens\":{");
 
-	CU_ASSERT_FATAL(asprintf(&with, "{\"x-first\":[1,2],%.*s%s%s", (int)(tokens - was - 1), was + 1,
+	CU_ASSERT_FATAL(asprintf(&with, "{\"x-first\":[1,2],%.*s%s,%s", (int)(tokens - was - 1), was + 1,
 				token, tokens) > 0);
 	write_document(dev, with);
 	CU_ASSERT_EQUAL_FATAL(add_slot(dev, "second", key, -1), 0);
@@ -701,10 +707,13 @@ int main(void)
 	if (crypto_init())
 		return 99;
 	leaks_know_secure_memory();
-	return UNIT_RUN(UNIT(test_add), UNIT(test_add_wrong_key), UNIT(test_remove), UNIT(test_replace),
+	int r = UNIT_RUN(UNIT(test_add), UNIT(test_add_wrong_key), UNIT(test_remove), UNIT(test_replace),
 		UNIT(test_priority), UNIT(test_all_numbers_taken), UNIT(test_json_area_full),
 		UNIT(test_bad_tokens), UNIT(test_unknown_survives), UNIT(test_changed_meanwhile),
 		UNIT(test_requirement_refused), UNIT(test_read_only), UNIT(test_power_add),
 		UNIT(test_power_replace), UNIT(test_power_remove), UNIT(test_power_priority),
 		UNIT(test_power_token), UNIT(test_errors), UNIT(test_hostile_wipe));
+
+	secret_free(volume_key);
+	return r;
 }

@@ -48,7 +48,14 @@ differ("loaded", "an area that is not aligned or too small may overlap what lies
        "keyslot.area.size one less")
 differ("loaded", "no program gives such a number, and the model ends at 31 keyslots, 7 digests",
        "keyslot is named '32'", "digest is named 8")
-differ("opened", "a token that is never used does not stop a passphrase", "token is named 32")
+differ("opened", "a token that is never used does not stop a passphrase", "token is named 32", "tokens 33",
+       "token is named '18446744073709551616'")
+
+# A seal says that the header must not change unnoticed, and none of these is right.
+from mutations import TABLE  # noqa: E402
+differ("loaded", "a seal that is not right", *(
+    name for name in TABLE if name.startswith("seal ") and "nobody looks" not in name))
+differ("opened", "a token that is never used does not stop a passphrase", "seal is named 32, where nobody looks")
 
 # json-c takes more than JSON.
 differ("refused", "not JSON as RFC 8259 has it",

@@ -412,6 +412,55 @@ each("token", "tokens/0", {
     "reserved name": {"type": "luks2-future", "keyslots": ["0"]}})
 put("token is named x", "tokens/x", TOKEN)
 put("token is named 32", "tokens/32", TOKEN)
+each("token", "tokens/0", {
+    "keyslots twice": {"type": "future", "keyslots": ["0", "0"]},
+    "keyslots forty times": {"type": "future", "keyslots": ["0"] * 40},
+    "keyslots of numbers": {"type": "future", "keyslots": [0, 0]},
+    "keyslots of nulls": {"type": "future", "keyslots": [None]},
+    "keyslots of objects": {"type": "future", "keyslots": [{}]},
+    "keyslots null": {"type": "future", "keyslots": None},
+    "keyslots string": {"type": "future", "keyslots": "0"},
+    "keyslots 00": {"type": "future", "keyslots": ["00"]},
+    "type null": {"type": None, "keyslots": []}, "type array": {"type": [], "keyslots": []},
+    "type object": {"type": {"a": 1}, "keyslots": []},
+    "type of 500 bytes": {"type": "t" * 500, "keyslots": ["0"]},
+    "type with escapes": {"type": "a\x1b[2J\r\n", "keyslots": []},
+    "type in Vietnamese": {"type": "thẻ bài", "keyslots": []},
+    "of clevis": {"type": "clevis", "keyslots": ["0"], "jwe": {"ciphertext": "x", "protected": 1}},
+    "of 8 KiB": dict(TOKEN, anything="y" * 8192), "nested 25 deep": dict(TOKEN, anything=eval("[" * 25 + "]" * 25)),
+    "with a member of every kind": dict(TOKEN, a=None, b=True, c=1.5, d=-7, e=[], f={}, g="", h=1e300)})
+each("tokens", "tokens", {
+    "31": {str(n): TOKEN for n in range(31)}, "32": {str(n): TOKEN for n in range(32)},
+    "33": {str(n): TOKEN for n in range(33)}, "array of tokens": [TOKEN]})
+for token_name in ("00", "-1", "+1", " 1", "1 ", "0x1", "4294967296", "18446744073709551616", "", "١"):
+    put("token is named %r" % token_name, "tokens/" + token_name, TOKEN)
+
+# Seals that whoever has no key can make: all are wrong, and nothing of them is believed.
+B32 = "A" * 43 + "="
+SEAL = {"type": "sealdrive-integrity", "keyslots": [], "version": 1, "salt": B32, "mac": B32}
+TAGS = {"label": "AAAAAAAAAAA=", "uuid": "AAAAAAAAAAA=", "keyslots": {"0": "AAAAAAAAAAA="}}
+SEALS = {"with a wrong MAC": {}, "with tags": {"parts": TAGS}}
+for seal_field in ("salt", "mac"):
+    SEALS.update({"%s %s" % (seal_field, k): {seal_field: v} for k, v in BASE64.items()})
+    SEALS.update({"%s %s" % (seal_field, k): {seal_field: v} for k, v in WRONG_FOR_STRING.items()})
+SEALS.update({"version " + k: {"version": v} for k, v in WRONG_FOR_INT.items()})
+SEALS.update({"version 2": {"version": 2}, "for key slot 0": {"keyslots": ["0"]},
+              "with unknown members": {"future": [1, {"x": None}]}})
+SEALS.update({"parts " + k: {"parts": v} for k, v in {
+    "empty": {}, "array": [], "string": "x", "number": 1, "null": None, "true": True,
+    "label number": {"label": 1}, "label object": {"label": {}}, "label short": {"label": "AAAA"},
+    "keyslots array": {"keyslots": []}, "keyslots string": {"keyslots": "x"},
+    "keyslots of numbers": {"keyslots": {"0": 1, "1": None}}, "config object": {"config": {}},
+    "of keyslots that are not there": {"keyslots": {str(n): "AAAAAAAAAAA=" for n in range(300)}},
+    "with long names": {"tokens": {"n" * 3000: "x"}, "segments": {"\x1b[2J\n": "x", "%n%s": "y"}},
+    "unknown": {"future": {"0": "x"}}, "deep": {"keyslots": {"0": {"0": {"0": {}}}}}}.items()})
+for seal_name, seal_changes in SEALS.items():
+    put("seal " + seal_name, "tokens/0",
+        {k: v for k, v in dict(SEAL, **seal_changes).items() if v is not MISSING})
+put("seal twice", "tokens", {"0": SEAL, "1": SEAL})
+put("seal is named 31", "tokens/31", SEAL)
+put("seal behind a token", "tokens", {"0": TOKEN, "9": SEAL})
+put("seal is named 32, where nobody looks", "tokens/32", SEAL)
 
 # --- JSON as text -------------------------------------------------------------------------------
 
