@@ -36,7 +36,8 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_HEADER_AMBIGUOUS) = {EXIT_NOT_LUKS,
 		N_("One copy of the LUKS header is damaged, and the drive holds something else too"),
 		N_("Do not write to this drive before you know what it holds. If it is the encrypted "
-		   "drive, your IT staff can repair the header with 'cryptsetup repair'.")},
+		   "drive, your IT staff can repair the header with 'sealdrive "
+		   "header repair --force'.")},
 	ENTRY(SDE_HEADER_INVALID) = {EXIT_NOT_LUKS,
 		N_("The LUKS header breaks the rules of the format"),
 		N_("Do not write to this drive. Restore the header from a backup, or ask your IT "
@@ -182,6 +183,10 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		N_("The new passphrase is easy to guess"),
 		N_("Several words that do not belong together are hard to guess and easy to remember. "
 		   "--allow-weak takes it nevertheless.")},
+	ENTRY(SDE_BACKUP) = {EXIT_FAILED,
+		N_("The backup does not fit the header of this drive"),
+		N_("Look at both with 'sealdrive info'. To restore it nevertheless, repeat the command with "
+		   "--force.")},
 	ENTRY(SDE_HEADER_SEAL) = {EXIT_NOT_LUKS,
 		N_("The LUKS header was changed by somebody or something that did not open the drive"),
 		N_("If your IT staff changed it on purpose with another program, mount it once with "

@@ -67,6 +67,7 @@ enum error_code {
 	SDE_LAST_SLOT,		    /* nothing would open the drive any more */
 	SDE_WEAK_PASSPHRASE,	    /* a new passphrase is easy to guess */
 	SDE_HEADER_SEAL,	    /* the header was changed by somebody without the volume key */
+	SDE_BACKUP,		    /* a header's backup does not fit the header that is there */
 	SDE_END,
 };
 

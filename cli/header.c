@@ -9,6 +9,8 @@
 static const struct command *const commands[] = {
 	&command_header_check,
 	&command_header_backup,
+	&command_header_restore,
+	&command_header_repair,
 	&command_header_convert,
 	NULL,
 };
@@ -21,7 +23,7 @@ static int run(int argc, char **argv)
 const struct command command_header = {
 	.name = "header",
 	.operands = N_("COMMAND TARGET"),
-	.summary = N_("check, back up or convert the LUKS header of a drive"),
+	.summary = N_("check, back up, restore, repair or convert the LUKS header of a drive"),
 	.options = "",
 	.run = run,
 };

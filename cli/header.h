@@ -6,7 +6,8 @@
 #include "cli/cli.h"
 #include "keymgr/luks2.h"
 
-extern const struct command command_header_backup, command_header_check, command_header_convert;
+extern const struct command command_header_backup, command_header_check, command_header_convert,
+	command_header_restore, command_header_repair;
 
 struct header_args {
 	const char *target, *header; /* header: the file that --header names, or NULL */

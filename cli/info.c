@@ -10,16 +10,17 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/header.h"
 #include "cli/info.h"
 #include "keymgr/luks2.h"
 #include "keymgr/luks2-seal.h"
-#include "kernel-shim/filedev.h"
 
-enum { OPT_HELP = 1, OPT_JSON };
+enum { OPT_HELP = 1, OPT_JSON, OPT_HEADER };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"header", required_argument, NULL, OPT_HEADER},
 	{NULL, 0, NULL, 0},
 };
 
@@ -208,23 +209,22 @@ static void warn_of_damage(const char *path, const struct luks2 *hdr)
 				_(copy_names[i]), _(copy_states[hdr->copies[i]]));
 }
 
-static int show(const char *path, bool json)
+static int show(const struct header_args *args, bool json)
 {
 	CLEANUP_BLKDEV struct blkdev *dev = NULL;
 	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
-	struct info info = {.path = path};
+	struct info info = {.path = args->target};
 	struct diag diag = {0};
 	int r;
 
-	r = filedev_open(path, FILEDEV_NO_LOCK, 0, &dev, &diag);
+	r = header_open_to_read(args, &dev, &info.size_bytes, &diag);
 	if (r == 0)
 		r = luks2_load(dev, 0, &hdr, &diag);
 	if (r < 0)
-		return cli_fail(path, r, &diag);
+		return cli_fail(args->target, r, &diag);
 	info.hdr = hdr;
-	info.size_bytes = dev->size_bytes;
-	info.usable = luks2_check_usable(hdr, dev->size_bytes, &info.why_not);
-	warn_of_damage(path, hdr);
+	info.usable = luks2_check_usable(hdr, info.size_bytes, &info.why_not);
+	warn_of_damage(header_path(args), hdr);
 	if (json)
 		info_print_json(&info);
 	else
@@ -234,19 +234,24 @@ static int show(const char *path, bool json)
 
 static int run(int argc, char **argv)
 {
+	struct header_args args = {0};
 	bool json = false;
 	int option;
 
 	while ((option = cli_getopt(&command_info, argc, argv, long_options)) != -1) {
 		if (option == OPT_HELP)
 			return cli_help(&command_info);
-		if (option == '?')
+		if (option == OPT_HEADER)
+			args.header = optarg;
+		else if (option == OPT_JSON)
+			json = true;
+		else
 			return EXIT_USAGE;
-		json = true;
 	}
 	if (!cli_operands(&command_info, argc, argv, 1, 1))
 		return EXIT_USAGE;
-	return show(argv[optind], json);
+	args.target = argv[optind];
+	return show(&args, json);
 }
 
 const struct command command_info = {
@@ -257,7 +262,8 @@ const struct command command_info = {
 		"TARGET is a drive, a partition, a container file or a header file.\n"
 		"\n"
 		"Options:\n"
-		"  --json  print JSON for programs\n"
-		"  --help  show this help\n"),
+		"  --header FILE  the drive's LUKS header is in FILE\n"
+		"  --json         print JSON for programs\n"
+		"  --help         show this help\n"),
 	.run = run,
 };

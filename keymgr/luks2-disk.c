@@ -43,6 +43,13 @@ void luks2_copy_clear(struct luks2_copy *copy)
 	*copy = (struct luks2_copy){0};
 }
 
+bool luks2_copies_equal(const struct luks2_copy *a, const struct luks2_copy *b)
+{
+	return a->hdr_bytes == b->hdr_bytes && a->seqid == b->seqid && !strcmp(a->label, b->label) &&
+	       !strcmp(a->subsystem, b->subsystem) && !strcmp(a->uuid, b->uuid) &&
+	       !memcmp(a->json, b->json, luks2_copy_json_bytes(a));
+}
+
 static int checksum(const char *alg, const struct luks2_bin *bin, const char *json,
 	size_t json_bytes, uint8_t csum[HASH_BYTES_MAX])
 {

@@ -56,6 +56,8 @@ int luks2_disk_take_over(struct blkdev *dev, const struct luks2_copy *copy) MUST
  */
 int luks2_disk_erase(struct blkdev *dev) MUST_CHECK;
 
+/* Whether two valid copies say the same. */
+bool luks2_copies_equal(const struct luks2_copy *a, const struct luks2_copy *b);
 void luks2_copy_clear(struct luks2_copy *copy);
 #define CLEANUP_LUKS2_COPY CLEANUP(luks2_copy_clear)
 

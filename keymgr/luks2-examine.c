@@ -101,13 +101,6 @@ static void report_no_header(const struct examination *exam)
 	found(exam, LUKS2_FOUND_COPY_MISSING, 1, NULL);
 }
 
-static bool copies_equal(const struct luks2_copy *a, const struct luks2_copy *b)
-{
-	return a->seqid == b->seqid && !strcmp(a->label, b->label) &&
-	       !strcmp(a->subsystem, b->subsystem) && !strcmp(a->uuid, b->uuid) &&
-	       !memcmp(a->json, b->json, luks2_copy_json_bytes(a));
-}
-
 static int compare_copies(const struct examination *exam, const struct luks2 *hdr)
 {
 	CLEANUP_LUKS2_COPY struct luks2_copy first = {0}, second = {0};
@@ -118,7 +111,7 @@ static int compare_copies(const struct examination *exam, const struct luks2 *hd
 
 	if (!r)
 		r = luks2_disk_read(exam->dev, hdr->hdr_bytes, &second);
-	if (!r && !copies_equal(&first, &second))
+	if (!r && !luks2_copies_equal(&first, &second))
 		found(exam, LUKS2_FOUND_COPIES_DIFFER, -1, NULL);
 	return r;
 }

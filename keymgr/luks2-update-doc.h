@@ -8,6 +8,8 @@
 
 /* The document, to be changed in place. */
 json_t *luks2_update_doc(struct luks2_update *update);
+/* The fields of the binary header that are written with it: from's, but for the sequence number. */
+void luks2_update_identity(struct luks2_update *update, const struct luks2 *from);
 /*
  * After each change: validates the document and makes the model anew. On an error the update can only
  * be ended. made: what json functions have said (negative: -ENOMEM is returned).

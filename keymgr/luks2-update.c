@@ -39,6 +39,7 @@ struct luks2_update {
 	struct luks2 *on_medium; /* as last read or written */
 	struct luks2 *hdr;	 /* the model of doc */
 	json_t *doc, *wipes;
+	struct luks2_copy identity; /* sizes, label, UUID, ... of what is written; without JSON */
 	bool locked, failed;
 };
 
@@ -97,6 +98,7 @@ static int update_open(struct luks2_update *update, const struct luks2 *seen, st
 		r = -SDE_HEADER_CHANGED;
 	if (r)
 		return r;
+	copy_from(update->on_medium, &update->identity);
 	update->doc = json_deep_copy(update->on_medium->json);
 	update->wipes = json_array();
 	r = update->doc && update->wipes ? luks2_wipe_take(update->doc, update->wipes) : -ENOMEM;
@@ -154,6 +156,12 @@ const json_t *luks2_update_wipes(const struct luks2_update *update)
 	return update->wipes;
 }
 
+void luks2_update_identity(struct luks2_update *update, const struct luks2 *from)
+{
+	copy_from(from, &update->identity);
+	update->identity.seqid = update->on_medium->seqid;
+}
+
 int luks2_update_wipe(struct luks2_update *update, uint64_t offset, uint64_t size)
 {
 	return luks2_wipe_add(update->wipes, offset, size);
@@ -161,14 +169,11 @@ int luks2_update_wipe(struct luks2_update *update, uint64_t offset, uint64_t siz
 
 static int model_renew(struct luks2_update *update, struct diag *diag)
 {
-	struct luks2_copy copy = {0};
 	struct luks2 *hdr;
-
-	copy_from(update->on_medium, &copy);
-	int r = luks2_json_validate(update->doc, copy.hdr_bytes, diag);
+	int r = luks2_json_validate(update->doc, update->identity.hdr_bytes, diag);
 
 	if (!r)
-		r = luks2_model_new(&copy, update->doc, &hdr);
+		r = luks2_model_new(&update->identity, update->doc, &hdr);
 	if (r)
 		return r;
 	luks2_free(update->hdr);
@@ -218,6 +223,7 @@ static int check_written(struct luks2_update *update, struct luks2 *written, str
 	if (!r) {
 		luks2_free(update->on_medium);
 		update->on_medium = take_ptr(now);
+		update->identity.seqid = update->on_medium->seqid;
 	}
 	return r;
 }
@@ -242,13 +248,12 @@ static int seal(struct luks2_update *update, json_t *doc, const struct secret *v
 static int header_write(struct luks2_update *update, json_t *doc, const struct secret *volume_key,
 	struct diag *diag)
 {
-	CLEANUP_LUKS2_COPY struct luks2_copy copy = {0};
+	CLEANUP_LUKS2_COPY struct luks2_copy copy = update->identity;
 	CLEANUP_LUKS2 struct luks2 *hdr = NULL;
 
-	copy_from(update->on_medium, &copy);
-	if (copy.seqid == UINT64_MAX)
+	if (update->on_medium->seqid == UINT64_MAX)
 		return diag_set(diag, -SDE_HEADER_INVALID, _("its sequence number cannot rise"));
-	copy.seqid++;
+	copy.seqid = update->on_medium->seqid + 1;
 	int r = seal(update, doc, volume_key);
 
 	if (!r)
@@ -284,6 +289,15 @@ static int commit_wipes(
 	return r;
 }
 
+static bool as_on_medium(const struct luks2_update *update)
+{
+	const struct luks2 *was = update->on_medium;
+
+	return json_equal(update->doc, was->json) && !strcmp(update->identity.label, was->label) &&
+	       !strcmp(update->identity.subsystem, was->subsystem) &&
+	       !strcmp(update->identity.uuid, was->uuid);
+}
+
 /* Nothing to change but a seal that is not right is something to change. */
 static int seal_wrong(
 	const struct luks2_update *update, const struct secret *volume_key, bool *ret_wrong)
@@ -306,8 +320,7 @@ static int seal_doc(
 
 int luks2_update_commit(struct luks2_update *update, const struct secret *volume_key, struct diag *diag)
 {
-	bool changed = json_array_size(update->wipes) ||
-		       !json_equal(update->doc, update->on_medium->json);
+	bool changed = json_array_size(update->wipes) || !as_on_medium(update);
 	int r = update->failed ? -EINVAL : check_key(update, volume_key);
 
 	if (!r && !changed)
@@ -316,7 +329,7 @@ int luks2_update_commit(struct luks2_update *update, const struct secret *volume
 		r = seal_doc(update, volume_key, diag);
 	if (!r && json_array_size(update->wipes))
 		r = commit_wipes(update, volume_key, diag);
-	if (!r && !json_equal(update->doc, update->on_medium->json))
+	if (!r && !as_on_medium(update))
 		r = header_write(update, update->doc, volume_key, diag);
 	if (!r)
 		r = luks2_update_changed(update, 0, diag);

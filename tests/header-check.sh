@@ -103,6 +103,8 @@ check_status 4 "an empty file" sealdrive header check "$T/empty.img"
 truncate -s 20M "$T/data.img"
 check "a drive with its header elsewhere" new_drive "$T/data.img" 20M --header "$T/h" --force
 check "--header: in order" sealdrive header check "$T/data.img" --header "$T/h"
+check "info --header" sealdrive info "$T/data.img" --header "$T/h"
+said 'Opens here: +yes' "... opens"
 check "the header file alone" sealdrive header check "$T/h"
 printf x | dd of="$T/h" bs=1 seek=5000 conv=notrunc status=none
 check_status 9 "--header: damage is found" sealdrive header check "$T/data.img" --header "$T/h"
