@@ -5,7 +5,8 @@
  * 1. The order of closing: no more requests (front_close), then the file system and the drive
  *    (volume), then the word that it may be pulled out (control), and with that the control's
  *    threads end, which use the front (front_free).
- * 2. The control thread asks for the status under `lock` and only while `live`.
+ * 2. The control thread asks for the status under `lock` and only while `live`. The drive may have to be
+ *    waited for after that, while the volume is finished: it may be given up under `lock` while `may_wait`.
  *
  * 3. A drive that is away has a socket named after this process; one that is back, after what it is
  *    now. It is waited for from the moment it is mounted.
@@ -50,6 +51,7 @@ struct daemon {
 
 	pthread_mutex_t lock;
 	bool live; /* under lock: volume may be asked */
+	bool may_wait; /* under lock: volume may be waiting for its drive */
 	pthread_mutex_t error_lock;
 	char error[256]; /* under error_lock */
 };
@@ -351,7 +353,7 @@ static void daemon_give_up(void *ctx)
 	struct daemon *daemon = ctx;
 
 	pthread_mutex_lock(&daemon->lock);
-	if (daemon->live)
+	if (daemon->may_wait)
 		volume_give_up(daemon->volume);
 	pthread_mutex_unlock(&daemon->lock);
 }
@@ -440,7 +442,7 @@ int daemon_mount(struct daemon *daemon, struct diag *diag)
 		return err;
 	e4_set_mounted_on(volume_fs(daemon->volume), daemon->mount_point);
 	daemon->since = time(NULL);
-	daemon->live = true;
+	daemon->live = daemon->may_wait = true;
 	volume_set_grace(daemon->volume, daemon->options.grace_ms);
 	return control_start(daemon->control);
 }
@@ -467,7 +469,7 @@ int daemon_serve(struct daemon *daemon)
 
 int daemon_close(struct daemon *daemon)
 {
-	int err;
+	int err, close_err;
 
 	if (!daemon)
 		return 0;
@@ -476,7 +478,12 @@ int daemon_close(struct daemon *daemon)
 	pthread_mutex_lock(&daemon->lock);
 	daemon->live = false;
 	pthread_mutex_unlock(&daemon->lock);
-	err = volume_close(daemon->volume);
+	err = volume_finish(daemon->volume);
+	pthread_mutex_lock(&daemon->lock);
+	daemon->may_wait = false;
+	pthread_mutex_unlock(&daemon->lock);
+	close_err = volume_close(daemon->volume);
+	err = err < 0 ? err : close_err;
 	if (daemon->mount_point)
 		mountpoint_remove_made(daemon->mount_point);
 	if (err < 0)

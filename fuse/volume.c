@@ -28,7 +28,7 @@
 struct volume {
 	struct volume_options options; /* strings stay the caller's and are not used after open */
 	char *path; /* of the target */
-	bool is_container;
+	bool is_container, finished;
 	struct blkdev *target;
 	struct blkdev *header_dev; /* NULL: the header is on target */
 	struct blkdev *crypt;
@@ -321,17 +321,27 @@ void volume_counters(struct volume *volume, struct counters *counters)
 	counters_add(counters, "drive_flushes", drive.flushes);
 }
 
-int volume_close(struct volume *volume)
+int volume_finish(struct volume *volume)
 {
 	int err = 0, flush_err = 0;
 
-	if (!volume)
+	if (!volume || volume->finished)
 		return 0;
+	volume->finished = true;
 	if (volume->fs)
 		err = e4_unmount(volume->fs);
+	volume->fs = NULL;
 	/* mkfs writes through volume_data() without a file system of ours */
 	if (volume->crypt && !volume->options.read_only)
 		flush_err = blkdev_flush(volume->crypt);
-	volume_free(volume);
 	return err < 0 ? err : flush_err;
+}
+
+int volume_close(struct volume *volume)
+{
+	int err = volume_finish(volume);
+
+	if (volume)
+		volume_free(volume);
+	return err;
 }

@@ -65,6 +65,9 @@ int volume_check_grow(const struct volume *volume, uint64_t target_bytes) MUST_C
 /* Makes a container file larger, and with it the data device, which must not be in use. The volume
  * is unlocked and follows its target. */
 int volume_grow(struct volume *volume, uint64_t target_bytes) MUST_CHECK;
+/* Unmounts the file system and flushes: the part of volume_close() that may have to wait for a drive that was
+ * pulled out. NULL is fine. */
+int volume_finish(struct volume *volume) MUST_CHECK;
 /* Unmounts the file system, flushes, wipes keys, closes and unlocks the target. NULL is fine. */
 int volume_close(struct volume *volume) MUST_CHECK;
 

@@ -128,6 +128,20 @@ check_status 1 "nothing is mounted" is_mounted "$T/mnt"
 rm "$DRIVE_GONE"
 wait
 
+# ---- SIGTERM when the mount was taken away already, and what was written waits for the drive
+must "mount" mount_pulled
+pid=$(daemons | head -n 1)
+check "work" cp "$T/mnt/back-1-7" "$T/mnt/copy"
+touch "$DRIVE_GONE"
+cat "$T/mnt/back-1-8" >/dev/null 2>&1 &
+check "it is away" wait_away
+umount -l "$T/mnt" 2>/dev/null || fusermount3 -uz "$T/mnt"
+sleep 0.5
+kill -TERM "$pid"
+check "SIGTERM ends the daemon at once" wait_gone "$pid" 15
+rm "$DRIVE_GONE"
+wait
+
 # ---- used elsewhere meanwhile: a copy that was mounted and unmounted takes its place
 must "mount" mount_pulled --grace 4
 touch "$T/mnt/new" && sync "$T/mnt/new"
