@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -73,17 +74,17 @@ def measure(work, peer):
 
 
 def turn(work, playing, broken, first):
-    """All file systems do one work; who fails is out of it from then on."""
+    """All file systems do one work; who fails at it is not asked for it again."""
     out = {}
     for i in range(len(playing)):
         peer = playing[(first + i) % len(playing)]
-        if peer.name in broken:
+        if (peer.name, work.name) in broken:
             continue
         try:
             out[peer.name] = measure(work, peer)
-        except Exception as error:  # a peer's failure must not end the others' measurement
-            broken[peer.name] = f"{work.name}: {error}"
-            print(f"bench: {peer.name} has failed: {broken[peer.name]}", file=sys.stderr)
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            broken[peer.name, work.name] = str(error)
+            print(f"bench: {peer.name} has failed: {work.name}: {error}", file=sys.stderr)
     return out
 
 
@@ -162,11 +163,12 @@ def main():
     args.rounds = args.rounds or 3
     chosen, missing = choose(args)
     scratch = tempfile.mkdtemp(prefix="sealdrive-bench-", dir=args.dir)
-    playing, start = [], time.monotonic()
+    playing, broken, start = [], {}, time.monotonic()
     try:
         warm_memory(256 if args.quick else 1024)
         playing = start_all(chosen, scratch, args, missing)
-        todo, turns = play(args, scratch, playing, missing)
+        todo, turns = play(args, scratch, playing, broken)
+        missing.update({f"{name}, {work}": reason for (name, work), reason in broken.items()})
         if sys.stderr.isatty():
             print(file=sys.stderr)
         finish(args, summary(todo, turns, [peer.name for peer in playing]), playing, missing)
@@ -175,7 +177,7 @@ def main():
         for peer in playing:
             peer.stop()
         shutil.rmtree(scratch)
-    return 1 if any(peer.name in missing for peer in playing) else 0
+    return 1 if any(name == peers.SEALDRIVE for name, _ in broken) else 0
 
 
 if __name__ == "__main__":
