@@ -16,6 +16,7 @@
 
 enum {
 	FRONT_REQUEST_MAX = 1 << 20, /* bytes of one read or write */
+	FRONT_BUFFER_BYTES = FRONT_REQUEST_MAX + 4096, /* any request but its first bytes */
 	FRONT_THREADS_MAX = 10,
 	FRONT_BACKGROUND_MAX = 64, /* requests nobody waits for, on their way at once */
 };
@@ -91,7 +92,7 @@ int front_check_write(struct e4_inode *inode, const struct fuse_file_info *fi) M
 /* fsync of an open file: -EIO, once, also when its data was lost before. */
 int front_fsync(struct front *front, struct e4_inode *inode, const struct fuse_file_info *fi,
 	bool datasync) MUST_CHECK;
-/* FRONT_REQUEST_MAX bytes of the calling thread; NULL when there is no memory. */
+/* FRONT_BUFFER_BYTES of the calling thread, aligned to a page; NULL when there is no memory. */
 char *front_buffer(void);
 
 /* Handlers, by file. */

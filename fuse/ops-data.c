@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Requests about file data. A request's bytes are moved once in this process: a write is handed
- * to ext4 (and encrypted) in the buffer it came in, a read is answered from the thread's buffer.
+ * to ext4 (and encrypted) in the thread's buffer, where rawops.c has put it, and a read is answered
+ * from there. Pages of the kernel become whole pages of that buffer, and these go to the drive.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 
 #include "fuse/killpriv.h"
 #include "fuse/marks.h"
+#include "fuse/rawops.h"
 #include "fuse/reply.h"
 #include "fuse/seek.h"
 
@@ -18,7 +20,7 @@ static pthread_once_t buffer_once = PTHREAD_ONCE_INIT;
 
 static void buffer_free(void *buffer)
 {
-	munmap(buffer, FRONT_REQUEST_MAX);
+	munmap(buffer, FRONT_BUFFER_BYTES);
 }
 
 static void buffer_key_make(void)
@@ -35,7 +37,7 @@ char *front_buffer(void)
 	buffer = pthread_getspecific(buffer_key);
 	if (buffer)
 		return buffer;
-	buffer = mmap(NULL, FRONT_REQUEST_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	buffer = mmap(NULL, FRONT_BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		-1, 0);
 	if (buffer == MAP_FAILED)
 		return NULL;
@@ -144,8 +146,8 @@ static ssize_t data_write(fuse_req_t req, fuse_ino_t node, char *buf, size_t siz
 void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off_t off,
 	struct fuse_file_info *fi)
 {
-	/* buf is the thread's own request buffer, which nobody reads after us. */
-	ssize_t len = data_write(req, node, (char *)(uintptr_t)buf, size, off, fi);
+	/* The thread's own buffer, which nobody reads after us. */
+	ssize_t len = data_write(req, node, rawops_write_data(buf), size, off, fi);
 
 	if (len < 0)
 		reply_err(req, (int)len);

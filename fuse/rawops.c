@@ -12,7 +12,9 @@
  * 3. To libfuse a thread that does our work still waits, so it starts no other one for it. Nothing
  *    here may therefore wait for another request of the kernel.
  * 4. The answer to INIT is completed by flags that libfuse cannot set.
- * 5. Kernels before 6.2 (TMPFILE) and 6.6 (STATX) never send these requests.
+ * 5. The bytes of a WRITE request stay out of libfuse's buffer: libfuse passes them on without a
+ *    look, to op_write() in the same thread.
+ * 6. Kernels before 6.2 (TMPFILE) and 6.6 (STATX) never send these requests.
  */
 #include "fuse/rawops.h"
 
@@ -24,8 +26,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "fuse/protocol.h"
 #include "fuse/reply.h"
+
+enum { WRITE_HEAD_BYTES = sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in) };
+
+static _Thread_local char *write_data; /* NULL: where libfuse says */
 
 struct raw_request {
 	struct front *front;
@@ -249,12 +256,47 @@ static bool init_answer(struct front *front, const struct iovec *iov, int count,
 	return true;
 }
 
+/*
+ * A request: its head to buf, the rest to a buffer that begins with a page. So the pages of a WRITE
+ * are copied one to one, and may go past the page cache without being copied again. The rest of
+ * all others, which is short, is put where libfuse expects it.
+ */
+static ssize_t request_read(int fd, char *buf, size_t size)
+{
+	char *rest = front_buffer();
+	struct iovec iov[] = {
+		{.iov_base = buf, .iov_len = WRITE_HEAD_BYTES},
+		{.iov_base = rest, .iov_len = FRONT_BUFFER_BYTES},
+	};
+	struct fuse_in_header head;
+	ssize_t len;
+
+	write_data = NULL;
+	if (!rest || size < WRITE_HEAD_BYTES + FRONT_REQUEST_MAX)
+		return read(fd, buf, size);
+	iov[1].iov_len = min_u64(FRONT_BUFFER_BYTES, size - WRITE_HEAD_BYTES);
+	len = readv(fd, iov, 2);
+	if (len <= (ssize_t)WRITE_HEAD_BYTES)
+		return len;
+	memcpy(&head, buf, sizeof(head));
+	if (head.opcode == FUSE_WRITE)
+		write_data = rest;
+	else
+		memcpy(buf + WRITE_HEAD_BYTES, rest, (size_t)len - WRITE_HEAD_BYTES);
+	return len;
+}
+
+char *rawops_write_data(const char *buf)
+{
+	return write_data ? write_data : (char *)(uintptr_t)buf;
+}
+
 static ssize_t raw_read(int fd, void *buf, size_t size, void *front)
 {
 	ssize_t len;
 
 	do
-		len = read(fd, buf, size);
+		len = request_read(fd, buf, size);
 	while (len > 0 && raw_answer(front, fd, buf, (size_t)len));
 	if (len > 0)
 		init_seen(front, buf, (size_t)len);

@@ -6,6 +6,9 @@
 #include "fuse/front-state.h"
 
 /* Between fuse_session_mount() and serving: from here on such requests are answered. */
+/* The bytes of the WRITE request that this thread has in work and to which libfuse gave buf; they may
+ * be changed. */
+char *rawops_write_data(const char *buf);
 int rawops_install(struct fuse_session *session) MUST_CHECK;
 
 #endif
