@@ -31,6 +31,7 @@
 #include "kernel-shim/fileio.h"
 #include "kernel-shim/headerlock.h"
 #include "kernel-shim/inuse.h"
+#include "kernel-shim/streams.h"
 
 enum {
 	FILE_BLOCK_BYTES = 4096,
@@ -46,6 +47,7 @@ struct filedev {
 	struct blkdev dev;
 	int fd;
 	struct fileio io;
+	struct streams *streams; /* NULL: the page cache reads ahead */
 	struct stat st;
 	pthread_mutex_t flush_lock; /* flush_error; held over the flush itself, see 4 */
 	int flush_error;
@@ -90,7 +92,9 @@ static int transfer_error(const struct filedev *file, int code)
 static int filedev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 {
 	struct filedev *file = filedev_of(dev);
-	int r = fileio_read(&file->io, buf, len, off);
+	int r = file->streams ?
+		streams_read(file->streams, buf, len, off, dev->size_bytes) :
+		fileio_read(&file->io, buf, len, off);
 
 	return r < 0 ? transfer_error(file, -r) : 0;
 }
@@ -101,6 +105,7 @@ static int filedev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off
 	struct filedev *file = filedev_of(dev);
 	int r = fileio_write(&file->io, buf, len, off);
 
+	streams_forget(file->streams, off, len);
 	return r < 0 ? transfer_error(file, -r) : 0;
 }
 
@@ -137,7 +142,9 @@ static int filedev_discard(struct blkdev *dev, uint64_t off, uint64_t len)
 			r = fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				(off_t)first, (off_t)(last - first));
 	} while (r < 0 && errno == EINTR);
-	return r < 0 ? transfer_error(file, errno) : 0;
+	r = r < 0 ? transfer_error(file, errno) : 0;
+	streams_forget(file->streams, first, last - first);
+	return r;
 }
 
 static int filedev_lock(struct blkdev *dev)
@@ -169,6 +176,7 @@ static void filedev_close(struct blkdev *dev)
 	/* with this lock the drive's own goes, which alone keeps cryptsetup out of what changes now */
 	if (file->locked)
 		headerlock_wait(file->fd);
+	streams_free(file->streams);
 	fileio_end(&file->io);
 	if (file->fd >= 0)
 		close(file->fd);
@@ -181,6 +189,7 @@ static int filedev_refresh(struct blkdev *dev, size_t len, uint64_t off)
 {
 	uint64_t first = round_down_u64(off, FILE_BLOCK_BYTES);
 
+	streams_forget(filedev_of(dev)->streams, off, len);
 	return -posix_fadvise(filedev_of(dev)->fd, (off_t)first,
 		(off_t)(round_up_u64(off + len, FILE_BLOCK_BYTES) - first), POSIX_FADV_DONTNEED);
 }
@@ -366,8 +375,10 @@ int filedev_open(const char *path, unsigned flags, uint64_t create_bytes,
 	if (r < 0)
 		return r;
 	fileio_init(&file->io, file->fd);
-	if (flags & FILEDEV_DIRECT)
-		fileio_use_direct(&file->io);
+	if (flags & FILEDEV_DIRECT && fileio_use_direct(&file->io))
+		r = streams_new(&file->io, &file->streams);
+	if (r < 0)
+		return r;
 	*ret_dev = &take_ptr(file)->dev;
 	return 0;
 }

@@ -42,18 +42,19 @@ static bool known_well(int fd)
 	return S_ISBLK(st.st_mode) || fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC;
 }
 
-void fileio_use_direct(struct fileio *io)
+bool fileio_use_direct(struct fileio *io)
 {
 	int mode = fcntl(io->fd, F_GETFL) & O_ACCMODE;
 	char again[64];
 
-	if (io->direct_fd >= 0 || !known_well(io->fd))
-		return;
+	if (!known_well(io->fd))
+		return false;
 	/* By its path it might be another file by now. */
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", io->fd);
 	io->direct_fd = open(again, mode | O_DIRECT | O_CLOEXEC | O_NONBLOCK);
 	if (io->direct_fd >= 0)
 		posix_fadvise(io->fd, 0, 0, POSIX_FADV_RANDOM);
+	return io->direct_fd >= 0;
 }
 
 void fileio_end(struct fileio *io)

@@ -23,8 +23,8 @@ struct fileio {
 
 /* fd stays the caller's, until whose end fileio_end() is called. */
 void fileio_init(struct fileio *io, int fd);
-/* Transfers go past the page cache from now on, if the file system is known to do that well. */
-void fileio_use_direct(struct fileio *io);
+/* Transfers go past the page cache from now on, if the file system is known to do that well: whether. */
+bool fileio_use_direct(struct fileio *io);
 void fileio_end(struct fileio *io);
 
 /* All of it, or -errno; -ENODATA: unexpectedly met the end. */

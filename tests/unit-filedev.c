@@ -108,13 +108,25 @@ struct neighbour {
 	int bad;
 };
 
+/* One part of its own from the beginning to the end: what is read ahead reaches into parts of others,
+ * who change them meanwhile. */
+static bool read_in_order(const struct neighbour *n, unsigned part, size_t step)
+{
+	uint64_t start = (uint64_t)part * LARGE_PART;
+
+	for (uint64_t off = start; off < start + LARGE_PART; off += step)
+		if (blkdev_read(n->dev, n->buf, step, off) != 0 || memcmp(n->buf, n->model + off, step) != 0)
+			return false;
+	return true;
+}
+
 /* Writes and reads pages of the file that are its own, in all sizes, aligned and not. */
 static void *neighbour_run(void *arg)
 {
 	struct neighbour *n = arg;
 	unsigned seed = 7 + n->index;
 
-	for (int i = 0; i < 400 && !n->bad; i++) {
+	for (int i = 0; i < 600 && !n->bad; i++) {
 		bool aligned = rand_r(&seed) % 4;
 		unsigned unit = aligned ? 4096 : 512;
 		size_t len = (1 + (size_t)rand_r(&seed) % (LARGE_PART / 2 / unit)) * unit;
@@ -123,14 +135,17 @@ static void *neighbour_run(void *arg)
 			(uint64_t)rand_r(&seed) % (to / unit + 1) * unit;
 		uint8_t *buf = n->buf + (aligned ? 0 : 16);
 
+		if (rand_r(&seed) % 8 == 0 &&
+			!read_in_order(n, 2 * n->index + rand_r(&seed) % 2, 4096u << rand_r(&seed) % 6))
+			n->bad = 1;
 		if (rand_r(&seed) % 8 == 0)
 			len = unit; /* short ones go through the page cache */
 		if (rand_r(&seed) % 2) {
 			memset(buf, rand_r(&seed) & 0xff, len);
 			memcpy(n->model + off, buf, len);
-			n->bad = blkdev_write(n->dev, buf, len, off) != 0;
+			n->bad |= blkdev_write(n->dev, buf, len, off) != 0;
 		} else {
-			n->bad = blkdev_read(n->dev, buf, len, off) != 0 ||
+			n->bad |= blkdev_read(n->dev, buf, len, off) != 0 ||
 				memcmp(buf, n->model + off, len) != 0;
 		}
 	}
@@ -169,6 +184,53 @@ static void test_direct(void)
 	close(fd);
 	free(model);
 	free(got);
+}
+
+struct ahead {
+	struct blkdev *dev;
+	_Atomic bool stop;
+};
+
+/* Reads in order up to where the other one writes, again and again. */
+static void *ahead_run(void *arg)
+{
+	struct ahead *ahead = arg;
+	uint8_t *buf = aligned_alloc(4096, 4096);
+
+	while (buf && !ahead->stop)
+		for (uint64_t off = 0; off < 8 * 4096; off += 4096)
+			if (blkdev_read(ahead->dev, buf, 4096, off) != 0)
+				break;
+	free(buf);
+	return NULL;
+}
+
+/* What has been read ahead is never older than the last write. */
+static void test_read_ahead(void)
+{
+	enum { AT = 8 * 4096, BYTES = 64 * 1024 };
+	struct ahead ahead = {0};
+	uint8_t *data = aligned_alloc(4096, BYTES);
+	pthread_t thread;
+	int bad = 0;
+
+	CU_ASSERT_FATAL(data != NULL);
+	make_file(LARGE_FILE, 0600);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, FILEDEV_DIRECT, 0, &ahead.dev, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ahead_run, &ahead), 0);
+	for (unsigned i = 1; i <= 3000 && !bad; i++) {
+		memset(data, (int)(i & 0xff), BYTES);
+		bad |= blkdev_write(ahead.dev, data, BYTES, AT) != 0;
+		for (size_t at = 0; at < BYTES && !bad; at += 4096) {
+			bad |= blkdev_read(ahead.dev, data, 4096, AT + at) != 0;
+			bad |= data[0] != (uint8_t)i || data[4095] != (uint8_t)i;
+		}
+	}
+	CU_ASSERT_EQUAL(bad, 0);
+	ahead.stop = true;
+	pthread_join(thread, NULL);
+	blkdev_close(ahead.dev);
+	free(data);
 }
 
 static void test_size(void)
@@ -680,7 +742,8 @@ int main(void)
 	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
 		return 99;
 	snprintf(file, sizeof(file), "%s/f", dir);
-	int r = UNIT_RUN(UNIT(test_create), UNIT(test_transfer), UNIT(test_direct), UNIT(test_size), UNIT(test_locks),
+	int r = UNIT_RUN(UNIT(test_create), UNIT(test_transfer), UNIT(test_direct), UNIT(test_read_ahead),
+		UNIT(test_size), UNIT(test_locks),
 		UNIT(test_header_lock), UNIT(test_header_lock_first),
 		UNIT(test_wrong_kinds), UNIT(test_permissions), UNIT(test_cut_off), UNIT(test_discard),
 		UNIT(test_host_full), UNIT(test_loop_device), UNIT(test_loop_read_only),
