@@ -59,6 +59,8 @@ def choose(args):
 
 def measure(work, peer):
     """One turn: rate, CPU time of the daemon."""
+    if not os.path.ismount(peer.dir):
+        raise RuntimeError("it is not mounted any more")
     if work.cold:
         peer.forget()
     else:

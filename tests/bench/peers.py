@@ -4,6 +4,7 @@ import glob
 import os
 import shutil
 import subprocess
+import time
 
 PASSWORD = "bench"
 KERNEL, NULL, GOCRYPTFS, SEALDRIVE = "kernel", "null", "gocryptfs", "sealdrive"
@@ -55,7 +56,14 @@ class Peer:
         self.mount()
 
     def unmount(self):
+        """Returns when the daemon has ended: some still write then."""
+        pid = self.daemon()
         run("fusermount3", "-u", self.dir)
+        for _ in range(600):
+            if pid is None or not os.path.exists(f"/proc/{pid}"):
+                return
+            time.sleep(.05)
+        raise RuntimeError("its daemon does not end")
 
     def settle(self):
         """Nothing of earlier work is left to be written."""
