@@ -241,7 +241,7 @@ int comeback_new(struct blkdev *file, const struct comeback_params *params,
 	filedev_stat(file, &c->st);
 	c->size_bytes = file->size_bytes;
 	c->is_block = S_ISBLK(c->st.st_mode);
-	c->flags = FILEDEV_DIRECT | (params->read_only ? FILEDEV_READ_ONLY : 0);
+	c->flags = FILEDEV_DIRECT | FILEDEV_SHARE_HEADER | (params->read_only ? FILEDEV_READ_ONLY : 0);
 	c->event = params->event;
 	c->ctx = params->ctx;
 	c->uuid = strdup(params->uuid);
