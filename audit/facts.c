@@ -147,6 +147,13 @@ static int collect_header(struct blkdev *dev, struct facts *facts)
 	facts->detail = strdup(diag.detail);
 	if (!facts->detail || r < 0)
 		return facts->detail ? 0 : -ENOMEM;
+	if (facts->hdr->version == 1) {
+		/* the checks are about LUKS2: H-01 says so, and the others know nothing */
+		facts->state = FACTS_LUKS1;
+		luks2_free(facts->hdr);
+		facts->hdr = NULL;
+		return 0;
+	}
 	facts->doc = json_incref(facts->hdr->json);
 	r = read_copies(dev, facts);
 	if (r == 0)

@@ -18,6 +18,7 @@
 #include "cli/audit-report.h"
 #include "cli/audit-unlock.h"
 #include "cli/cli.h"
+#include "cli/event.h"
 
 enum { OPT_HELP = 1, OPT_PROFILE, OPT_FORMAT, OPT_OUTPUT, OPT_FACTS, OPT_WAIVERS, OPT_INVENTORY, OPT_DATE,
 	OPT_PASSPHRASE_FILE, OPT_KEY_FILE };
@@ -308,6 +309,11 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 		failed = args->output;
 		r = write_report(&run->audit, args->report, args->output);
 	}
+	if (r == 0)
+		cli_event("audit", count == 1 ? targets[0] : NULL, NULL, 0,
+			json_pack("{s:s, s:I, s:I, s:I}", "profile", run->policy->id, "version",
+				(json_int_t)run->policy->version, "drives", (json_int_t)run->audit.count, "failures",
+				(json_int_t)run->audit.counts[STATE_FAIL]));
 	if (r < 0)
 		return cli_fail(failed, r, &diag);
 	return run->audit.counts[STATE_FAIL] ? EXIT_FINDINGS : status;

@@ -16,9 +16,11 @@
 
 #include "base/bytes.h"
 #include "cli/cli.h"
+#include "cli/event.h"
 #include "cli/format-options.h"
 #include "cli/format-target.h"
 #include "cli/info.h"
+#include "cli/gate.h"
 #include "cli/progress.h"
 #include "ext4/ext4.h"
 #include "keymgr/luks2.h"
@@ -232,7 +234,10 @@ static int run(int argc, char **argv)
 	r = format_options_parse(argc, argv, &f.options);
 	if (r != EXIT_DONE)
 		return r < 0 ? EXIT_DONE : r;
-	r = check(&f);
+	f.failed = f.options.target_path;
+	r = gate_ready(&f.diag);
+	if (r == 0)
+		r = check(&f);
 	if (r == 0)
 		r = ask(&f);
 	if (r == 0) {
@@ -240,10 +245,13 @@ static int run(int argc, char **argv)
 		r = cli_read_new_passphrase(&f.options.source, f.options.target_path, f.options.params.label,
 			f.options.allow_weak, &passphrase, &f.diag);
 	}
+	if (r == 0 && !f.options.source.key_file)
+		r = gate_passphrase(passphrase, &f.diag);
 	if (r == 0)
 		r = open_and_write(&f, passphrase);
 	format_target_close(&f.header, r == 0);
 	format_target_close(&f.target, r == 0);
+	cli_event("format", f.options.header_path ? f.options.header_path : f.options.target_path, NULL, r, NULL);
 	if (r < 0)
 		return cli_fail(f.failed, r, &f.diag);
 	report_done(&f);

@@ -7,6 +7,8 @@
 
 #include "audit/policy-find.h"
 #include "cli/cli.h"
+#include "cli/event.h"
+#include "cli/gate.h"
 #include "fuse/notify.h"
 #include "kernel-shim/harden.h"
 
@@ -25,6 +27,7 @@ static const struct command *const commands[] = {
 	&command_header,
 	&command_policy,
 	&command_audit,
+	&command_log,
 	NULL,
 };
 
@@ -96,5 +99,7 @@ int main(int argc, char **argv)
 	bindtextdomain("sealdrive", LOCALEDIR);
 	textdomain("sealdrive");
 	policy_folders_set(POLICYDIR, CONFDIR);
+	cli_event_folder(LOGDIR);
+	gate_install();
 	return finish_output(run(argc, argv));
 }

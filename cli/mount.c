@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* sealdrive mount TARGET [DIR] */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 
 #include "cli/background.h"
 #include "cli/cli.h"
+#include "cli/event.h"
+#include "cli/gate.h"
 #include "fuse/daemon.h"
 #include "fuse/front.h"
 #include "fuse/mountpoint.h"
@@ -19,6 +22,7 @@ struct mount_args {
 	struct cli_passphrase_source source;
 	bool foreground;
 	bool waiting; /* the user knows */
+	char holder[PATH_MAX]; /* of the header, wherever the daemon works; "" when it is not there */
 };
 
 enum { COMMIT_SECONDS_MAX = 300, GRACE_SECONDS = 60, GRACE_SECONDS_MAX = 3600 };
@@ -144,12 +148,27 @@ static int parse_option(int option, struct mount_args *args)
 	}
 }
 
+/* The drive is where its header is. */
+static void note(const struct mount_args *args, const char *op, int err)
+{
+	const char *holder = args->options.header ? args->options.header : args->target;
+
+	cli_event(op, args->holder[0] ? args->holder : holder, NULL, err,
+		args->options.read_only ? json_pack("{s:b}", "read_only", 1) : NULL);
+}
+
 /* What can be said before anything is opened, so that nobody types a passphrase for nothing. */
 static int check_place(const struct mount_args *args, char **ret_mount_point)
 {
 	struct diag diag = {0};
 	int err = daemon_check_target(args->target, &diag);
 
+	if (err == 0)
+		err = gate_ready(&diag);
+	if (err == 0)
+		err = gate_drive(args->target, args->options.header, &diag);
+	if (err == -SDE_POLICY)
+		note(args, "mount", err);
 	if (err == 0)
 		err = front_check_usable(&diag);
 	if (err == 0 && args->dir)
@@ -216,21 +235,30 @@ static int mount_and_serve(const struct mount_args *args)
 {
 	struct daemon *daemon = NULL;
 	struct diag diag = {0};
-	int err = daemon_open(&args->options, &daemon, &diag);
+	int err = daemon_open(&args->options, &daemon, &diag), status;
+	bool served = false;
 
-	if (err == 0)
+	if (err == 0) {
 		err = cli_unlock(&args->source, args->target, unlock, daemon, &diag);
+		if (err < 0)
+			note(args, "unlock", err);
+	}
 	if (err == 0) {
 		daemon_block_signals();
 		err = daemon_mount(daemon, &diag);
 	}
 	if (err == 0) {
+		served = true;
+		note(args, "mount", 0);
 		print_mounted(daemon, args);
 		if (!args->foreground)
 			background_detach();
 		err = daemon_serve(daemon);
 	}
-	return finish(daemon, args, err, &diag);
+	status = finish(daemon, args, err, &diag);
+	if (served)
+		note(args, "unmount", status == EXIT_DONE ? 0 : err < 0 ? err : -EIO);
+	return status;
 }
 
 static int run(int argc, char **argv)
@@ -252,6 +280,8 @@ static int run(int argc, char **argv)
 		return EXIT_USAGE;
 	args.target = args.options.target = argv[optind];
 	args.dir = argv[optind + 1];
+	if (!realpath(args.options.header ? args.options.header : args.target, args.holder))
+		args.holder[0] = '\0';
 	status = check_place(&args, &mount_point);
 	if (status != EXIT_DONE)
 		return status;

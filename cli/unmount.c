@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/event.h"
 #include "fuse/drives.h"
 #include "fuse/users.h"
 
@@ -77,6 +78,8 @@ static int unmount(const char *name, const struct mounted_drive *drive, bool giv
 		name_users(drive->status.mount_point, &diag);
 	if (err < 0)
 		return cli_fail(name, err, &diag);
+	if (drive->dead)
+		cli_event("unmount", name, NULL, -SDE_DAEMON, NULL);
 	if (drive->dead)
 		cli_warn(name, _("the program that served the drive had died; what it had not written "
 				 "yet is lost"));

@@ -18,6 +18,7 @@
 #include "kernel-shim/cryptdev.h"
 #include "keymgr/af.h"
 #include "keymgr/digest.h"
+#include "keymgr/judge.h"
 #include "keymgr/hash.h"
 #include "keymgr/kdf.h"
 #include "keymgr/keyslot.h"
@@ -333,6 +334,8 @@ int luks2_format_begin(struct blkdev *dev, uint64_t data_bytes,
 		r = model_make(params, &plan, key, hdr);
 	if (!r)
 		r = document_make(hdr, key, diag);
+	if (!r)
+		r = luks2_judge(NULL, hdr, diag);
 	if (!r)
 		r = keyslot_derive(&hdr->keyslots[0], passphrase, &area_key, diag);
 	/* nothing was written until here: from now on little but the device itself can fail */

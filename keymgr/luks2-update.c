@@ -28,6 +28,7 @@
 #include "base/i18n.h"
 #include "kernel-shim/cryptdev.h"
 #include "keymgr/digest.h"
+#include "keymgr/judge.h"
 #include "keymgr/luks2-disk.h"
 #include "keymgr/luks2-keep.h"
 #include "keymgr/luks2-seal.h"
@@ -323,6 +324,8 @@ int luks2_update_commit(struct luks2_update *update, const struct secret *volume
 	bool changed = json_array_size(update->wipes) || !as_on_medium(update);
 	int r = update->failed ? -EINVAL : check_key(update, volume_key);
 
+	if (!r && !as_on_medium(update))
+		r = luks2_judge(update->on_medium, update->hdr, diag);
 	if (!r && !changed)
 		r = seal_wrong(update, volume_key, &changed);
 	if (!r && changed)

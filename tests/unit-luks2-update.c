@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "kernel-shim/cryptdev.h"
+#include "keymgr/judge.h"
 #include "keymgr/luks2-disk.h"
 #include "keymgr/luks2-update-doc.h"
 #include "tests/dev/faultdev.h"
@@ -425,6 +426,34 @@ static void test_requirement_refused(void)
 	CU_ASSERT_EQUAL(luks2_update_begin(dev, NULL, &update, NULL), -SDE_REQUIREMENT);
 }
 
+static int judge_calls;
+
+static int two_are_too_many(const struct luks2 *before, const struct luks2 *after, struct diag *diag)
+{
+	judge_calls++;
+	CU_ASSERT_EQUAL(before->keyslot_count, 1);
+	return after->keyslot_count > 1 ? diag_set(diag, -SDE_POLICY, "too many") : 0;
+}
+
+static void test_judge(void)
+{
+	CLEANUP_SECRET struct secret *key = NULL;
+	CLEANUP_BLKDEV struct blkdev *dev = volume(&key);
+	CLEANUP_FREE char *was = document(dev);
+	CLEANUP_FREE char *now = NULL;
+
+	luks2_judge_set(two_are_too_many);
+	CU_ASSERT_EQUAL(add_slot(dev, "second", key, -1), -SDE_POLICY);
+	CU_ASSERT_EQUAL(opens(dev, "second"), -SDE_PASSPHRASE);
+	CU_ASSERT_EQUAL(opens(dev, "first"), 0);
+	now = document(dev);
+	CU_ASSERT_STRING_EQUAL(was, now);
+	CU_ASSERT_EQUAL(set_priority(dev, 0, LUKS2_PRIORITY_HIGH), 0);
+	CU_ASSERT_EQUAL(judge_calls, 2);
+	luks2_judge_set(NULL);
+	CU_ASSERT_EQUAL(add_slot(dev, "second", key, -1), 0);
+}
+
 static void test_read_only(void)
 {
 	CLEANUP_BLKDEV struct blkdev *dev = volume(NULL);
@@ -710,7 +739,7 @@ int main(void)
 	int r = UNIT_RUN(UNIT(test_add), UNIT(test_add_wrong_key), UNIT(test_remove), UNIT(test_replace),
 		UNIT(test_priority), UNIT(test_all_numbers_taken), UNIT(test_json_area_full),
 		UNIT(test_bad_tokens), UNIT(test_unknown_survives), UNIT(test_changed_meanwhile),
-		UNIT(test_requirement_refused), UNIT(test_read_only), UNIT(test_power_add),
+		UNIT(test_requirement_refused), UNIT(test_judge), UNIT(test_read_only), UNIT(test_power_add),
 		UNIT(test_power_replace), UNIT(test_power_remove), UNIT(test_power_priority),
 		UNIT(test_power_token), UNIT(test_errors), UNIT(test_hostile_wipe));
 

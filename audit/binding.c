@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "audit/binding.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/audit.h"
+#include "audit/policy-find.h"
+#include "base/i18n.h"
+
+struct binding {
+	struct policy *policy;
+	struct waivers *waivers;
+	char name[96], today[16];
+};
+
+int binding_load(const char *today, struct binding **ret_binding, struct diag *diag)
+{
+	struct binding *binding = calloc(1, sizeof(*binding));
+	CLEANUP_FREE char *path = NULL;
+	int r = binding ? policy_load_bound(&binding->policy, diag) : -ENOMEM;
+
+	if (r == 0 && binding->policy) {
+		snprintf(binding->name, sizeof(binding->name), "%s/%llu", binding->policy->id,
+			(unsigned long long)binding->policy->version);
+		snprintf(binding->today, sizeof(binding->today), "%s", today);
+		if (asprintf(&path, "%s/waivers.json", policy_conf_folder()) < 0) {
+			path = NULL;
+			r = -ENOMEM;
+		} else {
+			r = waivers_load(path, &binding->waivers, diag);
+			r = r == -ENOENT ? 0 : r;
+		}
+	}
+	if (r < 0 || !binding->policy) {
+		binding_free(binding);
+		binding = NULL;
+	}
+	*ret_binding = binding;
+	return r;
+}
+
+void binding_free(struct binding *binding)
+{
+	if (!binding)
+		return;
+	waivers_free(binding->waivers);
+	policy_free(binding->policy);
+	free(binding);
+}
+
+const char *binding_name(const struct binding *binding)
+{
+	return binding->name;
+}
+
+bool binding_requires_log(const struct binding *binding)
+{
+	return binding->policy->require_log;
+}
+
+bool binding_in_force(const struct binding *binding)
+{
+	return policy_in_force(binding->policy, binding->today);
+}
+
+/* Takes the facts, unless ret_audit has no drive afterwards. Clear ret_audit whatever comes back. */
+static int evaluate(const struct binding *binding, struct facts *facts, struct audit *ret_audit)
+{
+	*ret_audit = (struct audit){.policy = binding->policy, .waivers = binding->waivers, .today = binding->today};
+	ret_audit->drives = calloc(1, sizeof(*ret_audit->drives));
+	if (!ret_audit->drives)
+		return -ENOMEM;
+	ret_audit->count = 1;
+	ret_audit->drives[0].facts = facts;
+	return audit_evaluate(ret_audit);
+}
+
+static int refuse(const struct binding *binding, enum check_id id, const struct finding *finding, struct diag *diag)
+{
+	const struct rule *rule = &binding->policy->rules[id];
+	const char *remedy = bilingual_text(rule->remedy);
+	size_t len = strlen(remedy);
+
+	/* the message ends with a full stop of its own */
+	return diag_set(diag, -SDE_POLICY, _("%s (policy %s): %s; seen: %s; wanted: %s; clause: %s. %.*s"), catalogue[id].id,
+		binding->name, bilingual_text(rule->title), finding->observed ? finding->observed : "-",
+		finding->threshold ? finding->threshold : "-", rule->clause,
+		(int)(len && remedy[len - 1] == '.' ? len - 1 : len), remedy);
+}
+
+/* Facts of a header that is not on a drive yet: as good as it will be. */
+static int facts_of(const struct luks2 *hdr, struct facts **ret_facts)
+{
+	struct facts *facts = calloc(1, sizeof(*facts));
+
+	if (!facts)
+		return -ENOMEM;
+	facts->kind = FACTS_CONTAINER;
+	facts->device.rotational = facts->unlocked.clean = -1;
+	facts->equal = true;
+	facts->seqids[0] = facts->seqids[1] = hdr->seqid;
+	facts->doc = json_incref(hdr->json);
+	/* the model stays its owner's: see forget() */
+	facts->hdr = (struct luks2 *)(uintptr_t)hdr;
+	facts->target = strdup("");
+	facts->detail = strdup("");
+	if (!facts->target || !facts->detail) {
+		facts->hdr = NULL;
+		facts_free(facts);
+		return -ENOMEM;
+	}
+	*ret_facts = facts;
+	return 0;
+}
+
+static int evaluate_header(const struct binding *binding, const struct luks2 *hdr, struct audit *ret_audit)
+{
+	struct facts *facts;
+	int r = facts_of(hdr, &facts);
+
+	if (r < 0)
+		return r;
+	r = evaluate(binding, facts, ret_audit);
+	if (!ret_audit->count) {
+		facts->hdr = NULL;
+		facts_free(facts);
+	}
+	return r;
+}
+
+static void forget(struct audit *audit)
+{
+	if (audit->count)
+		audit->drives[0].facts->hdr = NULL;
+	audit_clear(audit);
+}
+
+/* What a new header cannot have yet: recovery keys and tokens come later. */
+static bool judged_at_format(enum check_id id)
+{
+	switch (id) {
+	case H03: case H05: case H06: case H07: case H08: case H09: case H11: case H12: case H13: case H14: case H25: case H26:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int binding_judge_header(const struct binding *binding, const struct luks2 *before, const struct luks2 *after,
+	struct diag *diag)
+{
+	struct audit old = {0}, new = {0};
+	int r = evaluate_header(binding, after, &new);
+
+	if (r == 0 && before)
+		r = evaluate_header(binding, before, &old);
+	for (enum check_id id = 0; r == 0 && id < CHECK_COUNT; id++) {
+		const struct finding *finding = &new.drives[0].findings[id];
+
+		if (catalogue[id].place > PLACE_FLEET || finding->state != STATE_FAIL)
+			continue;
+		if (before ? old.drives[0].findings[id].state != STATE_FAIL : judged_at_format(id))
+			r = refuse(binding, id, finding, diag);
+	}
+	forget(&new);
+	forget(&old);
+	return r;
+}
+
+int binding_judge_drive(const struct binding *binding, const char *target, struct diag *diag)
+{
+	struct audit audit = {0};
+	struct facts *facts;
+	int r = facts_collect(target, &facts);
+
+	if (r < 0)
+		return r;
+	/* what is wrong with it is said better by whoever opens it */
+	if (facts->state != FACTS_OK && facts->state != FACTS_LUKS1) {
+		facts_free(facts);
+		return 0;
+	}
+	r = evaluate(binding, facts, &audit);
+	if (!audit.count)
+		facts_free(facts);
+	for (enum check_id id = 0; r == 0 && id < CHECK_COUNT; id++)
+		if (audit.drives[0].findings[id].state == STATE_FAIL)
+			r = refuse(binding, id, &audit.drives[0].findings[id], diag);
+	audit_clear(&audit);
+	return r;
+}
+
+int binding_judge_passphrase(const struct binding *binding, size_t characters, struct diag *diag)
+{
+	const struct rule *rule = &binding->policy->rules[U05];
+	struct finding finding = {0};
+	int r = 0;
+
+	if (rule->mode != MODE_FAIL || characters >= rule_number(rule, "min_characters"))
+		return 0;
+	finding_want(&finding, _("at least %llu characters"), (unsigned long long)rule_number(rule, "min_characters"));
+	/* how long it is stays a secret */
+	finding_saw(&finding, VERDICT_BAD, NULL, _("fewer"));
+	r = refuse(binding, U05, &finding, diag);
+	finding_clear(&finding);
+	return r;
+}

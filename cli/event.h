@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What commands tell the event log (audit/eventlog.h). */
+#ifndef CLI_EVENT_H
+#define CLI_EVENT_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+
+/* Once, at the start: the system's folder for the log, before the user's own. */
+void cli_event_folder(const char *folder);
+const char *cli_event_log_folder(void);
+
+/*
+ * Records that op was done to target (err 0), or failed. uuid NULL: the one that the header on target says;
+ * detail may be NULL, and is taken over.
+ * A log that cannot be written is a warning, and nothing more: whether it must be written was asked by
+ * cli_gate() before.
+ */
+void cli_event(const char *op, const char *target, const char *uuid, int err, json_t *detail);
+
+#endif

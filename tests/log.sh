@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The event log from outside: what is in it, that it is checked by somebody else's arithmetic, that no
+# secret is in it; and what a policy of the computer (etc/ and log/ of the current folder) forbids.
+. "$(dirname "$0")/lib.sh"
+need_command cryptsetup
+mkdir "$T/office" && cd "$T/office" || exit 99
+mkdir etc log
+bound() { sealdrive-bound "$@"; }
+ops() { # what is in the log: "op:result ..."
+	"$PYTHON" -c 'import json, sys
+print(*(r["op"] + ":" + r["result"] for r in map(json.loads, open(sys.argv[1], encoding="utf-8"))))' log/events.jsonl
+}
+
+# ---- no policy: everything is logged, nothing refused ----
+check "format" bound format a.img --size 32M --passphrase-file "$PASS" "${FAST_KDF[@]}"
+printf 'wrong but long enough' >wrong && chmod 600 wrong
+mkdir m
+if fuse_ready; then
+	check "mount" bound mount a.img m --passphrase-file "$PASS"
+	check "unmount" bound unmount m
+	check_status 3 "a wrong passphrase" bound mount a.img m --passphrase-file wrong
+else
+	skip "mount, unmount, a wrong passphrase" "nothing can be mounted here"
+fi
+check_status 9 "audit" bound audit a.img
+if fuse_ready; then
+	is "$(ops)" "format:done mount:done unmount:done unlock:failed audit:done" "all of it is in the log"
+	is "$("$PYTHON" -c 'import json; print(len({r["uuid"] for r in map(json.loads, open("log/events.jsonl"))}),
+		{r["target"] for r in map(json.loads, open("log/events.jsonl"))})')" "1 {'$T/office/a.img'}" "with path and UUID"
+fi
+is "$(grep -cE 'correct horse|wrong but' log/events.jsonl)" 0 "no passphrase is in it"
+is "$(stat -c %a log/events.jsonl)" 600 "nobody else reads it"
+check "show" bound log show --op format
+said 'format +done .*a.img' "... an operation"
+check "show, of another time" bound log show --until 2020
+is "$(cat "$T/out")" "" "... nothing"
+bound log show --json >shown
+check "show, as it is, byte for byte" cmp shown log/events.jsonl
+check "show by UUID" bound log show --drive "$(cryptsetup luksUUID a.img)"
+is "$(wc -l <"$T/out")" "$(wc -l <log/events.jsonl)" "... everything was about this drive"
+
+# ---- by somebody else's arithmetic ----
+for _ in 1 2 3 4 5 6; do bound audit a.img >/dev/null; done
+check "checkpoint" bound log checkpoint --output checkpoint
+check_status 1 "... is not overwritten" bound log checkpoint --output checkpoint
+for n in 1 2 7 $(wc -l <log/events.jsonl); do
+	check "a proof of record $n" bound log prove "$n" --output "proof$n"
+	check "... holds" bound log verify-proof "proof$n" --checkpoint checkpoint
+	said '"seq":'"$n"',' "... and shows the record"
+done
+check_status 2 "a record that is not there" bound log prove 999
+check "chain, root and proofs, computed by Python" "$PYTHON" - <<'PY'
+import hashlib, json
+H = lambda b: hashlib.sha256(b).digest()
+lines = open("log/events.jsonl", "rb").read().split(b"\n")
+assert lines.pop() == b""
+prev = "0" * 64
+for n, line in enumerate(lines, 1):
+    r = json.loads(line)
+    assert json.dumps(r, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() == line
+    assert r["seq"] == n and r["prev"] == prev
+    prev = H(b"\0" + line).hex()
+def mth(leaves):
+    if len(leaves) == 1:
+        return H(b"\0" + leaves[0])
+    k = 1
+    while k * 2 < len(leaves):
+        k *= 2
+    return H(b"\1" + mth(leaves[:k]) + mth(leaves[k:]))
+c = json.load(open("checkpoint"))
+assert c["size"] == len(lines) and c["root"] == mth(lines).hex()
+p = json.load(open("proof2"))
+assert p["record"].encode() == lines[1]
+node, at, last = H(b"\0" + lines[1]), 1, len(lines) - 1
+for sibling in map(bytes.fromhex, p["path"]):
+    if at & 1 or at == last:
+        node = H(b"\1" + sibling + node)
+        while not at & 1 and at:
+            at >>= 1
+            last >>= 1
+    else:
+        node = H(b"\1" + node + sibling)
+    at >>= 1
+    last >>= 1
+assert node.hex() == c["root"]
+PY
+cp log/events.jsonl whole
+check "verify" bound log verify --checkpoint checkpoint
+sed -i '$d' log/events.jsonl
+check "verify: a tail that was cut off does not show" bound log verify
+said 'only against a checkpoint' "... and verify says so"
+check_status 9 "... but against the checkpoint" bound log verify --checkpoint checkpoint
+said 'its end was cut off' "... it does"
+sed '2s/done/dome/' whole >log/events.jsonl
+check_status 9 "a changed record" bound log verify
+said 'record [23]:' "... is named"
+sed 2d whole >log/events.jsonl
+check_status 9 "a removed record" bound log verify
+said 'record 2: its number is 3' "... is named"
+sed 's/"seq":1,/"seq":5,/' proof1 >forged
+check_status 9 "a proof for another number" bound log verify-proof forged --checkpoint checkpoint
+cp whole log/events.jsonl
+printf '{"actor":{"na' >>log/events.jsonl
+check_status 9 "a half-written line" bound log verify
+said 'the next event repairs' "... is told from a forged one"
+bound audit a.img >/dev/null
+check "... and is repaired" bound log verify --checkpoint checkpoint
+is "$(ops | tr ' ' '\n' | grep -c log-repaired)" 1 "... and marked"
+
+# ---- a log that cannot be written stops nobody ----
+mv log gone
+printf x >log
+check "a log that cannot be written" env -u HOME sealdrive-bound format b.img --size 32M --passphrase-file "$PASS" "${FAST_KDF[@]}"
+said 'event log was not written' "... is a warning"
+rm log && mv gone log
+cat >etc/policy.json <<'EOF'
+{"schema": 1, "id": "ours", "version": 4, "inherits": "baseline", "require_log": true,
+ "title": {"en": "Ours", "vi": "Của ta"}, "checks": {"U-05": {"mode": "fail"}, "D-02": {"mode": "off"}}}
+EOF
+mv log gone
+refused 5 c.img 'log is required' "... unless the policy requires it" env -u HOME sealdrive-bound format c.img --size 32M --passphrase-file "$PASS"
+mv gone log
+
+# ---- what the policy forbids ----
+refused 5 c.img 'H-09 \(policy ours/4\).*pbkdf2-sha256, 1000 iterations.*600000.*OWASP.*higher cost' "format: a weak key derivation" \
+	bound format c.img --size 32M --passphrase-file "$PASS" "${FAST_KDF[@]}"
+refused 5 c.img 'H-05.*16|H-05.*32 bytes|H-05' "format: a short key" sh -c 'sed -i "s/\"checks\": {/\"checks\": {\"H-05\": {\"params\": {\"min_bytes\": 64}},/" etc/policy.json
+	exec sealdrive-bound format c.img --size 32M --key-size 256 --passphrase-file "$1" --pbkdf argon2id --iterations 4 --memory 65536 --parallel 1' - "$PASS"
+printf short >short && chmod 600 short
+refused 5 c.img 'U-05.*at least 12 characters' "format: a short passphrase" \
+	bound format c.img --size 32M --passphrase-file short --pbkdf argon2id --iterations 4 --memory 65536
+is "$(grep -c '5 characters' "$T/err")" 0 "... whose length nobody is told"
+cp a.img d.img
+before=$(unchanged_sum d.img)
+refused 5 d.img 'H-09' "mount: a drive from before" bound mount d.img m --passphrase-file "$PASS"
+is "$(unchanged_sum d.img)" "$before" "... which is as it was"
+printf '{"schema":1,"waivers":[{"id":"W","check":"H-09","reason":"r","approved_by":"a","expires":"2999-01-01"}]}' >etc/waivers.json
+if fuse_ready; then
+	check "... or with a waiver" bound mount d.img m --passphrase-file "$PASS"
+	check "... unmount" bound unmount m
+	rm etc/waivers.json
+	check "format: as the policy wants it" bound format c.img --size 32M --passphrase-file "$PASS" --pbkdf argon2id --iterations 4 \
+		--memory 65536 --parallel 1
+	check "mount: it" bound mount c.img m --passphrase-file "$PASS"
+	check "... unmount" bound unmount m
+fi
+is "$(ops | tr ' ' '\n' | grep -c refused)" 4 "what was refused is in the log"
+is "$(grep -c '"policy":"ours/4"' log/events.jsonl | awk '{ print ($1 > 5) }')" 1 "... with the policy"
+echo '{' >etc/policy.json
+refused 5 d.img 'policy of this computer cannot be used: line' "a damaged policy forbids" bound mount d.img m --passphrase-file "$PASS"
+printf '{"schema": 1, "id": "old", "version": 1, "inherits": "baseline", "not_after": "2020-01-01", "title": {"en": "x", "vi": "y"}, "checks": {}}' >etc/policy.json
+refused 5 d.img 'H-09' "one that has ended still binds" bound mount d.img m --passphrase-file "$PASS"
+check "the whole log" bound log verify
+done_testing
