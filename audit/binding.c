@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "audit/audit.h"
+#include "audit/cms.h"
 #include "audit/policy-find.h"
+#include "audit/strict.h"
 #include "base/i18n.h"
 
 struct binding {
@@ -15,11 +17,38 @@ struct binding {
 	char name[96], today[16];
 };
 
+/* Whether name.json in the configuration folder is signed by whom policy-signer.pem pins. */
+static int check_signed(const char *name, struct diag *diag)
+{
+	CLEANUP_FREE char *file = NULL, *signature = NULL, *trust = NULL, *text = NULL, *der = NULL;
+	const char *folder = policy_conf_folder();
+	struct cms_signer signer;
+	size_t len, der_len;
+	int r;
+
+	if (asprintf(&file, "%s/%s.json", folder, name) < 0 || asprintf(&signature, "%s/%s.json.p7s", folder, name) < 0 ||
+		asprintf(&trust, "%s/policy-signer.pem", folder) < 0)
+		return -ENOMEM;
+	if (access(trust, F_OK) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	r = strict_read_file(file, POLICY_BYTES_MAX, &text, &len);
+	if (r < 0)
+		return r;
+	r = strict_read_file(signature, CMS_BYTES_MAX, &der, &der_len);
+	if (r < 0)
+		return diag_set(diag, -SDE_SIGNATURE, _("there is no signature: %s"), signature);
+	return cms_verify(text, len, (const uint8_t *)der, der_len, trust, &signer, diag);
+}
+
 int binding_load(const char *today, struct binding **ret_binding, struct diag *diag)
 {
 	struct binding *binding = calloc(1, sizeof(*binding));
 	CLEANUP_FREE char *path = NULL;
-	int r = binding ? policy_load_bound(&binding->policy, diag) : -ENOMEM;
+	int r = binding ? check_signed("policy", diag) : -ENOMEM;
+
+	/* -ENOENT: somebody pinned a signer, and the policy is gone */
+	if (r == 0)
+		r = policy_load_bound(&binding->policy, diag);
 
 	if (r == 0 && binding->policy) {
 		snprintf(binding->name, sizeof(binding->name), "%s/%llu", binding->policy->id,
@@ -30,7 +59,7 @@ int binding_load(const char *today, struct binding **ret_binding, struct diag *d
 			r = -ENOMEM;
 		} else {
 			r = waivers_load(path, &binding->waivers, diag);
-			r = r == -ENOENT ? 0 : r;
+			r = r == -ENOENT ? 0 : r < 0 ? r : check_signed("waivers", diag);
 		}
 	}
 	if (r < 0 || !binding->policy) {
@@ -48,6 +77,11 @@ void binding_free(struct binding *binding)
 	waivers_free(binding->waivers);
 	policy_free(binding->policy);
 	free(binding);
+}
+
+const struct policy *binding_policy(const struct binding *binding)
+{
+	return binding->policy;
 }
 
 const char *binding_name(const struct binding *binding)

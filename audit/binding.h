@@ -9,11 +9,17 @@
 #include "keymgr/luks2.h"
 
 struct binding;
+struct policy;
 
-/* NULL when no policy binds. Fails as policy_load_bound() and waivers_load() do. */
+/*
+ * NULL when no policy binds. Fails as policy_load_bound() and waivers_load() do. With policy-signer.pem in the
+ * configuration folder, policy.json (and waivers.json, if there) must be signed by that certificate or CA:
+ * -SDE_SIGNATURE.
+ */
 int binding_load(const char *today, struct binding **ret_binding, struct diag *diag) MUST_CHECK;
 void binding_free(struct binding *binding);
 
+const struct policy *binding_policy(const struct binding *binding);
 const char *binding_name(const struct binding *binding); /* "nist/3" */
 bool binding_requires_log(const struct binding *binding);
 bool binding_in_force(const struct binding *binding);

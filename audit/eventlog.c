@@ -188,6 +188,11 @@ static json_t *actor(void)
 	return json_pack("{s:I, s:o}", "uid", (json_int_t)getuid(), "name", safe_string(entry ? entry->pw_name : NULL));
 }
 
+static const char *result_of(int exit_status)
+{
+	return exit_status == EXIT_DONE ? "done" : exit_status == EXIT_POLICY ? "refused" : "failed";
+}
+
 static int event_line(const struct event *event, struct tail *tail, char **ret_line, size_t *ret_len)
 {
 	char station[256] = "", ts[40];
@@ -198,10 +203,10 @@ static int event_line(const struct event *event, struct tail *tail, char **ret_l
 	CLEANUP_JSON json_t *doc = json_pack("{s:i, s:I, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:O?}", "v", 1, "seq",
 		(json_int_t)(tail->seq + 1), "prev", tail->hash, "ts", ts, "actor", actor(), "station",
 		safe_string(station), "op", event->op, "target", safe_string(event->target), "uuid",
-		safe_string(event->uuid), "result", event->err == 0 ? "done" : event->err == -SDE_POLICY ? "refused" : "failed",
+		safe_string(event->uuid), "result", result_of(event->exit_status),
 		"policy", safe_string(event->policy), "detail", event->detail);
 
-	if (!doc || (event->err && json_object_set_new(doc, "exit", json_integer(error_exit_status(event->err)))))
+	if (!doc || (event->exit_status && json_object_set_new(doc, "exit", json_integer(event->exit_status))))
 		return -ENOMEM;
 	r = canon_print(doc, ret_line, ret_len);
 	if (r < 0)

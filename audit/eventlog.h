@@ -20,7 +20,7 @@ struct event {
 	const char *op;	    /* "format", "mount", "key add", ... */
 	const char *target; /* path as the user named it; NULL: none */
 	const char *uuid;   /* of the drive; NULL: not known */
-	int err;	    /* 0: done; else the (negative) error */
+	int exit_status;    /* enum exit_status: 0 done, 5 refused, else failed */
 	const char *policy; /* "nist/3" of the policy that binds; NULL: none */
 	json_t *detail;	    /* an object of strings and whole numbers, taken over; NULL: none */
 };

@@ -52,6 +52,7 @@ enum error_code {
 	SDE_MEMORY_LOCK,	    /* secrets cannot be locked in memory */
 	SDE_CRYPTO,		    /* libgcrypt or libargon2 failed */
 	SDE_POLICY,		    /* refused by policy */
+	SDE_SIGNATURE,		    /* a signature is missing, wrong, or somebody else's */
 	SDE_LOG,		    /* the event log is not what it should be */
 	SDE_FILE_INVALID,	    /* a policy, facts or similar file is not what it should be */
 	SDE_TOKEN,		    /* a token, or what the header says of one, cannot be used */

@@ -19,9 +19,10 @@
 #include "cli/audit-unlock.h"
 #include "cli/cli.h"
 #include "cli/event.h"
+#include "cli/sign.h"
 
 enum { OPT_HELP = 1, OPT_PROFILE, OPT_FORMAT, OPT_OUTPUT, OPT_FACTS, OPT_WAIVERS, OPT_INVENTORY, OPT_DATE,
-	OPT_PASSPHRASE_FILE, OPT_KEY_FILE };
+	OPT_PASSPHRASE_FILE, OPT_KEY_FILE, OPT_SIGN_KEY, OPT_SIGN_CERT, OPT_TRUST };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
@@ -34,6 +35,9 @@ static const struct option long_options[] = {
 	{"date", required_argument, NULL, OPT_DATE},
 	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
 	{"key-file", required_argument, NULL, OPT_KEY_FILE},
+	{"sign-key", required_argument, NULL, OPT_SIGN_KEY},
+	{"sign-cert", required_argument, NULL, OPT_SIGN_CERT},
+	{"trust", required_argument, NULL, OPT_TRUST},
 	{0},
 };
 
@@ -48,7 +52,7 @@ static const struct {
 };
 
 struct args {
-	const char *profile, *output, *facts, *waivers, *inventory, *date;
+	const char *profile, *output, *facts, *waivers, *inventory, *date, *key, *cert, *trust;
 	struct cli_passphrase_source source;
 	report_fn *report;
 };
@@ -98,6 +102,15 @@ static int parse_option(int option, struct args *args)
 	case OPT_KEY_FILE:
 		args->source.key_file = optarg;
 		return 0;
+	case OPT_SIGN_KEY:
+		args->key = optarg;
+		return 0;
+	case OPT_SIGN_CERT:
+		args->cert = optarg;
+		return 0;
+	case OPT_TRUST:
+		args->trust = optarg;
+		return 0;
 	}
 	return EXIT_USAGE;
 }
@@ -139,12 +152,14 @@ static bool is_facts_file(const char *path)
 	return facts_file_claims(first, len);
 }
 
-static int read_facts_file(const char *path, struct list *list, struct diag *diag)
+static int read_facts_file(const struct args *args, const char *path, struct list *list, struct diag *diag)
 {
+	struct cms_signer signer;
 	CLEANUP_FREE char *text = NULL;
 	struct facts **facts;
 	size_t len, count;
-	int r = strict_read_file(path, STRICT_BYTES_MAX, &text, &len);
+	int r = args->trust ? verify_file(path, NULL, args->trust, &signer, &text, &len, diag)
+			    : strict_read_file(path, STRICT_BYTES_MAX, &text, &len);
 
 	if (r == 0)
 		r = facts_file_parse(text, len, &facts, &count, diag);
@@ -158,7 +173,7 @@ static int read_facts_file(const char *path, struct list *list, struct diag *dia
 }
 
 /* Drives that stand next to each other on the command line are read at once. */
-static int collect(char **targets, int count, struct list *list, const char **ret_failed, struct diag *diag)
+static int collect(const struct args *args, char **targets, int count, struct list *list, const char **ret_failed, struct diag *diag)
 {
 	int r = 0;
 
@@ -168,7 +183,7 @@ static int collect(char **targets, int count, struct list *list, const char **re
 		n = 1;
 		*ret_failed = targets[i];
 		if (is_facts_file(targets[i])) {
-			r = read_facts_file(targets[i], list, diag);
+			r = read_facts_file(args, targets[i], list, diag);
 			continue;
 		}
 		while (i + n < count && !is_facts_file(targets[i + n]))
@@ -245,8 +260,13 @@ static int load(const struct args *args, struct run *run, const char **ret_faile
 	*ret_failed = args->profile;
 	r = policy_load(args->profile, &run->policy, diag);
 	if (r == 0 && args->waivers) {
+		struct cms_signer signer;
+
 		*ret_failed = args->waivers;
-		r = waivers_load(args->waivers, &run->waivers, diag);
+		if (args->trust)
+			r = verify_file(args->waivers, NULL, args->trust, &signer, NULL, NULL, diag);
+		if (r == 0)
+			r = waivers_load(args->waivers, &run->waivers, diag);
 	}
 	if (r == 0 && args->inventory) {
 		*ret_failed = args->inventory;
@@ -294,7 +314,7 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	int r = load(args, run, &failed, &diag), status = EXIT_DONE;
 
 	if (r == 0)
-		r = collect(targets, count, &list, &failed, &diag);
+		r = collect(args, targets, count, &list, &failed, &diag);
 	if (r == 0)
 		status = report_unreadable(&list);
 	if (r == 0 && (args->source.passphrase_file || args->source.key_file))
@@ -302,6 +322,8 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	if (r == 0 && args->facts) {
 		failed = args->facts;
 		r = write_facts(&list, args->facts);
+		if (r == 0 && args->key)
+			r = sign_file(args->facts, args->key, args->cert, NULL, &diag);
 	}
 	if (r == 0)
 		r = judge(run, &list);
@@ -334,6 +356,8 @@ static int run(int argc, char **argv)
 	}
 	if (!cli_operands(&command_audit, argc, argv, 1, INT32_MAX))
 		return EXIT_USAGE;
+	if ((args.key || args.cert) && (!args.key || !args.cert || !args.facts))
+		return cli_usage(&command_audit, _("--sign-key, --sign-cert and --facts belong together"));
 	time_text(time(NULL), run.today);
 	run.today[strlen("2026-11-30")] = '\0';
 	run.audit.today = args.date ? args.date : run.today;
@@ -363,6 +387,9 @@ const struct command command_audit = {
 		"  --date YYYY-MM-DD       judge as of this day (default: today)\n"
 		"  --passphrase-file FILE  unlock the drives for the checks U-01 to U-04; nothing is mounted\n"
 		"  --key-file FILE         the same with a binary key\n"
+		"  --sign-key KEY          sign the saved facts: private key (PEM)\n"
+		"  --sign-cert CERT        the certificate of the key (PEM)\n"
+		"  --trust CERT            facts and waivers must be signed by this certificate or CA\n"
 		"  --help                  show this help\n"),
 	.run = run,
 };

@@ -22,7 +22,7 @@ struct command {
 /* One per file cli/<name>.c; main.c lists them in its table. */
 extern const struct command command_format, command_mount, command_unmount, command_status,
 	command_info, command_list, command_check, command_resize, command_header;
-extern const struct command command_policy, command_audit, command_log;
+extern const struct command command_policy, command_audit, command_log, command_manifest;
 extern const struct command command_erase;
 extern const struct command command_key;
 

@@ -19,4 +19,12 @@ const char *cli_event_log_folder(void);
  */
 void cli_event(const char *op, const char *target, const char *uuid, int err, json_t *detail);
 
+/*
+ * The same for whole commands, of those that change keys and headers: called with main()'s arguments
+ * before and after. begin remembers which drive it is, as erase leaves nothing to know it by, and asks
+ * gate_ready().
+ */
+int cli_event_begin(int argc, char **argv, struct diag *diag) MUST_CHECK;
+void cli_event_end(int argc, char **argv, int exit_status);
+
 #endif

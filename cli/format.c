@@ -245,8 +245,6 @@ static int run(int argc, char **argv)
 		r = cli_read_new_passphrase(&f.options.source, f.options.target_path, f.options.params.label,
 			f.options.allow_weak, &passphrase, &f.diag);
 	}
-	if (r == 0 && !f.options.source.key_file)
-		r = gate_passphrase(passphrase, &f.diag);
 	if (r == 0)
 		r = open_and_write(&f, passphrase);
 	format_target_close(&f.header, r == 0);

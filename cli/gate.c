@@ -14,6 +14,7 @@
 #include "audit/binding.h"
 #include "audit/eventlog.h"
 #include "audit/facts-file.h"
+#include "audit/policy-seen.h"
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/event.h"
@@ -23,6 +24,29 @@ static struct binding *binding; /* for the life of the process */
 static int load_err;
 static struct diag load_diag;
 static bool loaded;
+
+/* A newer policy than at the last time is an event; an older one does not bind, and forbids. */
+static int compare_with_last(struct diag *diag)
+{
+	const struct policy *policy = binding_policy(binding);
+	CLEANUP_FREE char *path = NULL, *log = NULL;
+	bool changed = false;
+	int r = eventlog_path(cli_event_log_folder(), &log);
+
+	/* nowhere to remember it: then nothing was remembered */
+	if (r < 0)
+		return 0;
+	*strrchr(log, '/') = '\0';
+	if (asprintf(&path, "%s/policy-seen.json", log) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	r = policy_seen(path, policy, &changed, diag);
+	if (r == 0 && changed)
+		cli_event("policy", NULL, NULL, 0, json_pack("{s:s, s:I, s:s}", "id", policy->id, "version",
+			(json_int_t)policy->version, "sha256", policy->sha256));
+	return r;
+}
 
 static int load(struct diag *diag)
 {
@@ -35,6 +59,8 @@ static int load(struct diag *diag)
 		load_err = binding_load(today, &binding, &load_diag);
 		if (binding && !binding_in_force(binding))
 			cli_warn(NULL, _("the policy of this computer is not in force today; it binds all the same"));
+		if (binding)
+			load_err = compare_with_last(&load_diag);
 	}
 	if (load_err < 0)
 		return diag_set(diag, -SDE_POLICY, _("the policy of this computer cannot be used: %s"),

@@ -12,8 +12,10 @@
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/event.h"
+#include "cli/sign.h"
 
-enum { OPT_HELP = 1, OPT_JSON, OPT_LOG, OPT_DRIVE, OPT_OP, OPT_SINCE, OPT_UNTIL, OPT_CHECKPOINT, OPT_OUTPUT };
+enum { OPT_HELP = 1, OPT_JSON, OPT_LOG, OPT_DRIVE, OPT_OP, OPT_SINCE, OPT_UNTIL, OPT_CHECKPOINT, OPT_OUTPUT,
+	OPT_SIGN_KEY, OPT_SIGN_CERT, OPT_TRUST };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
@@ -25,12 +27,15 @@ static const struct option long_options[] = {
 	{"until", required_argument, NULL, OPT_UNTIL},
 	{"checkpoint", required_argument, NULL, OPT_CHECKPOINT},
 	{"output", required_argument, NULL, OPT_OUTPUT},
+	{"sign-key", required_argument, NULL, OPT_SIGN_KEY},
+	{"sign-cert", required_argument, NULL, OPT_SIGN_CERT},
+	{"trust", required_argument, NULL, OPT_TRUST},
 	{0},
 };
 
 struct args {
 	bool json;
-	const char *path, *drive, *op, *since, *until, *checkpoint, *output;
+	const char *path, *drive, *op, *since, *until, *checkpoint, *output, *key, *cert, *trust;
 	int argc; /* operands behind the verb */
 	char **argv;
 };
@@ -99,6 +104,15 @@ static int show(const struct args *args, const struct eventlog *log, struct diag
 
 /* ---- verify, checkpoint, prove ---- */
 
+static int read_checkpoint(const struct args *args, char **ret_text, size_t *ret_len, struct diag *diag)
+{
+	struct cms_signer signer;
+	int r = args->trust ? verify_file(args->checkpoint, NULL, args->trust, &signer, ret_text, ret_len, diag)
+			    : strict_read_file(args->checkpoint, CHECKPOINT_BYTES_MAX, ret_text, ret_len);
+
+	return r < 0 ? diag_set(diag, r, "%s", args->checkpoint) : 0;
+}
+
 static int verify(const struct args *args, const struct eventlog *log, struct diag *diag)
 {
 	CLEANUP_FREE char *text = NULL;
@@ -106,10 +120,9 @@ static int verify(const struct args *args, const struct eventlog *log, struct di
 	int r = eventlog_verify(log, &backwards, diag);
 
 	if (r == 0 && args->checkpoint) {
-		r = strict_read_file(args->checkpoint, CHECKPOINT_BYTES_MAX, &text, &len);
-		if (r < 0)
-			return diag_set(diag, r, "%s", args->checkpoint);
-		r = checkpoint_verify(log, text, len, diag);
+		r = read_checkpoint(args, &text, &len, diag);
+		if (r == 0)
+			r = checkpoint_verify(log, text, len, diag);
 	}
 	if (r < 0)
 		return r;
@@ -145,7 +158,11 @@ static int checkpoint(const struct args *args, const struct eventlog *log, struc
 
 	if (r == 0)
 		r = checkpoint_print(log, time(NULL), &text, &len);
-	return r == 0 ? write_text(args, text, len, diag) : r;
+	if (r == 0)
+		r = write_text(args, text, len, diag);
+	if (r == 0 && args->key)
+		r = sign_file(args->output, args->key, args->cert, NULL, diag);
+	return r;
 }
 
 static int prove(const struct args *args, const struct eventlog *log, struct diag *diag)
@@ -172,9 +189,9 @@ static int verify_proof(const struct args *args)
 
 	if (!args->checkpoint)
 		return cli_usage(&command_log, _("'log verify-proof' needs --checkpoint"));
-	r = strict_read_file(args->checkpoint, CHECKPOINT_BYTES_MAX, &text, &len);
+	r = read_checkpoint(args, &text, &len, &diag);
 	if (r < 0)
-		return cli_fail(args->checkpoint, r, NULL);
+		return cli_fail(args->checkpoint, r, &diag);
 	r = strict_read_file(args->argv[0], CHECKPOINT_BYTES_MAX, &proof, &proof_len);
 	if (r == 0)
 		r = proof_verify(proof, proof_len, text, len, &record, &diag);
@@ -255,12 +272,23 @@ static int run(int argc, char **argv)
 		case OPT_OUTPUT:
 			args.output = optarg;
 			break;
+		case OPT_SIGN_KEY:
+			args.key = optarg;
+			break;
+		case OPT_SIGN_CERT:
+			args.cert = optarg;
+			break;
+		case OPT_TRUST:
+			args.trust = optarg;
+			break;
 		default:
 			return EXIT_USAGE;
 		}
 	}
 	if (!cli_operands(&command_log, argc, argv, 1, 2))
 		return EXIT_USAGE;
+	if ((args.key || args.cert) && (!args.key || !args.cert || !args.output))
+		return cli_usage(&command_log, _("--sign-key, --sign-cert and --output belong together"));
 	args.argc = argc - optind - 1;
 	args.argv = argv + optind + 1;
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
@@ -292,6 +320,9 @@ const struct command command_log = {
 		"  --json             show: the records as they are\n"
 		"  --checkpoint FILE  verify, verify-proof: an earlier checkpoint\n"
 		"  --output FILE      checkpoint, prove: write to a new FILE\n"
+		"  --sign-key KEY     checkpoint: sign it with this private key (PEM), into FILE.p7s\n"
+		"  --sign-cert CERT   the certificate of the key (PEM)\n"
+		"  --trust CERT       the checkpoint must be signed by this certificate or CA\n"
 		"  --log FILE         another log than that of this computer or user\n"
 		"  --help             show this help\n"),
 	.run = run,

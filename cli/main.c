@@ -28,6 +28,7 @@ static const struct command *const commands[] = {
 	&command_policy,
 	&command_audit,
 	&command_log,
+	&command_manifest,
 	NULL,
 };
 
@@ -63,6 +64,8 @@ static int print_version(void)
 static int run(int argc, char **argv)
 {
 	const struct command *command;
+	struct diag diag = {0};
+	int status, err;
 
 	if (argc < 2)
 		return cli_usage(NULL, _("a command is missing"));
@@ -74,7 +77,12 @@ static int run(int argc, char **argv)
 	if (!command)
 		return cli_usage(NULL, argv[1][0] == '-' ? _("unknown option '%s'")
 							 : _("unknown command '%s'"), argv[1]);
-	return command->run(argc - 1, argv + 1);
+	err = cli_event_begin(argc, argv, &diag);
+	if (err < 0)
+		return cli_fail(command->name, err, &diag);
+	status = command->run(argc - 1, argv + 1);
+	cli_event_end(argc, argv, status);
+	return status;
 }
 
 /* What was printed counts as done only when it has reached its file or pipe. */

@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/gate.h"
 #include "cli/terminal.h"
 #include "keymgr/luks2.h"
 #include "keymgr/quality.h"
@@ -341,6 +342,8 @@ int cli_read_new_passphrase(const struct cli_passphrase_source *source, const ch
 
 		if (r == 0 && !source->key_file)
 			r = normalise(&passphrase, &try_diag);
+		if (r == 0 && !source->key_file)
+			r = gate_passphrase(passphrase, &try_diag);
 		if (r == 0 && !source->key_file && !take_weak)
 			r = judge(passphrase, label, &try_diag);
 		if (r == 0) {

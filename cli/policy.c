@@ -8,12 +8,17 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/jsonout.h"
+#include "cli/policy.h"
 
-enum { OPT_HELP = 1, OPT_JSON };
+enum { OPT_HELP = 1, OPT_JSON, OPT_SIGN_KEY, OPT_SIGN_CERT, OPT_TRUST, OPT_SIGNATURE };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"sign-key", required_argument, NULL, OPT_SIGN_KEY},
+	{"sign-cert", required_argument, NULL, OPT_SIGN_CERT},
+	{"trust", required_argument, NULL, OPT_TRUST},
+	{"signature", required_argument, NULL, OPT_SIGNATURE},
 	{0},
 };
 
@@ -274,6 +279,20 @@ static int run_diff(int argc, char **argv, bool json)
 	return differ ? EXIT_FINDINGS : EXIT_DONE;
 }
 
+static struct policy_sign_args signing;
+
+static int run_sign(int argc, char **argv, bool json)
+{
+	signing.path = argv[0];
+	return policy_sign(&signing);
+}
+
+static int run_verify(int argc, char **argv, bool json)
+{
+	signing.path = argv[0];
+	return policy_verify(&signing);
+}
+
 static const struct verb {
 	const char *name;
 	int min, max;
@@ -284,6 +303,8 @@ static const struct verb {
 	{"show", 0, 1, true, run_show},
 	{"check", 1, 1000, false, run_check},
 	{"diff", 2, 2, false, run_diff},
+	{"sign", 1, 1, false, run_sign},
+	{"verify", 1, 1, false, run_verify},
 };
 
 static int run(int argc, char **argv)
@@ -294,9 +315,25 @@ static int run(int argc, char **argv)
 	while ((option = cli_getopt(&command_policy, argc, argv, long_options)) != -1) {
 		if (option == OPT_HELP)
 			return cli_help(&command_policy);
-		if (option == '?')
+		switch (option) {
+		case OPT_JSON:
+			json = true;
+			break;
+		case OPT_SIGN_KEY:
+			signing.key = optarg;
+			break;
+		case OPT_SIGN_CERT:
+			signing.cert = optarg;
+			break;
+		case OPT_TRUST:
+			signing.trust = optarg;
+			break;
+		case OPT_SIGNATURE:
+			signing.signature = optarg;
+			break;
+		default:
 			return EXIT_USAGE;
-		json = true;
+		}
 	}
 	if (!cli_operands(&command_policy, argc, argv, 1, 1001))
 		return EXIT_USAGE;
@@ -316,7 +353,7 @@ static int run(int argc, char **argv)
 
 const struct command command_policy = {
 	.name = "policy",
-	.operands = N_("list|show|check|diff [POLICY]..."),
+	.operands = N_("list|show|check|diff|sign|verify [POLICY]..."),
 	.summary = N_("show and compare the policies that drives are held against"),
 	.options = N_(
 		"POLICY is the name of a profile, or a file when it has a slash or ends in .json.\n"
@@ -325,9 +362,15 @@ const struct command command_policy = {
 		"  show [P]     every check of P (or of the binding policy): mode, severity, thresholds, clause\n"
 		"  check FILE   whether FILE is a policy; errors are named by line and column\n"
 		"  diff A B     what B changes; exit status 9 when there is a difference\n"
+		"  sign FILE    write a detached signature (CMS) of FILE to FILE.p7s\n"
+		"  verify FILE  whether the signature is that of somebody trusted\n"
 		"\n"
 		"Options:\n"
-		"  --json  list, show: print JSON for programs\n"
-		"  --help  show this help\n"),
+		"  --json            list, show: print JSON for programs\n"
+		"  --sign-key KEY    sign: private key (PEM)\n"
+		"  --sign-cert CERT  sign: the certificate of the key (PEM)\n"
+		"  --trust CERT      verify: certificate of the signer, or of the CA that issued it (PEM)\n"
+		"  --signature FILE  sign, verify: the signature, when it is not in FILE.p7s\n"
+		"  --help            show this help\n"),
 	.run = run,
 };

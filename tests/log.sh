@@ -151,5 +151,15 @@ echo '{' >etc/policy.json
 refused 5 d.img 'policy of this computer cannot be used: line' "a damaged policy forbids" bound mount d.img m --passphrase-file "$PASS"
 printf '{"schema": 1, "id": "old", "version": 1, "inherits": "baseline", "not_after": "2020-01-01", "title": {"en": "x", "vi": "y"}, "checks": {}}' >etc/policy.json
 refused 5 d.img 'H-09' "one that has ended still binds" bound mount d.img m --passphrase-file "$PASS"
+rm etc/policy.json
+uuid=$(cryptsetup luksUUID d.img)
+check "erase" bound erase d.img --force
+is "$(tail -n 1 log/events.jsonl | "$PYTHON" -c 'import json; r = json.loads(input()); print(r["op"], r["result"], r["target"], r["uuid"])')" \
+	"erase done $T/office/d.img $uuid" "... is in the log, with the UUID of what is gone"
+bound header backup a.img backup >/dev/null
+bound header check a.img >/dev/null
+bound header backup --help >/dev/null
+is "$("$PYTHON" -c 'import json; print([r["op"] for r in map(json.loads, open("log/events.jsonl")) if r["op"].startswith("header")])')" \
+	"['header backup']" "what is done with headers, too; what only looks is no event"
 check "the whole log" bound log verify
 done_testing

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of `sealdrive policy` share. */
+#ifndef CLI_POLICY_H
+#define CLI_POLICY_H
+
+struct policy_sign_args {
+	const char *path, *key, *cert, *trust;
+	const char *signature; /* NULL: PATH.p7s */
+};
+
+/* Exit statuses; messages are out. */
+int policy_sign(const struct policy_sign_args *args);
+int policy_verify(const struct policy_sign_args *args);
+
+#endif
