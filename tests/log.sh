@@ -151,6 +151,23 @@ echo '{' >etc/policy.json
 refused 5 d.img 'policy of this computer cannot be used: line' "a damaged policy forbids" bound mount d.img m --passphrase-file "$PASS"
 printf '{"schema": 1, "id": "old", "version": 1, "inherits": "baseline", "not_after": "2020-01-01", "title": {"en": "x", "vi": "y"}, "checks": {}}' >etc/policy.json
 refused 5 d.img 'H-09' "one that has ended still binds" bound mount d.img m --passphrase-file "$PASS"
+# ---- keys: what was fulfilled stays so, and what was not may come ----
+cat >etc/policy.json <<'EOF'
+{"schema": 1, "id": "keys", "version": 1, "inherits": "baseline", "title": {"en": "x", "vi": "y"}, "checks":
+ {"H-23": {"mode": "fail"}, "H-09": {"mode": "off"}, "H-14": {"params": {"max_slots": 2}}}}
+EOF
+check "a drive without a recovery key" bound format k.img --size 32M --passphrase-file "$PASS" "${FAST_KDF[@]}"
+refused 5 k.img 'H-23' "... is not mounted" bound mount k.img m --passphrase-file "$PASS"
+check "... gets one" bound key recovery k.img --passphrase-file "$PASS" --output recovery
+printf 'another long phrase 77' >new && chmod 600 new
+before=$(head -c 32768 k.img | sha256sum)
+check_status 5 "a key slot too many" bound key add k.img --passphrase-file "$PASS" --new-passphrase-file new "${FAST_KDF[@]}"
+said 'H-14.*3 key slots.*at most 2' "... is refused, and why"
+is "$(head -c 32768 k.img | sha256sum)" "$before" "... the header is as it was"
+refused 5 k.img 'H-23.*0 recovery keys' "the recovery key may not go" bound key remove k.img --slot 1 --passphrase-file "$PASS" --force
+check "what breaks nothing is done" bound key change k.img --passphrase-file "$PASS" --new-passphrase-file new "${FAST_KDF[@]}"
+is "$("$PYTHON" -c 'import json; print(*(r["op"] + ":" + r["result"] for r in map(json.loads, open("log/events.jsonl")) if r["op"].startswith("key")), sep=", ")')" \
+	"key recovery:done, key add:refused, key remove:refused, key change:done" "all of it is in the log"
 rm etc/policy.json
 uuid=$(cryptsetup luksUUID d.img)
 check "erase" bound erase d.img --force
