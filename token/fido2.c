@@ -249,6 +249,8 @@ static int prepare_cred(const struct fido2_params *params, fido_cred_t *cred)
 		err = fido_cred_set_extensions(cred, FIDO_EXT_HMAC_SECRET | (params->verification ? FIDO_EXT_CRED_PROTECT : 0));
 	if (err == FIDO_OK && params->verification)
 		err = fido_cred_set_prot(cred, FIDO_CRED_PROT_UV_REQUIRED);
+	if (err == FIDO_OK && params->verification)
+		err = fido_cred_set_uv(cred, FIDO_OPT_TRUE);
 	if (err == FIDO_OK)
 		err = fido_cred_set_rk(cred, FIDO_OPT_FALSE);
 	return err;

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Stands in for token/fido2-devices.c: the keys that are "plugged in" are those of this list. */
+#ifndef TESTS_SOFTFIDO_DEVICES_H
+#define TESTS_SOFTFIDO_DEVICES_H
+
+#include "tests/softfido/softfido.h"
+
+enum { SOFTFIDO_KEYS_MAX = 4 };
+
+extern struct softfido *softfido_plugged[SOFTFIDO_KEYS_MAX];
+extern size_t softfido_plugged_count;
+
+#endif

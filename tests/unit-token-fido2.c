@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Security keys: libfido2 and token/fido2.c against keys in software. */
+#include <string.h>
+
+#include "kernel-shim/cryptdev.h"
+#include "tests/softfido/softfido-devices.h"
+#include "tests/unit.h"
+#include "token/fido2.h"
+
+static struct softfido keys[2];
+static const char *typed_pin = "1234";
+static int asked, told, last_retries;
+static enum token_pin_state last_state;
+
+static int ask_pin(void *ctx, const char *name, enum token_pin_state state, int retries,
+	struct secret **ret_pin, struct diag *diag)
+{
+	asked++;
+	last_retries = retries;
+	last_state = state;
+	return typed_pin ? secret_new_copy(typed_pin, strlen(typed_pin), ret_pin) : -SDE_CANCELLED;
+}
+
+static void tell(void *ctx, const char *name, const char *text)
+{
+	told++;
+}
+
+static const struct token_ui ui = {ask_pin, tell, NULL};
+static const struct fido2_params usual = {.user = "0a1b2c3d-uuid", .drive = "contracts"};
+
+static void plug_in(size_t count)
+{
+	CU_ASSERT_EQUAL_FATAL(crypto_init(), 0);
+	memset(keys, 0, sizeof(keys));
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(keys[i].name, sizeof(keys[i].name), "Key %zu", i);
+		memset(keys[i].master, (int)i + 1, sizeof(keys[i].master));
+		snprintf(keys[i].pin, sizeof(keys[i].pin), "1234");
+		keys[i].retries = 8;
+		keys[i].unplug_after = -1;
+		softfido_plugged[i] = &keys[i];
+	}
+	softfido_plugged_count = count;
+	typed_pin = "1234";
+	asked = told = 0;
+}
+
+static void enroll(const struct fido2_params *params, struct fido2_enrolled *enrolled, struct secret **passphrase)
+{
+	CU_ASSERT_EQUAL_FATAL(fido2_enroll(params, &ui, enrolled, passphrase, NULL), 0);
+	CU_ASSERT_EQUAL(secret_len(*passphrase), 44); /* base64 of 32 bytes */
+}
+
+/* What comes back; the passphrase is compared with wanted where it is there. */
+static int unlock(const struct token_fido2 *token, const struct secret *wanted)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	size_t index = 99;
+	int r = fido2_unlock(token, 1, &ui, &index, &passphrase, NULL);
+
+	if (r == 0) {
+		CU_ASSERT_EQUAL(index, 0);
+		CU_ASSERT(secret_equal(passphrase, wanted));
+	}
+	return r;
+}
+
+static void test_round(void)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	struct fido2_enrolled enrolled;
+	struct token_fido2 other;
+
+	plug_in(1);
+	enroll(&usual, &enrolled, &passphrase);
+	CU_ASSERT_EQUAL(enrolled.token.pin, TOKEN_YES);
+	CU_ASSERT_EQUAL(enrolled.token.presence, TOKEN_YES);
+	CU_ASSERT_EQUAL(enrolled.token.verification, TOKEN_NO);
+	CU_ASSERT_STRING_EQUAL(enrolled.token.rp, "io.systemd.cryptsetup");
+	CU_ASSERT_EQUAL(asked, 1);
+	CU_ASSERT_EQUAL(keys[0].touches, 2);
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, passphrase), 0);
+	CU_ASSERT_EQUAL(asked, 2);
+	CU_ASSERT_EQUAL(told, 3);
+	/* another salt, another secret */
+	other = enrolled.token;
+	other.salt[5] ^= 1;
+	{
+		CLEANUP_SECRET struct secret *differs = NULL;
+		size_t index;
+
+		CU_ASSERT_EQUAL(fido2_unlock(&other, 1, &ui, &index, &differs, NULL), 0);
+		CU_ASSERT(!secret_equal(differs, passphrase));
+	}
+}
+
+/* The key's two secrets: a header in which the demand was changed opens nothing. */
+static void test_demands(void)
+{
+	CLEANUP_SECRET struct secret *with = NULL;
+	CLEANUP_SECRET struct secret *without = NULL;
+	CLEANUP_SECRET struct secret *now = NULL;
+	struct fido2_params params = usual;
+	struct fido2_enrolled enrolled, no_pin;
+	size_t index;
+
+	plug_in(1);
+	enroll(&usual, &enrolled, &with);
+	params.no_pin = true;
+	enroll(&params, &no_pin, &without);
+	CU_ASSERT_EQUAL(no_pin.token.pin, TOKEN_NO);
+	asked = 0;
+	CU_ASSERT_EQUAL(unlock(&no_pin.token, without), 0);
+	CU_ASSERT_EQUAL(asked, 0);
+	enrolled.token.pin = TOKEN_NO;
+	CU_ASSERT_EQUAL(fido2_unlock(&enrolled.token, 1, &ui, &index, &now, NULL), 0);
+	CU_ASSERT(!secret_equal(now, with));
+	/* left open by old headers: as the key is set up */
+	enrolled.token.pin = enrolled.token.presence = enrolled.token.verification = TOKEN_UNSET;
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, with), 0);
+	CU_ASSERT_EQUAL(asked, 1);
+}
+
+static void test_no_touch(void)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	struct fido2_params params = usual;
+	struct fido2_enrolled enrolled;
+	int touches;
+
+	plug_in(1);
+	params.no_touch = true;
+	enroll(&params, &enrolled, &passphrase);
+	CU_ASSERT_EQUAL(enrolled.token.presence, TOKEN_NO);
+	touches = keys[0].touches;
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, passphrase), 0);
+	CU_ASSERT_EQUAL(keys[0].touches, touches);
+}
+
+static void test_verification(void)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	CLEANUP_SECRET struct secret *none = NULL;
+	struct fido2_params params = usual;
+	struct fido2_enrolled enrolled;
+
+	plug_in(1);
+	params.verification = true;
+	CU_ASSERT_EQUAL(fido2_enroll(&params, &ui, &enrolled, &none, NULL), -SDE_TOKEN);
+	keys[0].uv = true;
+	enroll(&params, &enrolled, &passphrase);
+	CU_ASSERT_EQUAL(asked, 0);
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, passphrase), 0);
+	keys[0].uv = false;
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, passphrase), -SDE_TOKEN);
+}
+
+static void test_pins(void)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	struct fido2_enrolled enrolled;
+
+	plug_in(1);
+	enroll(&usual, &enrolled, &passphrase);
+	typed_pin = "9999";
+	asked = 0;
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN);
+	CU_ASSERT_EQUAL(asked, 1);
+	CU_ASSERT_EQUAL(keys[0].retries, 7);
+	for (int left = 6; left > 0; left--) {
+		CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN);
+		CU_ASSERT_EQUAL(last_retries, left + 1);
+		CU_ASSERT_EQUAL(last_state, TOKEN_PIN_FINE);
+	}
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN_LOCKED);
+	CU_ASSERT_EQUAL(last_state, TOKEN_PIN_FINAL);
+	asked = 0;
+	typed_pin = "1234";
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN_LOCKED);
+	CU_ASSERT_EQUAL(asked, 0);
+	typed_pin = NULL;
+	keys[0].retries = 8;
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_CANCELLED);
+	CU_ASSERT_EQUAL(keys[0].retries, 8);
+}
+
+static void test_refusals(void)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	CLEANUP_SECRET struct secret *none = NULL;
+	struct fido2_enrolled enrolled, unused;
+
+	plug_in(1);
+	enroll(&usual, &enrolled, &passphrase);
+	keys[0].touch = SOFTFIDO_DENIED;
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_CANCELLED);
+	keys[0].touch = SOFTFIDO_TIMEOUT;
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_CANCELLED);
+	keys[0].touch = SOFTFIDO_TOUCHED;
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, passphrase), 0);
+	/* one that has no PIN yet, or no extension */
+	keys[0].pin[0] = '\0';
+	CU_ASSERT_EQUAL(fido2_enroll(&usual, &ui, &unused, &none, NULL), -SDE_TOKEN);
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_TOKEN);
+	snprintf(keys[0].pin, sizeof(keys[0].pin), "1234");
+	keys[0].no_hmac_secret = true;
+	CU_ASSERT_EQUAL(fido2_enroll(&usual, &ui, &unused, &none, NULL), -SDE_TOKEN);
+	softfido_plugged_count = 0;
+	CU_ASSERT_EQUAL(fido2_enroll(&usual, &ui, &unused, &none, NULL), -SDE_NO_TOKEN);
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_NO_TOKEN);
+	softfido_plugged_count = 2;
+	keys[0].no_hmac_secret = false;
+	CU_ASSERT_EQUAL(fido2_enroll(&usual, &ui, &unused, &none, NULL), -SDE_TOKEN);
+	CU_ASSERT_PTR_NULL(none);
+}
+
+/* Of two keys the right one is found, and only that is asked for its PIN and touched. */
+static void test_two(void)
+{
+	CLEANUP_SECRET struct secret *first = NULL;
+	CLEANUP_SECRET struct secret *second = NULL;
+	CLEANUP_SECRET struct secret *got = NULL;
+	struct fido2_enrolled a, b;
+	struct token_fido2 both[2];
+	size_t index;
+
+	plug_in(1);
+	enroll(&usual, &a, &first);
+	softfido_plugged[0] = &keys[1];
+	enroll(&usual, &b, &second);
+	plug_in(2);
+	CU_ASSERT_EQUAL(unlock(&b.token, second), 0);
+	CU_ASSERT_EQUAL(keys[0].touches, 0);
+	CU_ASSERT_EQUAL(keys[1].touches, 1);
+	both[0] = a.token;
+	both[1] = b.token;
+	softfido_plugged[0] = &keys[1];
+	softfido_plugged_count = 1;
+	CU_ASSERT_EQUAL(fido2_unlock(both, 2, &ui, &index, &got, NULL), 0);
+	CU_ASSERT_EQUAL(index, 1);
+	CU_ASSERT(secret_equal(got, second));
+	CU_ASSERT_EQUAL(unlock(&a.token, NULL), -SDE_NO_TOKEN);
+}
+
+/* Pulled out after any message: an error, and no secret. */
+static void test_unplugged(void)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	struct fido2_enrolled enrolled;
+	int messages = 0, r;
+
+	plug_in(1);
+	enroll(&usual, &enrolled, &passphrase);
+	do {
+		keys[0].unplug_after = ++messages;
+		r = unlock(&enrolled.token, passphrase);
+		CU_ASSERT(r == 0 || r == -SDE_NO_TOKEN || r == -SDE_TOKEN);
+	} while (r != 0 && messages < 200);
+	CU_ASSERT_EQUAL(r, 0);
+	CU_ASSERT(messages > 10);
+}
+
+int main(void)
+{
+	return UNIT_RUN(UNIT(test_round), UNIT(test_demands), UNIT(test_no_touch), UNIT(test_verification),
+		UNIT(test_pins), UNIT(test_refusals), UNIT(test_two), UNIT(test_unplugged));
+}
