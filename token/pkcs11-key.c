@@ -93,9 +93,9 @@ static int attribute(struct pkcs11_session *session, CK_OBJECT_HANDLE object, CK
 static int key_type(struct pkcs11_session *session, CK_OBJECT_HANDLE key, CK_KEY_TYPE *ret_type, struct diag *diag)
 {
 	CK_ATTRIBUTE value = {CKA_KEY_TYPE, ret_type, sizeof(*ret_type)};
+	CK_RV rv = session->token->module->C_GetAttributeValue(session->handle, key, &value, 1);
 
-	return pkcs11_error(
-		session->token->module->C_GetAttributeValue(session->handle, key, &value, 1), diag);
+	return pkcs11_error(rv == CKR_OK && value.ulValueLen != sizeof(*ret_type) ? CKR_GENERAL_ERROR : rv, diag);
 }
 
 /* One answer whatever is wrong with it, so that nobody learns anything about the padding. */
