@@ -29,7 +29,7 @@ static int look_inside(struct blkdev **dev, const struct luks2 *hdr, const struc
 	return e4_peek(plain, &peek) < 0 ? -1 : !peek.needs_recovery;
 }
 
-static int unlock_one(void *ctx, const struct secret *passphrase, struct diag *diag)
+static int unlock_one(void *ctx, const struct secret *passphrase, int slot, struct diag *diag)
 {
 	struct facts *facts = ctx;
 	CLEANUP_BLKDEV struct blkdev *dev = NULL;
@@ -37,7 +37,7 @@ static int unlock_one(void *ctx, const struct secret *passphrase, struct diag *d
 	int r = filedev_open(facts->target, FILEDEV_NO_LOCK, 0, &dev, diag);
 
 	if (r == 0)
-		r = luks2_unlock(facts->hdr, dev, passphrase, -1, &key, NULL, diag);
+		r = luks2_unlock(facts->hdr, dev, passphrase, slot, &key, NULL, diag);
 	if (r == 0 || r == -SDE_WEAK_KEY)
 		facts_add_key(facts, key, r == -SDE_WEAK_KEY);
 	if (r == 0 && facts->kind != FACTS_HEADER && luks2_check_usable(facts->hdr, dev->size_bytes, NULL) == 0)
@@ -60,7 +60,7 @@ int audit_unlock(struct facts *const *facts, size_t count, const struct cli_pass
 		/* known already: from a file of facts, which says nothing about where the drive is now */
 		if (!facts[i]->hdr || facts[i]->unlocked.known || !facts[i]->device.known)
 			continue;
-		err = source->key_file ? unlock_one(facts[i], passphrase, &why)
+		err = source->key_file ? unlock_one(facts[i], passphrase, -1, &why)
 				       : cli_unlock_forms(passphrase, unlock_one, facts[i], &why);
 		if (err < 0)
 			cli_warn(facts[i]->target, _("not unlocked: %s"), error_text(err));

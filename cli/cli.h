@@ -11,6 +11,8 @@
 #include "base/i18n.h"
 #include "base/secret.h"
 
+struct luks2;
+
 struct command {
 	const char *name;
 	const char *operands; /* "TARGET [DIR]", N_() */
@@ -74,9 +76,26 @@ int cli_confirm_by_typing(const char *name, const char *fmt, ...) PRINTF(2, 3) M
 /* Whether there is somebody to ask: standard input is a terminal. */
 bool cli_can_ask(void);
 
+struct cli_token_options {
+	bool wanted;	      /* --token: nothing else will do */
+	const char *uri;      /* which: "pkcs11:...", "fido2", or NULL: any */
+	const char *pin_file; /* --pin-file: first line; NULL: the terminal */
+	const char *module;   /* --pkcs11-module: this one, not those that p11-kit knows */
+};
+
+/* Options of all commands that open a drive; cli_token_option() takes them. */
+enum { CLI_OPT_TOKEN = 900, CLI_OPT_PIN_FILE, CLI_OPT_PKCS11_MODULE };
+#define CLI_TOKEN_OPTION {"token", optional_argument, NULL, CLI_OPT_TOKEN}
+#define CLI_PIN_OPTIONS                                                                            \
+	{"pin-file", required_argument, NULL, CLI_OPT_PIN_FILE},                                   \
+	{"pkcs11-module", required_argument, NULL, CLI_OPT_PKCS11_MODULE}
+/* Whether option, as cli_getopt() returned it, is one of them. */
+bool cli_token_option(int option, struct cli_token_options *options);
+
 struct cli_passphrase_source {
 	const char *passphrase_file; /* --passphrase-file; "-": standard input; one line */
 	const char *key_file;	     /* --key-file: whole file, binary */
+	struct cli_token_options token;
 };
 /*
  * The passphrase, from a file or the terminal (echo off; asked twice when confirm). Never empty.
@@ -93,14 +112,18 @@ int cli_read_passphrase(const struct cli_passphrase_source *source, const char *
 int cli_read_new_passphrase(const struct cli_passphrase_source *source, const char *prompt_subject,
 	const char *label, bool take_weak, struct secret **ret_passphrase, struct diag *diag) MUST_CHECK;
 
-typedef int (*cli_unlock_fn)(void *ctx, const struct secret *passphrase, struct diag *diag);
+/* slot: the key slot that it is for; -1: any that the caller has in mind. */
+typedef int (*cli_unlock_fn)(void *ctx, const struct secret *passphrase, int slot, struct diag *diag);
 /* Calls unlock with the passphrase and, while it opens nothing, with the other forms in which it may
  * have been set: a recovery key's own, NFC, NFD. Not for key files. */
 int cli_unlock_forms(const struct secret *passphrase, cli_unlock_fn unlock, void *ctx,
 	struct diag *diag) MUST_CHECK;
-/* Reads the passphrase of target and calls unlock with it, and with its forms NFC and NFD where they are
- * others; on a terminal a mistyped one may be typed again. */
-int cli_unlock(const struct cli_passphrase_source *source, const char *target, cli_unlock_fn unlock,
-	void *ctx, struct diag *diag) MUST_CHECK;
+/*
+ * Gets at what opens target and calls unlock with it: the token that is demanded, or what a file holds; with
+ * neither, a token that is plugged in and that hdr names for slot (-1: any), then the passphrase, also in its
+ * forms NFC and NFD where they are others. On a terminal a mistyped one may be typed again; a PIN never.
+ */
+int cli_unlock(const struct cli_passphrase_source *source, const char *target, const struct luks2 *hdr, int slot,
+	cli_unlock_fn unlock, void *ctx, struct diag *diag) MUST_CHECK;
 
 #endif

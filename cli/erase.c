@@ -151,11 +151,11 @@ static int confirm(const struct erase *erase, struct diag *diag)
 
 /* ---- one key slot ---- */
 
-static int unlock(void *ctx, const struct secret *passphrase, struct diag *diag)
+static int unlock(void *ctx, const struct secret *passphrase, int slot, struct diag *diag)
 {
 	struct erase *erase = ctx;
 	CLEANUP_SECRET struct secret *key = NULL;
-	int used, r = luks2_unlock(erase->hdr, device(erase), passphrase, -1, &key, &used, diag);
+	int used, r = luks2_unlock(erase->hdr, device(erase), passphrase, slot, &key, &used, diag);
 
 	if (r < 0)
 		return r;
@@ -174,7 +174,7 @@ static int check_slot(struct erase *erase, struct diag *diag)
 		return diag_set(diag, -SDE_SLOT, _("there is no key slot %d"), erase->slot);
 	if (!erase->force && luks2_keyslots_opening(erase->hdr, erase->slot) == 0)
 		return diag_set(diag, -SDE_LAST_SLOT, _("key slot %d is the last one"), erase->slot);
-	return cli_unlock(&erase->source, erase->target, unlock, erase, diag);
+	return cli_unlock(&erase->source, erase->target, erase->hdr, -1, unlock, erase, diag);
 }
 
 /* ---- doing it ---- */

@@ -7,6 +7,7 @@
 static const struct option long_options[] = {
 	KEY_COMMON_OPTIONS,
 	KEY_OLD_OPTIONS,
+	CLI_TOKEN_OPTION,
 	KEY_NEW_OPTIONS,
 	KDF_LONG_OPTIONS,
 	{"new-slot", required_argument, NULL, KEY_NEW_SLOT},

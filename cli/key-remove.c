@@ -12,6 +12,7 @@
 static const struct option long_options[] = {
 	KEY_COMMON_OPTIONS,
 	KEY_OLD_OPTIONS,
+	CLI_TOKEN_OPTION,
 	{"slot", required_argument, NULL, KEY_SLOT},
 	{"force", no_argument, NULL, KEY_FORCE},
 	{0},

@@ -7,6 +7,7 @@
 static const struct option long_options[] = {
 	KEY_COMMON_OPTIONS,
 	KEY_OLD_OPTIONS,
+	CLI_TOKEN_OPTION,
 	{"slot", required_argument, NULL, KEY_SLOT},
 	{0},
 };

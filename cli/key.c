@@ -15,6 +15,7 @@ static const struct command *const commands[] = {
 	&command_key_remove,
 	&command_key_test,
 	&command_key_recovery,
+	&command_key_enroll,
 	NULL,
 };
 
@@ -68,6 +69,17 @@ static bool parse_priority(const struct command *command, const char *text, int 
 	return false;
 }
 
+static bool parse_padding(const char *text, enum pkcs11_paddings *ret_paddings)
+{
+	if (strcmp(text, "oaep") == 0)
+		*ret_paddings = PKCS11_OAEP_ONLY;
+	else if (strcmp(text, "pkcs1v15") == 0)
+		*ret_paddings = PKCS11_V15_ONLY;
+	else
+		return false;
+	return true;
+}
+
 static bool take_option(const struct command *command, int option, const char *value, struct key_args *args)
 {
 	bool ok;
@@ -106,11 +118,27 @@ static bool take_option(const struct command *command, int option, const char *v
 		return true;
 	case KEY_REPLACE:
 		return args->replace = true;
+	case KEY_NEW_TOKEN:
+		args->new_token = value;
+		return true;
+	case KEY_PADDING:
+		if (parse_padding(value, &args->paddings))
+			return true;
+		cli_usage(command, _("--padding is 'oaep' or 'pkcs1v15', not '%s'"), value);
+		return false;
+	case KEY_NO_PIN:
+		return args->no_pin = true;
+	case KEY_NO_TOUCH:
+		return args->no_touch = true;
+	case KEY_VERIFICATION:
+		return args->verification = true;
 	case KEY_JSON:
 		return args->json = true;
 	case KEY_ACCEPT_HEADER_CHANGE:
 		return args->accept_header_change = true;
 	default:
+		if (cli_token_option(option, &args->source.token))
+			return true;
 		return kdf_option(command, option, value, &args->kdf, &ok) && ok;
 	}
 }
@@ -197,13 +225,14 @@ struct unlock {
 	int slot;
 };
 
-static int unlock(void *ctx, const struct secret *passphrase, struct diag *diag)
+static int unlock(void *ctx, const struct secret *passphrase, int slot, struct diag *diag)
 {
 	struct unlock *unlock = ctx;
 	struct key_drive *drive = unlock->drive;
 	CLEANUP_SECRET struct secret *key = NULL;
 	drive->hdr->accept_change = drive->args->accept_header_change;
-	int r = luks2_unlock(drive->hdr, drive->dev, passphrase, unlock->slot, &key, &drive->slot, diag);
+	int r = luks2_unlock(drive->hdr, drive->dev, passphrase,
+		slot >= 0 ? slot : unlock->slot, &key, &drive->slot, diag);
 
 	if (r == 0)
 		drive->volume_key = take_ptr(key);
@@ -214,7 +243,7 @@ int key_drive_unlock(struct key_drive *drive, int slot)
 {
 	struct unlock ctx = {drive, slot};
 
-	return cli_unlock(&drive->args->source, drive->args->target, unlock, &ctx, &drive->diag);
+	return cli_unlock(&drive->args->source, drive->args->target, drive->hdr, slot, unlock, &ctx, &drive->diag);
 }
 
 int key_drive_close(struct key_drive *drive, int err)

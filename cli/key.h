@@ -6,9 +6,10 @@
 #include "cli/cli.h"
 #include "cli/kdf-options.h"
 #include "keymgr/luks2-update.h"
+#include "token/pkcs11-unlock.h"
 
 extern const struct command command_key_list, command_key_add, command_key_change, command_key_remove,
-	command_key_test, command_key_recovery;
+	command_key_test, command_key_recovery, command_key_enroll;
 
 struct key_args {
 	const char *target, *header; /* header: the file that --header names, or NULL */
@@ -18,6 +19,10 @@ struct key_args {
 	int priority;	    /* enum luks2_priority, -1: not given */
 	const char *sheet, *output; /* of a recovery key */
 	bool force, allow_weak, json, replace, help, accept_header_change;
+	/* enroll */
+	const char *new_token; /* "fido2" or a PKCS #11 URI */
+	enum pkcs11_paddings paddings;
+	bool no_pin, no_touch, verification;
 };
 
 /* Values of their options; each command lists those that it has. */
@@ -25,13 +30,14 @@ enum {
 	KEY_HELP = 400, KEY_HEADER, KEY_PASSPHRASE_FILE, KEY_KEY_FILE, KEY_NEW_PASSPHRASE_FILE,
 	KEY_NEW_KEY_FILE, KEY_SLOT, KEY_NEW_SLOT, KEY_PRIORITY, KEY_FORCE, KEY_ALLOW_WEAK, KEY_JSON,
 	KEY_SHEET, KEY_OUTPUT, KEY_REPLACE, KEY_ACCEPT_HEADER_CHANGE,
+	KEY_NEW_TOKEN, KEY_PADDING, KEY_NO_PIN, KEY_NO_TOUCH, KEY_VERIFICATION,
 };
 #define KEY_COMMON_OPTIONS                                                                         \
 	{"help", no_argument, NULL, KEY_HELP}, {"header", required_argument, NULL, KEY_HEADER}
 #define KEY_OLD_OPTIONS                                                                            \
 	{"passphrase-file", required_argument, NULL, KEY_PASSPHRASE_FILE},                         \
 	{"key-file", required_argument, NULL, KEY_KEY_FILE},                                       \
-	{"accept-header-change", no_argument, NULL, KEY_ACCEPT_HEADER_CHANGE}
+	{"accept-header-change", no_argument, NULL, KEY_ACCEPT_HEADER_CHANGE}, CLI_PIN_OPTIONS
 #define KEY_NEW_OPTIONS                                                                            \
 	{"new-passphrase-file", required_argument, NULL, KEY_NEW_PASSPHRASE_FILE},                 \
 	{"new-key-file", required_argument, NULL, KEY_NEW_KEY_FILE},                               \

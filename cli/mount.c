@@ -56,6 +56,8 @@ static const struct option long_options[] = {
 	{"header", required_argument, NULL, OPT_HEADER},
 	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
 	{"key-file", required_argument, NULL, OPT_KEY_FILE},
+	CLI_TOKEN_OPTION,
+	CLI_PIN_OPTIONS,
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
 	{0},
 };
@@ -144,7 +146,7 @@ static int parse_option(int option, struct mount_args *args)
 		args->foreground = true;
 		return 0;
 	default:
-		return EXIT_USAGE;
+		return cli_token_option(option, &args->source.token) ? 0 : EXIT_USAGE;
 	}
 }
 
@@ -176,9 +178,9 @@ static int check_place(const struct mount_args *args, char **ret_mount_point)
 	return err < 0 ? cli_fail(args->target, err, &diag) : EXIT_DONE;
 }
 
-static int unlock(void *daemon, const struct secret *passphrase, struct diag *diag)
+static int unlock(void *daemon, const struct secret *passphrase, int slot, struct diag *diag)
 {
-	return daemon_unlock(daemon, passphrase, diag);
+	return daemon_unlock(daemon, passphrase, slot, diag);
 }
 
 static void print_mounted(const struct daemon *daemon, const struct mount_args *args)
@@ -239,7 +241,8 @@ static int mount_and_serve(const struct mount_args *args)
 	bool served = false;
 
 	if (err == 0) {
-		err = cli_unlock(&args->source, args->target, unlock, daemon, &diag);
+		err = cli_unlock(&args->source, args->target, daemon_header(daemon), -1, unlock, daemon,
+			&diag);
 		if (err < 0)
 			note(args, "unlock", err);
 	}
@@ -320,6 +323,9 @@ const struct command command_mount = {
 		      "  --passphrase-file FILE  read the passphrase from the first line of FILE;\n"
 		      "                          - is standard input\n"
 		      "  --key-file FILE         use the whole FILE as the key\n"
+		      "  --token [TOKEN]         nothing but a token opens it: any, or fido2, or the one that\n"
+		      "                          a PKCS #11 URI describes\n"
+		      "  --pin-file FILE         read the token's PIN from the first line of FILE\n"
 		      "  --foreground            stay in the foreground; Ctrl-C unmounts\n"
 		      "  --help                  show this help\n"),
 	.run = run,

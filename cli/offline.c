@@ -18,7 +18,7 @@ bool offline_option(int option, struct offline_args *args)
 		args->source.key_file = optarg;
 		return true;
 	default:
-		return false;
+		return cli_token_option(option, &args->source.token);
 	}
 }
 
@@ -33,12 +33,12 @@ int offline_check(const struct offline_args *args, const char *const *programs, 
 	return err;
 }
 
-static int unlock(void *volume, const struct secret *passphrase, struct diag *diag)
+static int unlock(void *volume, const struct secret *passphrase, int slot, struct diag *diag)
 {
-	return volume_unlock(volume, passphrase, diag);
+	return volume_unlock(volume, passphrase, slot, diag);
 }
 
 int offline_unlock(const struct offline_args *args, struct volume *volume, struct diag *diag)
 {
-	return cli_unlock(&args->source, args->target, unlock, volume, diag);
+	return cli_unlock(&args->source, args->target, volume_header(volume), -1, unlock, volume, diag);
 }

@@ -46,6 +46,10 @@ int cli_getopt(const struct command *command, int argc, char **argv,
 		cli_usage(command, _("option '%s' needs a value"), argv[optind - 1]);
 		return '?';
 	}
+	/* getopt would only take --token=URI */
+	if (c == CLI_OPT_TOKEN && !optarg && optind < argc &&
+		(strncmp(argv[optind], "pkcs11:", strlen("pkcs11:")) == 0 || strcmp(argv[optind], "fido2") == 0))
+		optarg = argv[optind++];
 	if (c == '?')
 		/* with a cluster like -xy optind has not moved on yet */
 		explain_bad_option(command,

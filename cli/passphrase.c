@@ -19,6 +19,7 @@
 #include "cli/cli.h"
 #include "cli/gate.h"
 #include "cli/terminal.h"
+#include "cli/token.h"
 #include "keymgr/luks2.h"
 #include "keymgr/quality.h"
 #include "keymgr/recovery.h"
@@ -370,33 +371,63 @@ int cli_unlock_forms(
 	int err = -SDE_PASSPHRASE;
 
 	if (recovery_normalise(passphrase, &recovery) == 0 && !secret_equal(recovery, passphrase))
-		err = unlock(ctx, recovery, &first_diag);
+		err = unlock(ctx, recovery, -1, &first_diag);
 	if (err == -SDE_PASSPHRASE)
-		err = unlock(ctx, passphrase, &first_diag);
+		err = unlock(ctx, passphrase, -1, &first_diag);
 	if (err == -SDE_PASSPHRASE && unicode_form(passphrase, UNICODE_NFC, &nfc) == 0 &&
 		!secret_equal(nfc, passphrase))
-		err = unlock(ctx, nfc, diag);
+		err = unlock(ctx, nfc, -1, diag);
 	if (err == -SDE_PASSPHRASE && unicode_form(passphrase, UNICODE_NFD, &nfd) == 0 &&
 		!secret_equal(nfd, passphrase))
-		err = unlock(ctx, nfd, diag);
+		err = unlock(ctx, nfd, -1, diag);
 	if (err < 0 && first_diag.detail[0])
 		*diag = first_diag;
 	return err;
 }
 
-int cli_unlock(const struct cli_passphrase_source *source, const char *target, cli_unlock_fn unlock,
-	void *ctx, struct diag *diag)
+static int unlock_by_token(const struct cli_passphrase_source *source, const struct luks2 *hdr, int slot,
+	cli_unlock_fn unlock, void *ctx, struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	int found, r = cli_token_passphrase(&source->token, hdr, slot, &passphrase, &found, diag);
+
+	if (r == 0)
+		r = unlock(ctx, passphrase, found, diag);
+	return r == -SDE_PASSPHRASE ? diag_set(diag, -SDE_TOKEN, _("what it gives does not open the key slot")) : r;
+}
+
+/* Offered first, but no obstacle. */
+static bool unlock_by_present_token(const struct cli_passphrase_source *source, const char *target,
+	const struct luks2 *hdr, int slot, cli_unlock_fn unlock, void *ctx)
+{
+	struct diag diag = {0};
+	int r;
+
+	if (!hdr || !cli_token_enrolled(hdr, slot) || (!cli_can_ask() && !source->token.pin_file))
+		return false;
+	r = unlock_by_token(source, hdr, slot, unlock, ctx, &diag);
+	if (r < 0 && r != -SDE_NO_TOKEN && r != -SDE_CANCELLED)
+		cli_fail(target, r, &diag);
+	return r == 0;
+}
+
+int cli_unlock(const struct cli_passphrase_source *source, const char *target, const struct luks2 *hdr, int slot,
+	cli_unlock_fn unlock, void *ctx, struct diag *diag)
 {
 	bool asked = !source->passphrase_file && !source->key_file;
 	int err;
 
+	if (source->token.wanted)
+		return hdr ? unlock_by_token(source, hdr, slot, unlock, ctx, diag) : -SDE_NO_TOKEN;
+	if (asked && unlock_by_present_token(source, target, hdr, slot, unlock, ctx))
+		return 0;
 	for (int try = 1;; try++) {
 		CLEANUP_SECRET struct secret *passphrase = NULL;
 		struct diag try_diag = {0};
 
 		err = cli_read_passphrase(source, target, false, &passphrase, &try_diag);
 		if (err == 0)
-			err = source->key_file ? unlock(ctx, passphrase, &try_diag)
+			err = source->key_file ? unlock(ctx, passphrase, -1, &try_diag)
 					       : cli_unlock_forms(passphrase, unlock, ctx, &try_diag);
 		if (err == 0 || err != -SDE_PASSPHRASE || !asked || try == PASSPHRASE_TRIES) {
 			*diag = try_diag;

@@ -259,9 +259,14 @@ int daemon_open(const struct daemon_options *options, struct daemon **ret_daemon
 	return 0;
 }
 
-int daemon_unlock(struct daemon *daemon, const struct secret *passphrase, struct diag *diag)
+const struct luks2 *daemon_header(const struct daemon *daemon)
 {
-	return volume_unlock(daemon->volume, passphrase, diag);
+	return volume_header(daemon->volume);
+}
+
+int daemon_unlock(struct daemon *daemon, const struct secret *passphrase, int slot, struct diag *diag)
+{
+	return volume_unlock(daemon->volume, passphrase, slot, diag);
 }
 
 /* ---- what the control socket asks for ---- */

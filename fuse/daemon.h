@@ -33,7 +33,9 @@ int daemon_check_target(const char *target, struct diag *diag) MUST_CHECK;
 /* Locks the target and reads its header. */
 int daemon_open(const struct daemon_options *options, struct daemon **ret_daemon,
 	struct diag *diag) MUST_CHECK;
-int daemon_unlock(struct daemon *daemon, const struct secret *passphrase, struct diag *diag) MUST_CHECK;
+const struct luks2 *daemon_header(const struct daemon *daemon);
+/* slot -1: any. */
+int daemon_unlock(struct daemon *daemon, const struct secret *passphrase, int slot, struct diag *diag) MUST_CHECK;
 /* Mounts: afterwards the kernel's requests wait for daemon_serve(). */
 int daemon_mount(struct daemon *daemon, struct diag *diag) MUST_CHECK;
 const char *daemon_mount_point(const struct daemon *daemon);

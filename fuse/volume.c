@@ -168,7 +168,7 @@ static int volume_reseal(struct volume *volume, const struct secret *key, struct
 	return err < 0 ? err : luks2_update_commit(update, key, diag);
 }
 
-int volume_unlock(struct volume *volume, const struct secret *passphrase, struct diag *diag)
+int volume_unlock(struct volume *volume, const struct secret *passphrase, int key_slot, struct diag *diag)
 {
 	const struct luks2_segment *segment = luks2_data_segment(volume->hdr);
 	CLEANUP_SECRET struct secret *key = NULL;
@@ -178,7 +178,7 @@ int volume_unlock(struct volume *volume, const struct secret *passphrase, struct
 	if (volume->crypt || !segment)
 		return -EINVAL;
 	volume->hdr->accept_change = volume->options.accept_header_change;
-	err = luks2_unlock(volume->hdr, volume_header_dev(volume), passphrase, -1, &key, &slot, diag);
+	err = luks2_unlock(volume->hdr, volume_header_dev(volume), passphrase, key_slot, &key, &slot, diag);
 	if (err == 0 && volume->options.accept_header_change)
 		err = volume_reseal(volume, key, diag);
 	if (err < 0)

@@ -42,7 +42,9 @@ const struct luks2 *volume_header(const struct volume *volume);
 /* Whether a damaged copy of the header was, or could have been, repaired. */
 bool volume_header_writable(const struct volume *volume);
 /* Tries the passphrase; on success stacks the cipher device. The passphrase stays the caller's. */
-int volume_unlock(struct volume *volume, const struct secret *passphrase, struct diag *diag) MUST_CHECK;
+/* key_slot -1: any. */
+int volume_unlock(struct volume *volume, const struct secret *passphrase, int key_slot,
+	struct diag *diag) MUST_CHECK;
 int volume_mount(struct volume *volume, struct diag *diag) MUST_CHECK;
 struct e4_fs *volume_fs(struct volume *volume);
 /* The plain data device after unlock (for mkfs, check). */

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sealdrive key enroll: a smart card or security key opens the drive.
+ *
+ * The token has unwrapped its own secret before a key slot is made for it, and the key slot has been opened
+ * with that before the header names it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/key.h"
+#include "cli/token.h"
+#include "keymgr/token.h"
+#include "token/fido2.h"
+#include "token/helper.h"
+#include "token/pkcs11-unlock.h"
+
+static const struct option long_options[] = {
+	KEY_COMMON_OPTIONS,
+	KEY_OLD_OPTIONS,
+	{"token", required_argument, NULL, KEY_NEW_TOKEN},
+	{"padding", required_argument, NULL, KEY_PADDING},
+	{"no-pin", no_argument, NULL, KEY_NO_PIN},
+	{"no-touch", no_argument, NULL, KEY_NO_TOUCH},
+	{"user-verification", no_argument, NULL, KEY_VERIFICATION},
+	{"new-slot", required_argument, NULL, KEY_NEW_SLOT},
+	{"priority", required_argument, NULL, KEY_PRIORITY},
+	{0},
+};
+
+/* What comes back from the helper. */
+struct enrolled {
+	bool fido2;
+	struct pkcs11_enrolled card;
+	struct fido2_enrolled key;
+};
+
+struct request {
+	const struct key_args *args;
+	const struct luks2 *hdr;
+};
+
+static int enroll_card(const struct request *request, const struct token_ui *ui, struct enrolled *enrolled,
+	struct secret **ret_secret, struct diag *diag)
+{
+	CLEANUP_PKCS11_MODULES struct pkcs11_modules *modules = NULL;
+	CLEANUP_PKCS11_URI P11KitUri *uri = NULL;
+	const struct key_args *args = request->args;
+	int r = pkcs11_load(args->source.token.module, &modules, diag);
+
+	r = r < 0 ? r : pkcs11_uri_parse(args->new_token, &uri, diag);
+	return r < 0 ? r : pkcs11_enroll(modules, uri, args->paddings, ui, &enrolled->card, ret_secret, diag);
+}
+
+static int enroll_in_helper(void *ctx, struct secret **ret_secret, void *data, size_t room, size_t *ret_len,
+	struct diag *diag)
+{
+	const struct request *request = ctx;
+	const struct key_args *args = request->args;
+	const struct token_ui ui = cli_token_ui(&args->source.token);
+	struct enrolled *enrolled = data;
+	const struct fido2_params params = {
+		.no_pin = args->no_pin,
+		.no_touch = args->no_touch,
+		.verification = args->verification,
+		.user = request->hdr->uuid,
+		.drive = request->hdr->label[0] ? request->hdr->label : request->hdr->uuid,
+	};
+
+	*ret_len = sizeof(*enrolled);
+	enrolled->fido2 = strcmp(args->new_token, "fido2") == 0;
+	return enrolled->fido2 ? fido2_enroll(&params, &ui, &enrolled->key, ret_secret, diag)
+			       : enroll_card(request, &ui, enrolled, ret_secret, diag);
+}
+
+static int token_text(const struct enrolled *enrolled, int slot, char **ret_text)
+{
+	return enrolled->fido2 ? token_write_fido2(&enrolled->key.token, slot, ret_text)
+			       : token_write_pkcs11(&enrolled->card.token, slot, ret_text);
+}
+
+static int store(struct key_drive *drive, const struct enrolled *enrolled, const struct secret *passphrase,
+	int *ret_id)
+{
+	/* The passphrase has more entropy than any guessing covers: systemd's cost, so that its tools
+	 * are as fast (SP 800-132 section 5.2). */
+	const struct luks2_keyslot_params params = {
+		.kdf = {.type = LUKS2_KDF_PBKDF2, .hash = "sha512", .iterations = 1000},
+		.priority = drive->args->priority < 0 ? LUKS2_PRIORITY_NORMAL
+						      : (enum luks2_priority)drive->args->priority,
+	};
+	CLEANUP_LUKS2_NEW_KEYSLOT struct luks2_new_keyslot *new = NULL;
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	CLEANUP_FREE char *text = NULL;
+	struct diag *diag = &drive->diag;
+	int token_id, r = luks2_keyslot_prepare(drive->hdr, &params, passphrase, &new, diag);
+
+	r = r < 0 ? r : luks2_update_begin(drive->dev, drive->hdr, &update, diag);
+	r = r < 0 ? r : luks2_keyslot_add(update, new, passphrase, drive->volume_key, drive->args->new_slot, ret_id, diag);
+	r = r < 0 ? r : token_text(enrolled, *ret_id, &text);
+	r = r < 0 ? r : luks2_token_put(update, -1, text, &token_id, diag);
+	return r < 0 ? r : luks2_update_commit(update, drive->volume_key, diag);
+}
+
+static void report(const struct key_drive *drive, const struct enrolled *enrolled, int id)
+{
+	CLEANUP_FREE char *safe = NULL;
+	const char *name = enrolled->fido2 ? enrolled->key.name : enrolled->card.label;
+
+	if (text_sanitize(name, strlen(name), &safe) < 0)
+		return;
+	printf(_("'%s' opens the drive now, in key slot %d.\n"), safe, id);
+	if (!enrolled->fido2 && !enrolled->card.ec && enrolled->card.token.padding == TOKEN_PKCS1V15)
+		cli_warn(drive->args->target,
+			_("the key is wrapped with RSA PKCS #1 v1.5, which is out of date and which policies forbid: "
+			  "prefer a token with an EC key, or one that can do OAEP"));
+}
+
+static int enroll(struct key_drive *drive, int *ret_id)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	struct request request = {drive->args, drive->hdr};
+	struct enrolled enrolled = {0};
+	size_t len = 0;
+	int r = helper_run(enroll_in_helper, &request, &passphrase, &enrolled, sizeof(enrolled), &len, &drive->diag);
+
+	if (r == 0 && (len != sizeof(enrolled) || !passphrase))
+		r = -SDE_TOKEN;
+	r = r < 0 ? r : store(drive, &enrolled, passphrase, ret_id);
+	if (r == 0)
+		report(drive, &enrolled, *ret_id);
+	return r;
+}
+
+static int check_token(const struct key_args *args)
+{
+	if (!args->new_token)
+		return cli_usage(&command_key_enroll, _("--token is missing: 'pkcs11:...' or 'fido2'"));
+	if (strcmp(args->new_token, "fido2") != 0 && strncmp(args->new_token, "pkcs11:", 7) != 0)
+		return cli_usage(&command_key_enroll, _("--token is 'pkcs11:...' or 'fido2', not '%s'"), args->new_token);
+	return EXIT_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+	struct key_drive drive;
+	struct key_args args;
+	int id = -1, r = key_parse(&command_key_enroll, argc, argv, long_options, &args);
+
+	if (r != EXIT_DONE || args.help)
+		return r;
+	r = check_token(&args);
+	if (r != EXIT_DONE)
+		return r;
+	r = key_drive_open(&args, true, &drive);
+	if (r == 0)
+		r = luks2_keyslot_check_free(drive.hdr, args.new_slot, &drive.diag);
+	if (r == 0)
+		r = key_drive_unlock(&drive, -1);
+	if (r == 0)
+		r = enroll(&drive, &id);
+	return key_drive_close(&drive, r);
+}
+
+const struct command command_key_enroll = {
+	.name = "key enroll",
+	.operands = N_("TARGET --token TOKEN"),
+	.summary = N_("let a smart card or security key open the drive"),
+	.options = N_("TOKEN is fido2 (the security key that is plugged in) or a PKCS #11 URI such as\n"
+		      "'pkcs11:token=Officer;id=%01' ('p11tool --list-all' shows them). Asks for what opens\n"
+		      "the drive, then for the token's PIN. The drive may be mounted.\n"
+		      "\n"
+		      "Options:\n"
+		      "  --token TOKEN           the token\n"
+		      "  --passphrase-file FILE  read the existing passphrase from the first line of FILE;\n"
+		      "                          - is standard input\n"
+		      "  --key-file FILE         use the whole FILE as the existing key\n"
+		      "  --pin-file FILE         read the token's PIN from the first line of FILE\n"
+		      "  --no-pin                security key: do not ask for its PIN\n"
+		      "  --no-touch              security key: it need not be touched\n"
+		      "  --user-verification     security key: it recognises its user (fingerprint)\n"
+		      "  --padding WAY           RSA: oaep, or pkcs1v15 for computers with systemd before 261\n"
+		      "                          (default: oaep where the token can)\n"
+		      "  --pkcs11-module FILE    use this module for cards, not those of the system\n"
+		      "  --new-slot N            number of the new key slot (default: the first free)\n"
+		      "  --priority PRIORITY     high: tried first; normal; ignore: only tried when named\n"
+		      "  --header FILE           the drive's LUKS header is in FILE\n"
+		      "  --help                  show this help\n"),
+	.run = run,
+};

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Everything between the header's token objects and a passphrase happens in the process of
+ * token/helper.h: the modules, the PIN, the secret. What comes back is the passphrase and the number of
+ * its key slot.
+ */
+#include "cli/token.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/terminal.h"
+#include "keymgr/token.h"
+#include "token/fido2.h"
+#include "token/helper.h"
+#include "token/pkcs11-unlock.h"
+
+enum { PIN_MAX = 255 };
+
+/* ---- questions ---- */
+
+static int pin_from_file(const char *path, struct secret **ret_pin, struct diag *diag)
+{
+	const struct cli_passphrase_source source = {.passphrase_file = path};
+
+	return cli_read_passphrase(&source, NULL, false, ret_pin, diag);
+}
+
+static int pin_prompt(const char *name, enum token_pin_state state, int retries, char **ret_prompt)
+{
+	int n;
+
+	if (state == TOKEN_PIN_FINAL)
+		n = asprintf(ret_prompt, _("LAST TRY: a wrong PIN now locks it. PIN of %s: "), name);
+	else if (retries >= 0)
+		n = asprintf(ret_prompt, _("PIN of %s (%d tries left): "), name, retries);
+	else if (state == TOKEN_PIN_LOW)
+		n = asprintf(ret_prompt, _("The last PIN was wrong; a few more lock it. PIN of %s: "), name);
+	else
+		n = asprintf(ret_prompt, _("PIN of %s: "), name);
+	return n < 0 ? -ENOMEM : 0;
+}
+
+static int ask_pin(void *ctx, const char *name, enum token_pin_state state, int retries,
+	struct secret **ret_pin, struct diag *diag)
+{
+	const struct cli_token_options *options = ctx;
+	CLEANUP_SECRET struct secret *pin = NULL;
+	CLEANUP_FREE char *prompt = NULL;
+	CLEANUP_FD int fd = -1;
+	size_t len = 0;
+	int r;
+
+	if (options->pin_file)
+		return pin_from_file(options->pin_file, ret_pin, diag);
+	r = pin_prompt(name, state, retries, &prompt);
+	r = r < 0 ? r : terminal_open(&fd);
+	r = r < 0 ? r : secret_new(PIN_MAX, &pin);
+	r = r < 0 ? r : terminal_ask(fd, prompt, false, secret_data(pin), PIN_MAX, &len);
+	if (r < 0)
+		return r == -E2BIG ? diag_set(diag, -SDE_PIN, _("it is too long")) : r;
+	if (len == 0)
+		return -SDE_CANCELLED;
+	secret_truncate(pin, len);
+	*ret_pin = take_ptr(pin);
+	return 0;
+}
+
+static void tell(void *ctx, const char *name, const char *text)
+{
+	fprintf(stderr, "%s: %s\n", name, text);
+}
+
+struct token_ui cli_token_ui(const struct cli_token_options *options)
+{
+	return (struct token_ui){ask_pin, tell, (void *)options};
+}
+
+bool cli_token_option(int option, struct cli_token_options *options)
+{
+	switch (option) {
+	case CLI_OPT_TOKEN:
+		options->wanted = true;
+		options->uri = optarg;
+		return true;
+	case CLI_OPT_PIN_FILE:
+		options->pin_file = optarg;
+		return true;
+	case CLI_OPT_PKCS11_MODULE:
+		options->module = optarg;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* ---- the header's tokens ---- */
+
+struct candidates {
+	const struct cli_token_options *options;
+	struct token_pkcs11 *pkcs11;
+	struct token_fido2 *fido2;
+	size_t pkcs11_count, fido2_count;
+	int pkcs11_slots[LUKS2_TOKENS_MAX], fido2_slots[LUKS2_TOKENS_MAX];
+};
+
+static void candidates_clear(struct candidates *candidates)
+{
+	free(candidates->pkcs11);
+	free(candidates->fido2);
+}
+
+/* The one key slot that a token is for; -1 for none that is asked for. */
+static int token_slot(const struct luks2 *hdr, const struct luks2_token *token, int wanted)
+{
+	for (int i = 0; i < hdr->keyslot_count; i++) {
+		const struct luks2_keyslot *slot = &hdr->keyslots[i];
+
+		if ((token->keyslots >> slot->id & 1) && slot->usable && (wanted < 0 || wanted == slot->id))
+			return slot->id;
+	}
+	return -1;
+}
+
+static bool kind_wanted(const struct cli_token_options *options, enum token_kind kind)
+{
+	if (kind != TOKEN_PKCS11 && kind != TOKEN_FIDO2)
+		return false;
+	return !options->uri || (strcmp(options->uri, "fido2") == 0) == (kind == TOKEN_FIDO2);
+}
+
+/* A token object that cannot be used does not keep the others from being used. */
+static int collect(const struct luks2 *hdr, int wanted, struct candidates *candidates, struct diag *diag)
+{
+	candidates->pkcs11 = calloc(LUKS2_TOKENS_MAX, sizeof(*candidates->pkcs11));
+	candidates->fido2 = calloc(LUKS2_TOKENS_MAX, sizeof(*candidates->fido2));
+	if (!candidates->pkcs11 || !candidates->fido2)
+		return -ENOMEM;
+	for (int i = 0; i < hdr->token_count; i++) {
+		const struct luks2_token *token = &hdr->tokens[i];
+		enum token_kind kind = token_kind(token->type);
+		int slot = token_slot(hdr, token, wanted);
+		size_t n;
+
+		if (slot < 0 || !kind_wanted(candidates->options, kind))
+			continue;
+		if (kind == TOKEN_PKCS11) {
+			n = candidates->pkcs11_count;
+			candidates->pkcs11_slots[n] = slot;
+			candidates->pkcs11_count +=
+				token_read_pkcs11(hdr, token->id, &candidates->pkcs11[n], diag) == 0;
+		} else {
+			n = candidates->fido2_count;
+			candidates->fido2_slots[n] = slot;
+			candidates->fido2_count +=
+				token_read_fido2(hdr, token->id, &candidates->fido2[n], diag) == 0;
+		}
+	}
+	return 0;
+}
+
+bool cli_token_enrolled(const struct luks2 *hdr, int slot)
+{
+	for (int i = 0; i < hdr->token_count; i++) {
+		enum token_kind kind = token_kind(hdr->tokens[i].type);
+
+		if ((kind == TOKEN_PKCS11 || kind == TOKEN_FIDO2) && token_slot(hdr, &hdr->tokens[i], slot) >= 0)
+			return true;
+	}
+	return false;
+}
+
+/* ---- in the helper ---- */
+
+static int ask_pkcs11(const struct candidates *candidates, const struct token_ui *ui, int *ret_slot,
+	struct secret **ret_passphrase, struct diag *diag)
+{
+	CLEANUP_PKCS11_MODULES struct pkcs11_modules *modules = NULL;
+	CLEANUP_PKCS11_URI P11KitUri *only = NULL;
+	const char *uri = candidates->options->uri;
+	size_t index;
+	int r = pkcs11_load(candidates->options->module, &modules, diag);
+
+	if (r == 0 && uri)
+		r = pkcs11_uri_parse(uri, &only, diag);
+	if (r == 0)
+		r = pkcs11_unlock(modules, candidates->pkcs11, candidates->pkcs11_count, only, ui, &index,
+			ret_passphrase, diag);
+	if (r == 0)
+		*ret_slot = candidates->pkcs11_slots[index];
+	return r;
+}
+
+static int ask_fido2(const struct candidates *candidates, const struct token_ui *ui, int *ret_slot,
+	struct secret **ret_passphrase, struct diag *diag)
+{
+	size_t index;
+	int r = fido2_unlock(
+		candidates->fido2, candidates->fido2_count, ui, &index, ret_passphrase, diag);
+
+	if (r == 0)
+		*ret_slot = candidates->fido2_slots[index];
+	return r;
+}
+
+static int ask_tokens(void *ctx, struct secret **ret_secret, void *data, size_t room, size_t *ret_len,
+	struct diag *diag)
+{
+	const struct candidates *candidates = ctx;
+	const struct token_ui ui = cli_token_ui(candidates->options);
+	struct diag pkcs11_diag = {0};
+	int r = -SDE_NO_TOKEN;
+
+	if (candidates->pkcs11_count > 0)
+		r = ask_pkcs11(candidates, &ui, data, ret_secret, &pkcs11_diag);
+	if (r == -SDE_NO_TOKEN && candidates->fido2_count > 0)
+		r = ask_fido2(candidates, &ui, data, ret_secret, diag);
+	else if (r < 0)
+		*diag = pkcs11_diag;
+	*ret_len = sizeof(int);
+	return r;
+}
+
+int cli_token_passphrase(const struct cli_token_options *options, const struct luks2 *hdr, int slot,
+	struct secret **ret_passphrase, int *ret_slot, struct diag *diag)
+{
+	CLEANUP(candidates_clear) struct candidates candidates = {.options = options};
+	struct diag skipped = {0};
+	size_t len = 0;
+	int found = -1, r = collect(hdr, slot, &candidates, &skipped);
+
+	if (r < 0)
+		return r;
+	if (candidates.pkcs11_count + candidates.fido2_count == 0)
+		return skipped.detail[0] ? diag_set(diag, -SDE_TOKEN, "%s", skipped.detail) : -SDE_NO_TOKEN;
+	r = helper_run(ask_tokens, &candidates, ret_passphrase, &found, sizeof(found), &len, diag);
+	if (r < 0)
+		return r;
+	if (len != sizeof(found) || !*ret_passphrase || found < 0 || found >= LUKS2_KEYSLOTS_MAX)
+		return -SDE_TOKEN;
+	*ret_slot = found;
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tokens on the command line: the passphrase of a key slot from a token that is plugged in. */
+#ifndef CLI_TOKEN_H
+#define CLI_TOKEN_H
+
+#include "cli/cli.h"
+#include "keymgr/luks2.h"
+#include "token/ui.h"
+
+/* The questions of token/ui.h, on the terminal or from options->pin_file. options outlives the result. */
+struct token_ui cli_token_ui(const struct cli_token_options *options);
+
+/* Whether hdr names any token for a key slot that we could ask (slot -1: any key slot). */
+bool cli_token_enrolled(const struct luks2 *hdr, int slot);
+
+/*
+ * Asks the tokens that hdr names and that are plugged in (PKCS #11 first, then security keys).
+ * -SDE_NO_TOKEN: there is none. -SDE_CANCELLED: no PIN was entered. Else as token/.
+ */
+int cli_token_passphrase(const struct cli_token_options *options, const struct luks2 *hdr, int slot,
+	struct secret **ret_passphrase, int *ret_slot, struct diag *diag) MUST_CHECK;
+
+#endif
