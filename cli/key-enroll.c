@@ -7,10 +7,12 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/text.h"
 #include "cli/key.h"
 #include "cli/token.h"
+#include "keymgr/custody.h"
 #include "keymgr/token.h"
 #include "token/fido2.h"
 #include "token/helper.h"
@@ -20,6 +22,9 @@ static const struct option long_options[] = {
 	KEY_COMMON_OPTIONS,
 	KEY_OLD_OPTIONS,
 	{"token", required_argument, NULL, KEY_NEW_TOKEN},
+	{"owner", required_argument, NULL, KEY_OWNER},
+	{"serial", required_argument, NULL, KEY_SERIAL},
+	{"expires", required_argument, NULL, KEY_EXPIRES},
 	{"padding", required_argument, NULL, KEY_PADDING},
 	{"no-pin", no_argument, NULL, KEY_NO_PIN},
 	{"no-touch", no_argument, NULL, KEY_NO_TOUCH},
@@ -80,6 +85,37 @@ static int token_text(const struct enrolled *enrolled, int slot, char **ret_text
 			       : token_write_pkcs11(&enrolled->card.token, slot, ret_text);
 }
 
+/* What the token says of itself, and what the command line adds; security keys have no number that
+ * programs can read. */
+static void fill_custody(const struct key_args *args, const struct enrolled *enrolled, struct custody *custody)
+{
+	const struct pkcs11_enrolled *card = &enrolled->card;
+	time_t now = time(NULL);
+	struct tm today;
+
+	*custody = (struct custody){0};
+	snprintf(custody->owner, sizeof(custody->owner), "%s", args->owner ? args->owner : "");
+	snprintf(custody->serial, sizeof(custody->serial), "%s", args->serial ? args->serial : enrolled->fido2 ? "" : card->serial);
+	snprintf(custody->label, sizeof(custody->label), "%s", enrolled->fido2 ? enrolled->key.name : card->label);
+	snprintf(custody->model, sizeof(custody->model), "%s", enrolled->fido2 ? "" : card->model);
+	snprintf(custody->expires, sizeof(custody->expires), "%s", args->expires ? args->expires : "");
+	if (gmtime_r(&now, &today))
+		strftime(custody->enrolled, sizeof(custody->enrolled), "%Y-%m-%d", &today);
+}
+
+static int put_objects(struct luks2_update *update, const struct key_args *args, const struct enrolled *enrolled,
+	int slot, struct diag *diag)
+{
+	CLEANUP_FREE char *token = NULL, *note = NULL;
+	struct custody custody;
+	int id, r = token_text(enrolled, slot, &token);
+
+	fill_custody(args, enrolled, &custody);
+	r = r < 0 ? r : custody_write(&custody, slot, &note);
+	r = r < 0 ? r : luks2_token_put(update, -1, token, &id, diag);
+	return r < 0 ? r : luks2_token_put(update, -1, note, &id, diag);
+}
+
 static int store(struct key_drive *drive, const struct enrolled *enrolled, const struct secret *passphrase,
 	int *ret_id)
 {
@@ -92,14 +128,12 @@ static int store(struct key_drive *drive, const struct enrolled *enrolled, const
 	};
 	CLEANUP_LUKS2_NEW_KEYSLOT struct luks2_new_keyslot *new = NULL;
 	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
-	CLEANUP_FREE char *text = NULL;
 	struct diag *diag = &drive->diag;
-	int token_id, r = luks2_keyslot_prepare(drive->hdr, &params, passphrase, &new, diag);
+	int r = luks2_keyslot_prepare(drive->hdr, &params, passphrase, &new, diag);
 
 	r = r < 0 ? r : luks2_update_begin(drive->dev, drive->hdr, &update, diag);
 	r = r < 0 ? r : luks2_keyslot_add(update, new, passphrase, drive->volume_key, drive->args->new_slot, ret_id, diag);
-	r = r < 0 ? r : token_text(enrolled, *ret_id, &text);
-	r = r < 0 ? r : luks2_token_put(update, -1, text, &token_id, diag);
+	r = r < 0 ? r : put_objects(update, drive->args, enrolled, *ret_id, diag);
 	return r < 0 ? r : luks2_update_commit(update, drive->volume_key, diag);
 }
 
@@ -139,6 +173,11 @@ static int check_token(const struct key_args *args)
 		return cli_usage(&command_key_enroll, _("--token is missing: 'pkcs11:...' or 'fido2'"));
 	if (strcmp(args->new_token, "fido2") != 0 && strncmp(args->new_token, "pkcs11:", 7) != 0)
 		return cli_usage(&command_key_enroll, _("--token is 'pkcs11:...' or 'fido2', not '%s'"), args->new_token);
+	if (args->expires && !custody_date_valid(args->expires))
+		return cli_usage(&command_key_enroll, _("--expires is a day as YYYY-MM-DD, not '%s'"), args->expires);
+	if ((args->owner && strlen(args->owner) >= CUSTODY_TEXT_MAX) ||
+		(args->serial && strlen(args->serial) >= CUSTODY_TEXT_MAX))
+		return cli_usage(&command_key_enroll, _("--owner and --serial take at most %d bytes"), CUSTODY_TEXT_MAX - 1);
 	return EXIT_DONE;
 }
 
@@ -173,6 +212,9 @@ const struct command command_key_enroll = {
 		      "\n"
 		      "Options:\n"
 		      "  --token TOKEN           the token\n"
+		      "  --owner TEXT            who is given it (anybody can read this on the drive)\n"
+		      "  --serial NUMBER         what it is known by (default: what a card says)\n"
+		      "  --expires YYYY-MM-DD    when it should be replaced\n"
 		      "  --passphrase-file FILE  read the existing passphrase from the first line of FILE;\n"
 		      "                          - is standard input\n"
 		      "  --key-file FILE         use the whole FILE as the existing key\n"

@@ -8,6 +8,8 @@
 #include "cli/info.h"
 #include "cli/jsonout.h"
 #include "cli/key.h"
+#include "keymgr/custody.h"
+#include "keymgr/token.h"
 
 static const struct option long_options[] = {
 	KEY_COMMON_OPTIONS,
@@ -61,6 +63,36 @@ static void print_tokens(const struct luks2 *hdr, int slot_id)
 	puts(any ? "" : "-");
 }
 
+static void print_field(const char *what, const char *text)
+{
+	CLEANUP_FREE char *safe = NULL;
+
+	if (text[0] && text_sanitize(text, strlen(text), &safe) == 0)
+		printf(", %s: %s", what, safe);
+}
+
+/* Who was given what opens the slot, and what opens those that we do not. */
+static void print_notes(const struct luks2 *hdr, int slot_id)
+{
+	struct custody custody;
+
+	if (custody_of_keyslot(hdr, slot_id, &custody)) {
+		printf(_("Key slot %d"), slot_id);
+		print_field(_("owner"), custody.owner);
+		print_field(_("token"), custody.label);
+		print_field(_("serial number"), custody.serial);
+		print_field(_("enrolled"), custody.enrolled);
+		print_field(_("expires"), custody.expires);
+		putchar('\n');
+	}
+	for (int i = 0; i < hdr->token_count; i++) {
+		const char *by = token_opened_by(token_kind(hdr->tokens[i].type));
+
+		if ((hdr->tokens[i].keyslots >> slot_id & 1) && by)
+			printf(_("Key slot %d opens with %s, not with sealdrive.\n"), slot_id, by);
+	}
+}
+
 static void print_text(const struct luks2 *hdr)
 {
 	char number[16];
@@ -76,6 +108,8 @@ static void print_text(const struct luks2 *hdr)
 		print_kdf(slot);
 		print_tokens(hdr, slot->id);
 	}
+	for (int i = 0; i < hdr->keyslot_count; i++)
+		print_notes(hdr, hdr->keyslots[i].id);
 	if (hdr->version == 2)
 		printf(_("There is room for %d more.\n"), luks2_keyslots_room(hdr));
 }

@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
 	&command_key_test,
 	&command_key_recovery,
 	&command_key_enroll,
+	&command_key_revoke,
 	NULL,
 };
 
@@ -120,6 +121,15 @@ static bool take_option(const struct command *command, int option, const char *v
 		return args->replace = true;
 	case KEY_NEW_TOKEN:
 		args->new_token = value;
+		return true;
+	case KEY_SERIAL:
+		args->serial = value;
+		return true;
+	case KEY_OWNER:
+		args->owner = value;
+		return true;
+	case KEY_EXPIRES:
+		args->expires = value;
 		return true;
 	case KEY_PADDING:
 		if (parse_padding(value, &args->paddings))

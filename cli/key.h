@@ -9,7 +9,7 @@
 #include "token/pkcs11-unlock.h"
 
 extern const struct command command_key_list, command_key_add, command_key_change, command_key_remove,
-	command_key_test, command_key_recovery, command_key_enroll;
+	command_key_test, command_key_recovery, command_key_enroll, command_key_revoke;
 
 struct key_args {
 	const char *target, *header; /* header: the file that --header names, or NULL */
@@ -21,6 +21,7 @@ struct key_args {
 	bool force, allow_weak, json, replace, help, accept_header_change;
 	/* enroll */
 	const char *new_token; /* "fido2" or a PKCS #11 URI */
+	const char *serial, *owner, *expires;
 	enum pkcs11_paddings paddings;
 	bool no_pin, no_touch, verification;
 };
@@ -30,7 +31,7 @@ enum {
 	KEY_HELP = 400, KEY_HEADER, KEY_PASSPHRASE_FILE, KEY_KEY_FILE, KEY_NEW_PASSPHRASE_FILE,
 	KEY_NEW_KEY_FILE, KEY_SLOT, KEY_NEW_SLOT, KEY_PRIORITY, KEY_FORCE, KEY_ALLOW_WEAK, KEY_JSON,
 	KEY_SHEET, KEY_OUTPUT, KEY_REPLACE, KEY_ACCEPT_HEADER_CHANGE,
-	KEY_NEW_TOKEN, KEY_PADDING, KEY_NO_PIN, KEY_NO_TOUCH, KEY_VERIFICATION,
+	KEY_NEW_TOKEN, KEY_SERIAL, KEY_OWNER, KEY_EXPIRES, KEY_PADDING, KEY_NO_PIN, KEY_NO_TOUCH, KEY_VERIFICATION,
 };
 #define KEY_COMMON_OPTIONS                                                                         \
 	{"help", no_argument, NULL, KEY_HELP}, {"header", required_argument, NULL, KEY_HEADER}

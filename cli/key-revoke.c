@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sealdrive key revoke: a token that is lost, or whose owner has left, opens the drive no more. All its key
+ * slots go in one change, with the objects that belong to them.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/key.h"
+#include "keymgr/custody.h"
+#include "keymgr/token.h"
+
+static const struct option long_options[] = {
+	KEY_COMMON_OPTIONS,
+	KEY_OLD_OPTIONS,
+	CLI_TOKEN_OPTION,
+	{"serial", required_argument, NULL, KEY_SERIAL},
+	{"force", no_argument, NULL, KEY_FORCE},
+	{0},
+};
+
+/* The key slots that were given to the token of that serial number. */
+static uint32_t find_slots(const struct luks2 *hdr, const char *serial)
+{
+	uint32_t slots = 0;
+
+	for (int i = 0; i < hdr->keyslot_count; i++) {
+		struct custody custody;
+
+		if (custody_of_keyslot(hdr, hdr->keyslots[i].id, &custody) && strcmp(custody.serial, serial) == 0)
+			slots |= UINT32_C(1) << hdr->keyslots[i].id;
+	}
+	return slots;
+}
+
+/* Something else must be left that opens the drive. */
+static int check_rest(struct key_drive *drive, uint32_t slots)
+{
+	const char *name = drive->hdr->label[0] ? drive->hdr->label : drive->hdr->uuid;
+	int left = 0;
+
+	for (int i = 0; i < drive->hdr->keyslot_count; i++) {
+		const struct luks2_keyslot *slot = &drive->hdr->keyslots[i];
+
+		left += !(slots >> slot->id & 1) && slot->priority != LUKS2_PRIORITY_IGNORE &&
+			luks2_keyslot_opens(drive->hdr, slot);
+	}
+	if (left > 0)
+		return 0;
+	if (!drive->args->force)
+		return diag_set(&drive->diag, -SDE_LAST_SLOT, _("nothing but this token opens the drive"));
+	return cli_confirm_by_typing(name,
+		_("Nothing but this token opens %s. Without it everything on the drive is lost for good."),
+		drive->args->target);
+}
+
+static int remove_tokens(struct luks2_update *update, uint32_t slots, struct diag *diag)
+{
+	int ids[LUKS2_TOKENS_MAX], count = 0, r = 0;
+	const struct luks2 *hdr = luks2_update_header(update);
+
+	for (int i = 0; i < hdr->token_count; i++)
+		if (hdr->tokens[i].keyslots && !(hdr->tokens[i].keyslots & ~slots))
+			ids[count++] = hdr->tokens[i].id;
+	for (int i = 0; i < count && r == 0; i++)
+		r = luks2_token_remove(update, ids[i], diag);
+	return r;
+}
+
+static int revoke_slots(struct key_drive *drive, uint32_t slots)
+{
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	struct diag *diag = &drive->diag;
+	int r = luks2_update_begin(drive->dev, drive->hdr, &update, diag);
+
+	r = r < 0 ? r : remove_tokens(update, slots, diag);
+	for (int id = 0; id < LUKS2_KEYSLOTS_MAX && r == 0; id++)
+		if (slots >> id & 1)
+			r = luks2_keyslot_remove(update, id, diag);
+	return r < 0 ? r : luks2_update_commit(update, drive->volume_key, diag);
+}
+
+static void report(uint32_t slots)
+{
+	for (int id = 0; id < LUKS2_KEYSLOTS_MAX; id++)
+		if (slots >> id & 1)
+			printf(_("Key slot %d was removed.\n"), id);
+	key_tell_remains();
+}
+
+static int run(int argc, char **argv)
+{
+	struct key_drive drive;
+	struct key_args args;
+	uint32_t slots = 0;
+	int r = key_parse(&command_key_revoke, argc, argv, long_options, &args);
+
+	if (r != EXIT_DONE || args.help)
+		return r;
+	if (!args.serial)
+		return cli_usage(&command_key_revoke, _("--serial is missing; 'sealdrive key list' shows the numbers"));
+	r = key_drive_open(&args, true, &drive);
+	if (r == 0) {
+		slots = find_slots(drive.hdr, args.serial);
+		if (slots == 0)
+			r = diag_set(&drive.diag, -SDE_SLOT, _("no key slot was given to a token with this serial number"));
+	}
+	if (r == 0)
+		r = key_drive_unlock(&drive, -1);
+	if (r == 0)
+		r = check_rest(&drive, slots);
+	if (r == 0)
+		r = revoke_slots(&drive, slots);
+	if (r == 0)
+		report(slots);
+	return key_drive_close(&drive, r);
+}
+
+const struct command command_key_revoke = {
+	.name = "key revoke",
+	.operands = N_("TARGET --serial NUMBER"),
+	.summary = N_("remove everything that a lost token opens"),
+	.options = N_("Asks for what else opens the drive. Removes all key slots that 'key enroll' made for\n"
+		      "the token; 'sealdrive key list' shows the serial numbers. The drive may be mounted.\n"
+		      "\n"
+		      "Options:\n"
+		      "  --serial NUMBER         the token's serial number\n"
+		      "  --passphrase-file FILE  read a passphrase from the first line of FILE;\n"
+		      "                          - is standard input\n"
+		      "  --key-file FILE         use the whole FILE as the key\n"
+		      "  --token [TOKEN]         open it with another token\n"
+		      "  --pin-file FILE         read that token's PIN from the first line of FILE\n"
+		      "  --force                 also when nothing else opens the drive (asks)\n"
+		      "  --header FILE           the drive's LUKS header is in FILE\n"
+		      "  --help                  show this help\n"),
+	.run = run,
+};
