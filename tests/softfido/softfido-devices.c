@@ -76,6 +76,7 @@ size_t fido2_devices_open(struct fido2_device devices[FIDO2_DEVICES_MAX])
 	static const fido_dev_transport_t transport = {key_rx, key_tx};
 	size_t count = 0;
 
+	softfido_load();
 	fido_init(0);
 	for (size_t i = 0; i < softfido_plugged_count; i++) {
 		fido_dev_t *dev = fido_dev_new();
@@ -101,4 +102,5 @@ void fido2_devices_close(struct fido2_device *devices, size_t count)
 		fido_dev_close(devices[i].dev);
 		fido_dev_free(&devices[i].dev);
 	}
+	softfido_save();
 }

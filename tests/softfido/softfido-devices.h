@@ -10,4 +10,8 @@ enum { SOFTFIDO_KEYS_MAX = 4 };
 extern struct softfido *softfido_plugged[SOFTFIDO_KEYS_MAX];
 extern size_t softfido_plugged_count;
 
+/* Called before keys are opened and after they are closed; unit tests leave them empty. */
+void softfido_load(void);
+void softfido_save(void);
+
 #endif
