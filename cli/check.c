@@ -252,8 +252,8 @@ const struct command command_check = {
 		      "  --passphrase-file FILE  read the passphrase from the first line of FILE;\n"
 		      "                          - is standard input\n"
 		      "  --key-file FILE         use the whole FILE as the key\n"
-		      "  --token [TOKEN]         nothing but a token opens it: any, or fido2, or the one that\n"
-		      "                          a PKCS #11 URI describes\n"
+		      "  --token [TOKEN]         open it with a token and nothing else: any, or fido2,\n"
+		      "                          or the one that a PKCS #11 URI describes\n"
 		      "  --pin-file FILE         read the token's PIN from the first line of FILE\n"
 		      "  --help                  show this help\n"),
 	.run = run,

@@ -120,8 +120,9 @@ const struct command command_key_revoke = {
 	.name = "key revoke",
 	.operands = N_("TARGET --serial NUMBER"),
 	.summary = N_("remove everything that a lost token opens"),
-	.options = N_("Asks for what else opens the drive. Removes all key slots that 'key enroll' made for\n"
-		      "the token; 'sealdrive key list' shows the serial numbers. The drive may be mounted.\n"
+	.options = N_("Asks for what else opens the drive. Removes all key slots that 'key enroll' made\n"
+		      "for the token; 'sealdrive key list' shows the serial numbers. The drive may be\n"
+		      "mounted.\n"
 		      "\n"
 		      "Options:\n"
 		      "  --serial NUMBER         the token's serial number\n"

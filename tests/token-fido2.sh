@@ -26,8 +26,8 @@ check "a key is enrolled" soft key enroll "$drive" --token fido2 --passphrase-fi
 said 'Touch the security key now' "... the user is told when to touch it"
 check "it is listed" soft key list "$drive"
 said 'owner: Nguyễn Văn A.*serial number: YK-7.*expires: 2030-06-30' "... with who has it"
-is "$(cryptsetup token export --token-id 0 "$drive" | $PYTHON -c 'import json, sys
-t = json.load(sys.stdin)
+is "$(cryptsetup luksDump --dump-json-metadata "$drive" | $PYTHON -c 'import json, sys
+t = [t for t in json.load(sys.stdin)["tokens"].values() if t["type"] == "systemd-fido2"][0]
 print(t["type"], len(t["fido2-salt"]), t["fido2-rp"], t["fido2-clientPin-required"], t["fido2-up-required"], t["fido2-uv-required"])')" \
 	"systemd-fido2 44 io.systemd.cryptsetup True True False" "systemd's members are there"
 check "it opens the drive" soft mount "$drive" "$T/mnt" --token --pin-file "$T/pin"
