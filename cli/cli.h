@@ -105,9 +105,9 @@ int cli_read_passphrase(const struct cli_passphrase_source *source, const char *
 	bool confirm, struct secret **ret_passphrase, struct diag *diag) MUST_CHECK;
 
 /*
- * A passphrase that is about to be set: typed twice, in the form NFC, not easy to guess (on a terminal
- * another one is asked for, and -SDE_WEAK_PASSPHRASE is the last word else) unless take_weak. A key file is
- * taken as it is. label: the drive's, or NULL.
+ * A passphrase that is about to be set: typed twice, in the form NFC, not easy to guess unless take_weak:
+ * on a terminal another one is asked for, and -SDE_WEAK_PASSPHRASE is the last word; one from a file is
+ * taken with a warning. A key file is taken as it is. label: the drive's, or NULL.
  */
 int cli_read_new_passphrase(const struct cli_passphrase_source *source, const char *prompt_subject,
 	const char *label, bool take_weak, struct secret **ret_passphrase, struct diag *diag) MUST_CHECK;

@@ -347,6 +347,13 @@ int cli_read_new_passphrase(const struct cli_passphrase_source *source, const ch
 			r = gate_passphrase(passphrase, &try_diag);
 		if (r == 0 && !source->key_file && !take_weak)
 			r = judge(passphrase, label, &try_diag);
+		/* in a file it is somebody's decision, and nobody is there to think of another one; a policy
+		 * can forbid it */
+		if (r == -SDE_WEAK_PASSPHRASE && !asked) {
+			cli_warn(prompt_subject, "%s: %s", error_text(r), try_diag.detail);
+			try_diag = (struct diag){0};
+			r = 0;
+		}
 		if (r == 0) {
 			*ret_passphrase = take_ptr(passphrase);
 			return 0;
