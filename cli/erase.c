@@ -59,6 +59,20 @@ static struct blkdev *device(const struct erase *erase)
 	return erase->header_dev ? erase->header_dev : erase->data;
 }
 
+/* A header on the drive itself would go on opening it after the one in the file is gone. */
+static int check_no_other_header(struct erase *erase, struct diag *diag)
+{
+	CLEANUP_LUKS2 struct luks2 *own = NULL;
+	int r = luks2_load(erase->data, 0, &own, NULL);
+
+	if (r == -SDE_NOT_LUKS)
+		return 0;
+	if (r == -EIO || r == -ENOMEM || r == -ENODEV)
+		return r;
+	return diag_set(diag, -SDE_USAGE,
+		_("the drive has a header of its own, which would stay: erase that first, without --header"));
+}
+
 /* Drive and header file, with nobody else using either. */
 static int open_both(struct erase *erase, struct diag *diag)
 {
@@ -70,6 +84,8 @@ static int open_both(struct erase *erase, struct diag *diag)
 		r = filedev_open(erase->target, erase->header ? FILEDEV_READ_ONLY : 0, 0, &erase->data, diag);
 	if (r == 0 && erase->header)
 		r = filedev_open(erase->header, 0, 0, &erase->header_dev, diag);
+	if (r == 0 && erase->header)
+		r = check_no_other_header(erase, diag);
 	return r;
 }
 

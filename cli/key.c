@@ -207,6 +207,16 @@ const char *key_path(const struct key_args *args)
 	return args->header ? args->header : args->target;
 }
 
+/* Whoever takes a key away must not believe that the drive itself has lost it. */
+static void warn_of_own_header(const struct key_args *args, struct blkdev *data)
+{
+	CLEANUP_LUKS2 struct luks2 *own = NULL;
+
+	if (luks2_load(data, 0, &own, NULL) == 0)
+		cli_warn(args->target, _("the drive has a header of its own, which stays as it is: only the header in the "
+					 "file is changed"));
+}
+
 int key_drive_open(const struct key_args *args, bool change, struct key_drive *drive)
 {
 	CLEANUP_BLKDEV struct blkdev *data = NULL;
@@ -227,6 +237,8 @@ int key_drive_open(const struct key_args *args, bool change, struct key_drive *d
 		r = luks2_load(drive->dev, 0, &drive->hdr, diag);
 	if (r == 0 && change)
 		r = luks2_check_changeable(drive->hdr, diag);
+	if (r == 0 && change && data)
+		warn_of_own_header(args, data);
 	return r;
 }
 

@@ -85,6 +85,14 @@ truncate -s 20M "$T/bare.img"
 check "a drive with a detached header" sealdrive format "$T/bare.img" --header "$T/h.img" --passphrase-file "$PASS" "${FAST_KDF[@]}" --label D
 cp "$T/h.img" "$T/before" && sum=$(b2sum <"$T/bare.img")
 check "is erased" sealdrive erase "$T/bare.img" --header "$T/h.img" --confirm D
+new_drive "$T/own.img" 40M --label OWN
+check "a backup of a header" sealdrive header backup "$T/own.img" "$T/own.backup"
+own_sum=$(sha256sum "$T/own.img" "$T/own.backup")
+check_status 2 "is not erased in the place of the drive's own" sealdrive erase "$T/own.img" --header "$T/own.backup" --confirm OWN \
+	--certificate "$T/false.json"
+said 'header of its own' "because that would go on opening it"
+is "$(sha256sum "$T/own.img" "$T/own.backup")" "$own_sum" "and nothing was touched"
+check "nor certified" test ! -e "$T/false.json"
 is "$(b2sum <"$T/bare.img")" "$sum" "only in its header file"
 check_status 1 "where nothing is found" cs isLuks "$T/h.img"
 is "$(blocks_left "$T/before" "$T/h.img" 999999999)" 0 "and nothing is left"
