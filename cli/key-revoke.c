@@ -97,7 +97,8 @@ static int run(int argc, char **argv)
 
 	if (r != EXIT_DONE || args.help)
 		return r;
-	if (!args.serial)
+	/* the empty one would be that of every token that has none */
+	if (!args.serial || !args.serial[0])
 		return cli_usage(&command_key_revoke, _("--serial is missing; 'sealdrive key list' shows the numbers"));
 	r = key_drive_open(&args, true, &drive);
 	if (r == 0) {
