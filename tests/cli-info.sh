@@ -168,6 +168,9 @@ def shape(x):
 def compare(a, b, at):
     if type(a) is not type(b):
         print(at, a, b)
+    elif at.endswith(".counters"): # an open list: those that are not 0
+        if not b or not all(type(v) is type(a["drive_flushes"]) for v in b.values()):
+            print(at, b)
     elif isinstance(a, dict):
         if list(a) != list(b):
             print(at, list(a), list(b))
