@@ -49,7 +49,8 @@ struct blkdev_ops {
 	/* Returns when everything written before the call is on the medium. */
 	int (*flush)(struct blkdev *dev);
 	/* After a flush has failed with -EIO: what was lost; all else is on the medium, and the next flush is
-	 * not about this any more. NULL: not known; every later flush fails, too. */
+	 * not about this any more. No flush succeeds while fn is being called, so fn must not flush. NULL: not
+	 * known; every later flush fails, too. */
 	int (*lost)(struct blkdev *dev, blkdev_lost_fn fn, void *ctx);
 	/* Advice; the range reads as anything afterwards. NULL: not supported. */
 	int (*discard)(struct blkdev *dev, uint64_t off, uint64_t len);

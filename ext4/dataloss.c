@@ -112,16 +112,20 @@ static void take(void *ctx, const struct blkdev_lost *lost)
 {
 	struct taking *taking = ctx;
 	struct dataloss *d = taking->fs->dataloss;
+	int r = -EIO;
 
 	taking->count++;
-	if (lost->owner == 0 || lost->len == UINT64_MAX) {
+	if (lost->owner != 0 && lost->len != UINT64_MAX) {
+		pthread_mutex_lock(&d->lock);
+		r = add(d, lost->owner);
+		pthread_mutex_unlock(&d->lock);
+	}
+	if (r < 0) {
+		/* Now, not by our caller: others, who commit, are told of no failure any more. */
 		taking->fatal = true;
+		fs_io_error(taking->fs, -EIO, "flush");
 		return;
 	}
-	pthread_mutex_lock(&d->lock);
-	if (add(d, lost->owner) < 0)
-		taking->fatal = true;
-	pthread_mutex_unlock(&d->lock);
 	if (taking->fs->options.on_loss)
 		taking->fs->options.on_loss(taking->fs->options.on_error_ctx, lost->owner);
 }

@@ -324,13 +324,16 @@ static ssize_t write_any(const struct writing *w)
 	return r;
 }
 
-/* What a program writes itself to a file with chattr +S is on the medium when it goes on. */
-static ssize_t sync_written(struct e4_inode *inode, ssize_t written, unsigned flags)
+/* What a program writes itself to a file with chattr +S is on the medium when it goes on, or it is told:
+ * mark is from before the writing. */
+static ssize_t sync_written(struct e4_inode *inode, ssize_t written, unsigned flags, uint64_t mark)
 {
-	int r = 0;
+	int r;
 
-	if (written > 0 && !(flags & E4_WRITE_HELD))
-		r = inode_sync(inode, EXT2_SYNC_FL);
+	if (written <= 0 || flags & E4_WRITE_HELD || !(e4_get_flags(inode) & EXT2_SYNC_FL))
+		return written;
+	r = inode_sync(inode, EXT2_SYNC_FL);
+	r = r < 0 ? r : e4_loss_check(inode, &mark);
 	return r < 0 ? r : written;
 }
 
@@ -345,6 +348,7 @@ ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, un
 		.held = flags & E4_WRITE_HELD,
 	};
 	uint64_t max = file_max_bytes(inode);
+	uint64_t mark = e4_loss_mark(inode);
 	ssize_t written;
 	int r = file_check_writable(inode);
 
@@ -362,5 +366,5 @@ ssize_t e4_write(struct e4_inode *inode, void *buf, size_t len, uint64_t off, un
 	written = write_any(&w);
 	if (written >= 0 && (size_t)written < len && (flags & E4_WRITE_WHOLE))
 		return off + (size_t)written == max ? -EFBIG : -ENOSPC;
-	return sync_written(inode, written, flags);
+	return sync_written(inode, written, flags, mark);
 }

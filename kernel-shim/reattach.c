@@ -19,7 +19,7 @@
  * 4. A device that comes back is written to only after its sentinels were found as they were left.
  * 5. LOST is final. Nothing is held then, and every call fails at once.
  * 6. What was neither written nor taken back by a failed call is in `lost`, and makes every flush
- *    fail until somebody has taken it over with blkdev_lost().
+ *    fail until somebody has taken it over with blkdev_lost(); and none succeeds before he knows all.
  * 7. The old device is closed before the drive is looked for: its lock and the host's file system are free.
  *
  * The thread that brings the drive back lives from AWAY to HERE or LOST; one at a time.
@@ -64,6 +64,7 @@ struct reattach {
 	struct held *held;		 /* NULL: read-only */
 	struct sentinels *sentinels;
 	struct lost lost;
+	unsigned telling; /* calls of reattach_lost() that are not over */
 
 	unsigned grace_ms;
 	bool has_thread, given_up;
@@ -365,8 +366,8 @@ static int reattach_flush(struct blkdev *dev)
 		return 0;
 	pthread_mutex_lock(&ra->lock);
 	wanted = ra->flushes_begun + 1;
-	while ((r = wait_here(ra)) == 0 && ra->flushed < wanted) {
-		if (ra->flushing)
+	while ((r = wait_here(ra)) == 0 && (ra->flushed < wanted || ra->telling > 0)) {
+		if (ra->flushing || ra->flushed >= wanted)
 			pthread_cond_wait(&ra->changed, &ra->lock);
 		else
 			flush_once(ra);
@@ -386,10 +387,15 @@ static int reattach_lost(struct blkdev *dev, void (*fn)(void *ctx, const struct 
 	pthread_mutex_lock(&ra->lock);
 	lost = ra->lost;
 	ra->lost = (struct lost){0};
+	ra->telling++;
 	pthread_mutex_unlock(&ra->lock);
 	for (size_t i = 0; i < lost.count; i++)
 		fn(ctx, &lost.ranges[i]);
 	lost_clear(&lost);
+	pthread_mutex_lock(&ra->lock);
+	ra->telling--;
+	pthread_cond_broadcast(&ra->changed);
+	pthread_mutex_unlock(&ra->lock);
 	return 0;
 }
 

@@ -80,6 +80,8 @@ static int write_and_flush(const struct rewrite *rw, const struct held_write **w
 
 static int give_up(const struct rewrite *rw, const struct held_write *write)
 {
+	/* The next flush is not about it. */
+	rw->forget_error(rw->ctx, rw->dev);
 	return lost_add(rw->lost,
 		&(struct blkdev_lost){.off = write->off, .len = write->len, .owner = write->owner});
 }

@@ -5,8 +5,12 @@
  * used elsewhere meanwhile are told from those that were not.
  */
 #include <errno.h>
+#include <ext2fs/ext2_fs.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ext4/ext4.h"
@@ -63,9 +67,13 @@ static const struct reattach_ops ops = {
 	.event = event,
 };
 
+static void (*while_reported)(void); /* NULL: nothing */
+
 static void on_error(void *ctx, int err, const char *what)
 {
 	reports++;
+	if (while_reported)
+		while_reported();
 	printf("# volume error %d: %s\n", err, what);
 }
 
@@ -354,7 +362,54 @@ static void test_data_loss(void)
 	blkdev_close(image);
 }
 
-/* A journal that the drive does not take is another matter. */
+/* With chattr +S a write is on the medium, or its program is told at once. */
+static void test_sync_file(void)
+{
+	static uint8_t bytes[4096];
+	struct e4_inode *a;
+
+	make_image();
+	CU_ASSERT_FATAL(begin(1, 1000));
+	CU_ASSERT_EQUAL_FATAL(open_file("a", &a), 0);
+	CU_ASSERT_EQUAL(e4_set_flags(a, e4_get_flags(a) | EXT2_SYNC_FL), 0);
+	memset(bytes, 0xa1, sizeof(bytes));
+	CU_ASSERT_EQUAL(e4_write(a, bytes, sizeof(bytes), 0, 0), sizeof(bytes));
+	CU_ASSERT_FATAL(place_of(0xa1) > 0);
+	stick_set_bad(stick, place_of(0xa1), 512);
+	memset(bytes, 0xb2, sizeof(bytes));
+	CU_ASSERT_EQUAL(e4_write(a, bytes, sizeof(bytes), 0, 0), -EIO);
+	stick_set_bad(stick, 0, 0);
+	memset(bytes, 0xb2, sizeof(bytes));
+	CU_ASSERT_EQUAL(e4_write(a, bytes, sizeof(bytes), 0, 0), sizeof(bytes));
+	CU_ASSERT_PTR_NULL(e4_read_only_reason(fs));
+	e4_iput(a);
+	CU_ASSERT_EQUAL(e4_unmount(fs), 0);
+	end();
+	blkdev_close(image);
+}
+
+static pthread_t flusher;
+static atomic_bool flush_ended;
+static bool ended_before;
+
+static void *flush_meanwhile(void *arg)
+{
+	(void)!blkdev_flush(dev);
+	flush_ended = true;
+	return NULL;
+}
+
+static void flush_and_wait(void)
+{
+	const struct timespec while_told = {.tv_nsec = 300 * 1000000L};
+
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&flusher, NULL, flush_meanwhile, NULL), 0);
+	nanosleep(&while_told, NULL);
+	ended_before = flush_ended;
+}
+
+/* A journal that the drive does not take is another matter. No flush that somebody else waits for
+ * succeeds before the volume has turned read-only: it might be a commit's. */
 static void test_metadata_loss(void)
 {
 	struct e4_inode *a;
@@ -363,7 +418,11 @@ static void test_metadata_loss(void)
 	CU_ASSERT_FATAL(begin(1, 1000));
 	CU_ASSERT_EQUAL_FATAL(open_file("a", &a), 0);
 	stick_set_bad(stick, 0, SIZE);
+	while_reported = flush_and_wait;
 	CU_ASSERT(e4_fsync(a, false) < 0);
+	while_reported = NULL;
+	pthread_join(flusher, NULL);
+	CU_ASSERT_FALSE(ended_before);
 	CU_ASSERT_PTR_NOT_NULL(e4_read_only_reason(fs));
 	CU_ASSERT_EQUAL(reports, 1);
 	e4_iput(a);
@@ -376,5 +435,5 @@ int main(void)
 {
 	alarm(300);
 	return UNIT_RUN(UNIT(test_every_call), UNIT(test_used_elsewhere), UNIT(test_data_loss),
-		UNIT(test_metadata_loss));
+		UNIT(test_sync_file), UNIT(test_metadata_loss));
 }

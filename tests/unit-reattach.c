@@ -501,6 +501,52 @@ static void test_bad_sectors(void)
 	end();
 }
 
+static atomic_bool flush_ended;
+
+static void *flush_meanwhile(void *arg)
+{
+	int *r = arg;
+
+	*r = blkdev_flush(dev);
+	flush_ended = true;
+	return NULL;
+}
+
+struct telling {
+	pthread_t thread;
+	int flushed;
+	bool ended_before;
+};
+
+static void tell_slowly(void *ctx, const struct blkdev_lost *lost)
+{
+	const struct timespec while_told = {.tv_nsec = 300 * 1000000L};
+	struct telling *t = ctx;
+
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&t->thread, NULL, flush_meanwhile, &t->flushed), 0);
+	nanosleep(&while_told, NULL);
+	t->ended_before = flush_ended;
+}
+
+/* Who flushes while somebody else is being told goes on when all is known that was lost. */
+static void test_flush_while_told(void)
+{
+	struct blkdev_write how = {.owner = 7};
+	struct telling t = {.flushed = 1};
+	uint8_t data[512] = {9};
+
+	begin(1, 10000);
+	flush_ended = false;
+	stick_set_bad(finder.stick, 4096, 512);
+	CU_ASSERT_EQUAL(blkdev_write_how(dev, data, 512, 4096, &how), 0);
+	CU_ASSERT_EQUAL(blkdev_flush(dev), -EIO);
+	CU_ASSERT_EQUAL(blkdev_lost(dev, tell_slowly, &t), 0);
+	pthread_join(t.thread, NULL);
+	CU_ASSERT_FALSE(t.ended_before);
+	CU_ASSERT_EQUAL(t.flushed, 0);
+	end();
+}
+
 /* Writing it again was enough: the drive has found a spare sector. */
 static void test_passing_error(void)
 {
@@ -548,6 +594,6 @@ int main(void)
 	return UNIT_RUN(UNIT(test_every_call), UNIT(test_threads), UNIT(test_bound), UNIT(test_too_late),
 		UNIT(test_no_grace), UNIT(test_give_up), UNIT(test_close_while_away),
 		UNIT(test_another_drive), UNIT(test_changed), UNIT(test_older_state), UNIT(test_too_small),
-		UNIT(test_bad_sectors), UNIT(test_passing_error),
+		UNIT(test_bad_sectors), UNIT(test_flush_while_told), UNIT(test_passing_error),
 		UNIT(test_pulled_while_mending));
 }
