@@ -40,6 +40,8 @@ static int change(struct key_drive *drive, int id)
 		r = luks2_update_begin(drive->dev, drive->hdr, &update, diag);
 	if (r == 0 && new)
 		r = luks2_keyslot_replace(update, id, new, passphrase, drive->volume_key, diag);
+	if (r == 0 && new)
+		r = key_forget_tokens(update, id, diag);
 	if (r == 0 && args->priority >= 0)
 		r = luks2_keyslot_set_priority(update, id, (enum luks2_priority)args->priority, diag);
 	return r < 0 ? r : luks2_update_commit(update, drive->volume_key, diag);

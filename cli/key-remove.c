@@ -48,6 +48,8 @@ static int remove_slot(struct key_drive *drive, int id)
 	int r = luks2_update_begin(drive->dev, drive->hdr, &update, diag);
 
 	if (r == 0)
+		r = key_forget_tokens(update, id, diag);
+	if (r == 0)
 		r = luks2_keyslot_remove(update, id, diag);
 	return r < 0 ? r : luks2_update_commit(update, drive->volume_key, diag);
 }

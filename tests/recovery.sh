@@ -58,6 +58,13 @@ is "$(cs luksDump "$IMG" | grep -c systemd-recovery) $(cs luksDump "$IMG" | grep
 check "it authorises its own replacement" sealdrive key recovery "$IMG" --passphrase-file "$T/key3" --output "$T/key4" --replace
 check "without locking itself out" opens_theirs "$IMG" "$(cat "$T/key4")"
 
+cp "$IMG" "$T/c.img"
+printf 'of an officer, 8 stones\n' >"$T/officer" && chmod 600 "$T/officer"
+check "its key slot gets a passphrase" sealdrive key change "$T/c.img" --passphrase-file "$T/key4" --new-passphrase-file "$T/officer" "${FAST_KDF[@]}"
+check "a new recovery key is made" sealdrive key recovery "$T/c.img" --passphrase-file "$PASS" --output "$T/key4c" --replace
+check "the passphrase is not taken for an older one" sealdrive key test "$T/c.img" --passphrase-file "$T/officer"
+rm "$T/c.img"
+
 # ---- sheets ----
 for word in 'LƯU <TRỮ> & 7' "$(cs luksUUID "$IMG")" "$(date +%Y-%m-%d)" "${key:0:35}" "${key:36}" 'Key slot: 1'; do
 	check "the sheet has: ${word:0:8}..." grep -qF -- "$word" "$T/sheet.txt"

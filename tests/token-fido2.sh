@@ -66,6 +66,20 @@ check "the files are there" soft mount "$drive" "$T/mnt" --token --pin-file "$T/
 is "$(cat "$T/mnt/file")" hello "... as they were"
 check "... unmounted" soft unmount "$drive"
 
+# ---- another key in its key slot ----
+slot=$(cryptsetup luksDump --dump-json-metadata "$drive" | $PYTHON -c 'import json, sys
+print([t for t in json.load(sys.stdin)["tokens"].values() if t["type"] == "systemd-fido2"][0]["keyslots"][0])')
+printf 'nor is this one 1174\n' >"$T/phrase2"
+chmod 600 "$T/phrase2"
+check "its key slot gets a passphrase" soft key change "$drive" --slot "$slot" --passphrase-file "$T/phrase" \
+	--new-passphrase-file "$T/phrase2" "${FAST_KDF[@]}"
+check_status 3 "the security key opens nothing now" soft key test "$drive" --token --pin-file "$T/pin2"
+check_status 1 "nor is its serial number one to revoke" soft key revoke "$drive" --serial YK-8 --passphrase-file "$T/phrase"
+check "so that the passphrase stays" soft key test "$drive" --passphrase-file "$T/phrase2"
+check "a security key is enrolled again" soft key enroll "$drive" --token fido2 --passphrase-file "$T/phrase" --pin-file "$T/pin2" --serial YK-8
+check "its key slot is removed" soft key remove "$drive" --token --pin-file "$T/pin2"
+is "$(cryptsetup luksDump "$drive" | grep -cE 'systemd-fido2|sealdrive-custody')" 0 "and nothing of it is left in the header"
+
 # ---- nothing secret is left ----
 is "$(grep -c -e 1234 -e 4321 "$T/out")" 0 "no PIN is shown"
 done_testing
