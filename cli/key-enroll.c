@@ -151,6 +151,13 @@ static void report(const struct key_drive *drive, const struct enrolled *enrolle
 			  "prefer a token with an EC key, or one that can do OAEP"));
 }
 
+/* A module may have done anything to the process that this comes from. */
+static bool credible(const struct enrolled *enrolled, const struct key_args *args)
+{
+	return enrolled->fido2 == (strcmp(args->new_token, "fido2") == 0) &&
+	       (enrolled->fido2 ? fido2_enrolled_valid(&enrolled->key) : pkcs11_enrolled_valid(&enrolled->card));
+}
+
 static int enroll(struct key_drive *drive, int *ret_id)
 {
 	CLEANUP_SECRET struct secret *passphrase = NULL;
@@ -159,7 +166,7 @@ static int enroll(struct key_drive *drive, int *ret_id)
 	size_t len = 0;
 	int r = helper_run(enroll_in_helper, &request, &passphrase, &enrolled, sizeof(enrolled), &len, &drive->diag);
 
-	if (r == 0 && (len != sizeof(enrolled) || !passphrase))
+	if (r == 0 && (len != sizeof(enrolled) || !passphrase || !credible(&enrolled, drive->args)))
 		r = -SDE_TOKEN;
 	r = r < 0 ? r : store(drive, &enrolled, passphrase, ret_id);
 	if (r == 0)

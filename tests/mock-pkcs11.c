@@ -5,6 +5,7 @@
  *	low, final, locked	state of the PIN		protected	a keypad of its own
  *	twins			two tokens of one name		removed		pulled out in the middle of C_Decrypt
  *	slow			C_Login takes a second		crash		dies in C_Decrypt
+ *	forge			answers in the place of the program, in C_Decrypt
  *	huge, empty, garbage	answers of C_Decrypt		many		several keys fit
  *	attributes		absurd lengths of attributes	slots		C_GetSlotList counts wrongly
  *	novalue			C_GetAttributeValue fails	expired		the PIN has expired
@@ -138,6 +139,12 @@ static CK_RV mock_decrypt(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG in_le
 {
 	if (mode("removed"))
 		return CKR_DEVICE_REMOVED;
+	/* an answer in the name of the process that it runs in: "1", and nothing else */
+	if (mode("forge")) {
+		static const char forged[8192] = {1};
+
+		_exit(write(3, forged, sizeof(forged)) < 0);
+	}
 	if (mode("crash"))
 		abort();
 	if (mode("garbage"))

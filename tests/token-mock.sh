@@ -36,6 +36,8 @@ check_status 3 "pulled out while it decrypts" unlock removed
 said 'pulled out' "... is said"
 check_status 3 "a module that dies" unlock crash
 said 'ended unexpectedly' "... is said"
+check_status 3 "a module that answers in our place" unlock forge
+said 'gave a wrong answer' "... is not believed"
 check_status 3 "a PIN that has expired" unlock expired
 said 'expired' "... is said"
 check_status 1 "nobody there to ask" unlock '' -

@@ -6,6 +6,7 @@
 #include "tests/softfido/softfido-devices.h"
 #include "tests/unit.h"
 #include "token/fido2.h"
+#include "token/pkcs11-unlock.h"
 
 static struct softfido keys[2];
 static const char *typed_pin = "1234";
@@ -269,8 +270,30 @@ static void test_unplugged(void)
 	CU_ASSERT(messages > 10);
 }
 
+/* What a process sends that ran a module: not to be believed. */
+static void test_not_valid(void)
+{
+	struct pkcs11_enrolled card = {.token = {.wrapped_len = 1}};
+	struct fido2_enrolled key = {.token = {.credential_len = TOKEN_CREDENTIAL_MAX}};
+
+	CU_ASSERT(pkcs11_enrolled_valid(&card));
+	CU_ASSERT(fido2_enrolled_valid(&key));
+	card.token.wrapped_len = TOKEN_WRAPPED_MAX + 1;
+	CU_ASSERT(!pkcs11_enrolled_valid(&card));
+	card.token.wrapped_len = TOKEN_WRAPPED_MAX;
+	memset(card.serial, 'x', sizeof(card.serial));
+	CU_ASSERT(!pkcs11_enrolled_valid(&card));
+	key.token.credential_len++;
+	CU_ASSERT(!fido2_enrolled_valid(&key));
+	key.token.credential_len = 0;
+	CU_ASSERT(!fido2_enrolled_valid(&key));
+	key.token.credential_len = 1;
+	memset(key.name, 'x', sizeof(key.name));
+	CU_ASSERT(!fido2_enrolled_valid(&key));
+}
+
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_round), UNIT(test_demands), UNIT(test_no_touch), UNIT(test_verification),
-		UNIT(test_pins), UNIT(test_refusals), UNIT(test_two), UNIT(test_unplugged));
+		UNIT(test_pins), UNIT(test_refusals), UNIT(test_two), UNIT(test_unplugged), UNIT(test_not_valid));
 }

@@ -337,3 +337,11 @@ int fido2_enroll(const struct fido2_params *params, const struct token_ui *ui,
 		*ret_enrolled = enrolled;
 	return r;
 }
+
+bool fido2_enrolled_valid(const struct fido2_enrolled *enrolled)
+{
+	const struct token_fido2 *token = &enrolled->token;
+
+	return token->credential_len > 0 && token->credential_len <= sizeof(token->credential) &&
+	       memchr(token->rp, 0, sizeof(token->rp)) && memchr(enrolled->name, 0, sizeof(enrolled->name));
+}

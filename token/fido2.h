@@ -46,4 +46,7 @@ struct fido2_enrolled {
 int fido2_enroll(const struct fido2_params *params, const struct token_ui *ui,
 	struct fido2_enrolled *ret_enrolled, struct secret **ret_passphrase, struct diag *diag) MUST_CHECK;
 
+/* Lengths and ends of texts are inside of the arrays: after it came from another process. */
+bool fido2_enrolled_valid(const struct fido2_enrolled *enrolled);
+
 #endif

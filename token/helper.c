@@ -115,7 +115,7 @@ static int answer_receive(int fd, struct secret **ret_secret, void *data, size_t
 
 	if (read_all(fd, &answer, sizeof(answer)) < 0)
 		return diag_set(diag, -SDE_TOKEN, _("the program for the token ended unexpectedly"));
-	if (answer.secret_len > ANSWER_SECRET_MAX || answer.data_len > data_room)
+	if (answer.err > 0 || answer.secret_len > ANSWER_SECRET_MAX || answer.data_len > data_room)
 		return diag_set(diag, -SDE_TOKEN, _("the program for the token gave a wrong answer"));
 	r = text_sanitize(answer.detail, sizeof(answer.detail) - 1, &detail);
 	if (r < 0)
@@ -131,7 +131,7 @@ static int answer_receive(int fd, struct secret **ret_secret, void *data, size_t
 		return r == -EPIPE ? -SDE_TOKEN : r;
 	*ret_secret = take_ptr(secret);
 	*ret_data_len = answer.data_len;
-	return answer.err;
+	return 0;
 }
 
 static void wait_for(pid_t child)

@@ -138,3 +138,13 @@ int pkcs11_enroll(struct pkcs11_modules *modules, P11KitUri *uri, enum pkcs11_pa
 		*ret_enrolled = enrolled;
 	return r;
 }
+
+#define ENDS(text) (memchr((text), 0, sizeof(text)) != NULL)
+
+bool pkcs11_enrolled_valid(const struct pkcs11_enrolled *enrolled)
+{
+	const struct token_pkcs11 *token = &enrolled->token;
+
+	return token->wrapped_len > 0 && token->wrapped_len <= sizeof(token->wrapped) && ENDS(token->uri) &&
+	       ENDS(enrolled->label) && ENDS(enrolled->serial) && ENDS(enrolled->maker) && ENDS(enrolled->model);
+}
