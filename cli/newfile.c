@@ -67,7 +67,10 @@ static void release(struct newfile *file)
 
 int newfile_sync(struct newfile *file, struct diag *diag)
 {
-	return fsync(file->fd) < 0 ? fail(file, -errno, diag) : 0;
+	if (fsync(file->fd) < 0)
+		return fail(file, -errno, diag);
+	sync_folder(file->path);
+	return 0;
 }
 
 int newfile_finish(struct newfile *file, struct diag *diag)
@@ -80,7 +83,6 @@ int newfile_finish(struct newfile *file, struct diag *diag)
 	file->fd = -1;
 	if (r < 0)
 		return fail(file, r, diag);
-	sync_folder(file->path);
 	release(file);
 	return 0;
 }
