@@ -21,6 +21,8 @@ static int run(int argc, char **argv)
 	if (r != EXIT_DONE || args.help)
 		return r;
 	r = key_drive_open(&args, false, &drive);
+	if (r == 0 && args.slot >= 0 && !luks2_keyslot_by_id(drive.hdr, args.slot))
+		r = diag_set(&drive.diag, -SDE_SLOT, _("there is no key slot %d"), args.slot);
 	if (r == 0)
 		r = key_drive_unlock(&drive, args.slot);
 	if (r == 0)

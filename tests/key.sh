@@ -63,6 +63,7 @@ said "key slot 0" "test: says which key slot"
 check "test: a certain slot" key test "$IMG" --slot 1 --passphrase-file "$T/second"
 check_status 3 "test: not that slot" key test "$IMG" --slot 0 --passphrase-file "$T/second"
 check_status 3 "test: wrong passphrase" key test "$IMG" --passphrase-file "$T/wrong"
+check_status 1 "test: no such slot" key test "$IMG" --slot 31 "${OLD[@]}"
 
 # ---- change ----
 check "change: the slot that the passphrase opens" key change "$IMG" --passphrase-file "$T/second" \
