@@ -17,7 +17,7 @@ static const struct option long_options[] = {
 	{0},
 };
 
-enum { SLOT_WIDTH = 6, OPENS_WIDTH = 8, PRIORITY_WIDTH = 10, KDF_WIDTH = 36 };
+enum { SLOT_WIDTH = 6, OPENS_WIDTH = 8, PRIORITY_WIDTH = 10, KDF_WIDTH = 40 };
 
 static void print_heading(void)
 {
