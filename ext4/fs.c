@@ -27,6 +27,8 @@
 #include "ext4/super.h"
 #include "ext4/xattr-share.h"
 
+enum { WATCHED_LOG_BLOCKS = 8 };
+
 uint32_t fs_crc32c(uint32_t seed, const void *data, size_t len)
 {
 	return ext2fs_crc32c_le(seed, data, len);
@@ -196,15 +198,28 @@ static int go_live(struct e4_fs *fs, struct diag *diag)
 	return r == -EUCLEAN ? 0 : r;
 }
 
-/* Nobody can mount or repair the volume without changing these. */
+/* Where the log begins: as much of it as lies together, a few blocks. */
+static int watch_log(struct e4_fs *fs)
+{
+	const struct journal *j = fs->journal;
+	uint64_t first = journal_block(j, j->format.first);
+	uint32_t count = 1, most = (uint32_t)min_u64(WATCHED_LOG_BLOCKS, j->format.end - j->format.first);
+
+	while (count < most && journal_block(j, j->format.first + count) == first + count)
+		count++;
+	return blkdev_watch(fs->dev, fs_blocks_to_bytes(fs, count), fs_blocks_to_bytes(fs, first));
+}
+
+/* Nobody can mount or repair the volume without changing the super blocks. A copy of the drive that was
+ * used as often has the same ones; its log has other times and other data. */
 static int watch(struct e4_fs *fs)
 {
 	int r = blkdev_watch(fs->dev, sizeof(fs->super), SUPERBLOCK_OFFSET);
 
-	if (r == 0 && fs->journal)
-		r = blkdev_watch(fs->dev, fs->block_bytes,
-			fs_blocks_to_bytes(fs, journal_block(fs->journal, 0)));
-	return r;
+	if (r < 0 || !fs->journal)
+		return r;
+	r = blkdev_watch(fs->dev, fs->block_bytes, fs_blocks_to_bytes(fs, journal_block(fs->journal, 0)));
+	return r < 0 ? r : watch_log(fs);
 }
 
 static int start(struct e4_fs *fs, struct diag *diag)

@@ -271,6 +271,41 @@ static void test_used_elsewhere(void)
 	blkdev_close(image);
 }
 
+/* Two drives were copied from one, and both were pulled out in their first use: the other one's super
+ * blocks are like ours. */
+static void test_twin(void)
+{
+	struct e4_fs *ours, *other;
+	CLEANUP_FREE uint8_t *before = malloc(SIZE);
+	struct blkdev *copy;
+
+	make_image();
+	CU_ASSERT_EQUAL_FATAL(memdev_new(SIZE, 4096, &copy), 0);
+	memcpy(memdev_data(copy), memdev_data(image), SIZE);
+	CU_ASSERT_EQUAL_FATAL(e4_mount(copy, &(struct e4_mount_options){0}, &other, NULL), 0);
+	CU_ASSERT_FATAL(begin(1, 200));
+	CU_ASSERT_EQUAL(live(), 0);
+	CU_ASSERT_EQUAL(e4_sync(fs), 0);
+	stick_pull(stick);
+	ours = fs;
+	fs = other;
+	CU_ASSERT_EQUAL(live(), 0);
+	CU_ASSERT_EQUAL(e4_sync(fs), 0);
+	fs = ours;
+	memcpy(stick_medium(stick), memdev_data(copy), SIZE);
+	memcpy(before, memdev_data(copy), SIZE);
+	CU_ASSERT_EQUAL(e4_unmount(other), 0);
+	stick_plug(stick);
+	CU_ASSERT(e4_sync(fs) < 0);
+	CU_ASSERT(e4_unmount(fs) < 0);
+	CU_ASSERT_EQUAL(refused, 1);
+	CU_ASSERT_EQUAL(back, 0);
+	CU_ASSERT_EQUAL(memcmp(before, stick_medium(stick), SIZE), 0);
+	end();
+	blkdev_close(copy);
+	blkdev_close(image);
+}
+
 /* ---- a drive that does not take some data ---- */
 
 static int open_file(const char *name, struct e4_inode **ret_inode)
@@ -434,6 +469,6 @@ static void test_metadata_loss(void)
 int main(void)
 {
 	alarm(300);
-	return UNIT_RUN(UNIT(test_every_call), UNIT(test_used_elsewhere), UNIT(test_data_loss),
+	return UNIT_RUN(UNIT(test_every_call), UNIT(test_used_elsewhere), UNIT(test_twin), UNIT(test_data_loss),
 		UNIT(test_sync_file), UNIT(test_metadata_loss));
 }
