@@ -83,6 +83,21 @@ static int load_now(struct restore *restore)
 	return r;
 }
 
+/* Encrypted data look like nothing, so that there is no telling whether something is there: not even
+ * --force, which scripts need, writes a header where its own data begin. */
+static int check_data(struct restore *restore)
+{
+	const struct luks2_segment *segment = luks2_data_segment(restore->backup);
+	uint64_t areas = luks2_areas_bytes(restore->backup);
+
+	if (restore->header || restore->now || !segment || segment->offset >= areas || restore->data->size_bytes <= areas)
+		return 0;
+	restore->subject = restore->path;
+	return diag_set(&restore->diag, -SDE_USAGE,
+		_("it is of a drive with its header in a file, and would be written over the data: name that file with "
+		  "--header"));
+}
+
 static int compare(struct restore *restore)
 {
 	const struct luks2_segment *segment = luks2_data_segment(restore->backup);
@@ -188,6 +203,8 @@ static int restore_header(struct restore *restore)
 
 	if (r == 0)
 		r = load_now(restore);
+	if (r == 0)
+		r = check_data(restore);
 	if (r == 0)
 		r = compare(restore);
 	if (r < 0)

@@ -116,6 +116,17 @@ cs luksAddKey "${FAST[@]}" --key-file "$PASS" "$T/h" "$T/second" || exit 99
 check "... restored" restore "$T/d.img" "$T/h.hdr" --header "$T/h" --force
 check_status 2 "... without the key slot" opens "$T/h" "$T/second"
 check "... opens" opens "$T/h" "$PASS"
+before=$(unchanged_sum "$T/d.img")
+check_status 2 "... is not written over the data, not even with --force" restore "$T/d.img" "$T/h.hdr" --force
+said 'over the data: name that file with --header' "... which is explained"
+is "$(unchanged_sum "$T/d.img")" "$before" "... nothing changed"
+truncate -s 16M "$T/h.new"
+check "... goes into a header file that is new" restore "$T/h.new" "$T/h.hdr" --force
+check "... which opens" opens "$T/h.new" "$PASS"
+truncate -s 2M "$T/h1" && truncate -s 20M "$T/d1.img" &&
+	cs luksFormat --type luks1 --pbkdf-force-iterations 1000 --header "$T/h1" "$T/d1.img" "$PASS" >/dev/null || exit 99
+check "LUKS1: a backup of a header in a file" sealdrive header backup "$T/d1.img" "$T/h1.hdr" --header "$T/h1"
+check_status 2 "... is not written over the data either" restore "$T/d1.img" "$T/h1.hdr" --force
 if fuse_ready; then
 	fresh
 	check "mount" drive_mount "$img" "$T/mnt"
