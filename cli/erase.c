@@ -35,7 +35,7 @@ struct erase {
 	const char *target, *header, *certificate_path, *confirm;
 	struct cli_passphrase_source source; /* with --slot */
 	int slot;			     /* -1: everything */
-	bool force, erased;
+	bool force, last, erased; /* last: nothing else than the slot opens the drive */
 	struct drive drive;
 	struct blkdev *data, *header_dev;
 	struct luks2 *hdr;
@@ -124,7 +124,10 @@ static void describe(const struct erase *erase, const char *label)
 	CLEANUP_FREE char *safe = NULL;
 	char size[CLI_SIZE_TEXT];
 
-	if (erase->slot >= 0)
+	if (erase->last)
+		cli_warn(erase->target,
+			_("key slot %d will be destroyed, and with it EVERYTHING ON THE DRIVE: nothing else opens it"), erase->slot);
+	else if (erase->slot >= 0)
 		cli_warn(erase->target, _("key slot %d will be destroyed"), erase->slot);
 	else
 		cli_warn(erase->target,
@@ -155,7 +158,8 @@ static int confirm(const struct erase *erase, struct diag *diag)
 		return names_it(erase, label, erase->confirm)
 			       ? 0
 			       : diag_set(diag, -SDE_OTHER_DRIVE, _("its label is '%s', its UUID is %s"), label, uuid);
-	if (erase->force)
+	/* who asks for one key slot may not know that it is the drive's last */
+	if (erase->force && !erase->last)
 		return 0;
 	if (!cli_can_ask())
 		return -SDE_CONFIRM;
@@ -188,7 +192,8 @@ static int check_slot(struct erase *erase, struct diag *diag)
 
 	if (!slot)
 		return diag_set(diag, -SDE_SLOT, _("there is no key slot %d"), erase->slot);
-	if (!erase->force && luks2_keyslots_opening(erase->hdr, erase->slot) == 0)
+	erase->last = luks2_keyslots_opening(erase->hdr, erase->slot) == 0;
+	if (!erase->force && erase->last)
 		return diag_set(diag, -SDE_LAST_SLOT, _("key slot %d is the last one"), erase->slot);
 	return cli_unlock(&erase->source, erase->target, erase->hdr, -1, unlock, erase, diag);
 }
@@ -315,7 +320,7 @@ const struct command command_erase = {
 		      "                      sign beside it, with the ending .html; neither may exist yet\n"
 		      "  --confirm LABEL     for scripts: erase without asking if this is the drive's label\n"
 		      "                      or UUID\n"
-		      "  --force             do not ask at all\n"
+		      "  --force             do not ask at all; with --slot: the last one, too (asks)\n"
 		      "  --header FILE       the drive's LUKS header is in FILE, and that is destroyed\n"
 		      "  --slot N            destroy this key slot only; takes a passphrase of another one\n"
 		      "  --passphrase-file FILE, --key-file FILE  where that one is\n"

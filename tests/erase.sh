@@ -146,6 +146,11 @@ one_slot() { # WHAT FILE AREA-OFFSET AREA-BYTES
 	is "$(blocks_left <(tail -c +$(($3 + 1)) "$T/before") <(tail -c +$(($3 + 1)) "$file") "$4")" 0 "$what: nothing of it is left"
 	is "$(grep -cE '"scope": "keyslot"|"keyslot": 1|"description": null' "$T/slot.json")" 3 "$what: the certificate says which"
 	check_status 1 "$what: the last one stays" sealdrive erase "$file" --slot 0 --confirm "$(cs luksUUID "$file")" --passphrase-file "$PASS"
+	check_status 2 "$what: with --force alone, too" sealdrive erase "$file" --slot 0 --force --passphrase-file "$PASS"
+	check "$what: it opens the drive" cs open --test-passphrase --key-file "$PASS" "$file"
+	cp "$file" "$T/last.img"
+	check "$what: confirmed, it is destroyed" sealdrive erase "$T/last.img" --slot 0 --force --confirm "$(cs luksUUID "$file")" --passphrase-file "$PASS"
+	check_status 1 "$what: then nothing opens the drive" cs open --test-passphrase --key-file "$PASS" "$T/last.img"
 }
 (umask 077 && printf second >"$T/second" && printf wrong >"$T/wrong")
 new_drive "$T/s.img" 40M && sealdrive key add "$T/s.img" --passphrase-file "$PASS" --new-passphrase-file "$T/second" \
