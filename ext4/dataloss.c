@@ -149,6 +149,19 @@ int fs_flush(struct e4_fs *fs)
 
 /* ---- telling ------------------------------------------------------------------------------- */
 
+int dataloss_untold(struct e4_fs *fs)
+{
+	struct dataloss *d = fs->dataloss;
+	int r = 0;
+
+	pthread_mutex_lock(&d->lock);
+	for (size_t i = 0; i < d->count; i++)
+		if (!d->losses[i].known)
+			r = -EIO;
+	pthread_mutex_unlock(&d->lock);
+	return r;
+}
+
 uint64_t e4_loss_mark(struct e4_inode *inode)
 {
 	struct dataloss *d = inode->fs->dataloss;

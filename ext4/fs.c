@@ -296,7 +296,7 @@ int e4_unmount(struct e4_fs *fs)
 {
 	int lazy = inodes_store_lazy(fs);
 	int r = e4_is_read_only(fs) ? atomic_load(&fs->error) : go_clean(fs);
-	int stopped = txn_stop(fs), failed = atomic_load(&fs->error), released;
+	int stopped = txn_stop(fs), failed = atomic_load(&fs->error), untold = dataloss_untold(fs), released;
 
 	if (fs->was_writable && failed < 0)
 		mark_failed(fs, failed);
@@ -305,7 +305,9 @@ int e4_unmount(struct e4_fs *fs)
 	if (r == 0)
 		r = lazy;
 	r = r < 0 ? r : stopped;
-	return r < 0 ? r : released;
+	r = r < 0 ? r : released;
+	/* The volume is clean, but who unmounts it believes that all is there. */
+	return r < 0 ? r : untold;
 }
 
 int e4_sync(struct e4_fs *fs)

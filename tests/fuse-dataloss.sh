@@ -71,4 +71,13 @@ must "mount" drive_mount "$T/a.img" "$T/mnt"
 is "$(sha1sum <"$T/mnt/a")" "$(head -c 300000 /dev/zero | tr '\0' x | sha1sum)" "what was written last is there"
 is "$(sha1sum <"$T/mnt/b")" "$(head -c 300000 /dev/zero | tr '\0' y | sha1sum)" "and in the other file"
 check "unmount" drive_unmount "$T/mnt"
+
+mkdir -p "$T/mnt"
+must "mount" env LD_PRELOAD="$gone" sealdrive mount "$T/a.img" "$T/mnt" --passphrase-file "$PASS"
+echo "$bad" >"$DRIVE_BAD"
+check "written, and nobody asks whether it arrived" dd if=/dev/urandom of="$T/mnt/a" bs=300000 count=1 \
+	iflag=fullblock conv=notrunc status=none
+check_status 7 "unmount says that something was not written" sealdrive unmount "$T/mnt"
+rm "$DRIVE_BAD"
+check "perfect" judge "$T/a.img"
 done_testing

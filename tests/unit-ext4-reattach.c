@@ -397,6 +397,30 @@ static void test_data_loss(void)
 	blkdev_close(image);
 }
 
+/* Whoever unmounts hears of what no fsync has told. */
+static void test_untold_loss(void)
+{
+	static uint8_t bytes[4096];
+	struct e4_inode *a;
+
+	make_image();
+	CU_ASSERT_FATAL(begin(1, 1000));
+	CU_ASSERT_EQUAL_FATAL(open_file("a", &a), 0);
+	memset(bytes, 0xa1, sizeof(bytes));
+	CU_ASSERT_EQUAL(e4_write(a, bytes, sizeof(bytes), 0, 0), sizeof(bytes));
+	CU_ASSERT_FATAL(place_of(0xa1) > 0);
+	stick_set_bad(stick, place_of(0xa1), 512);
+	e4_iput(a);
+	CU_ASSERT_EQUAL(e4_unmount(fs), -EIO);
+	CU_ASSERT_EQUAL(reports, 0);
+	memcpy(memdev_data(image), stick_medium(stick), SIZE);
+	CU_ASSERT_EQUAL(image_check(image), 0);
+	CU_ASSERT_EQUAL_FATAL(e4_mount(dev, &(struct e4_mount_options){0}, &fs, NULL), 0);
+	CU_ASSERT_EQUAL(e4_unmount(fs), 0);
+	end();
+	blkdev_close(image);
+}
+
 /* With chattr +S a write is on the medium, or its program is told at once. */
 static void test_sync_file(void)
 {
@@ -470,5 +494,5 @@ int main(void)
 {
 	alarm(300);
 	return UNIT_RUN(UNIT(test_every_call), UNIT(test_used_elsewhere), UNIT(test_twin), UNIT(test_data_loss),
-		UNIT(test_sync_file), UNIT(test_metadata_loss));
+		UNIT(test_untold_loss), UNIT(test_sync_file), UNIT(test_metadata_loss));
 }
