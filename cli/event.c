@@ -80,6 +80,13 @@ void cli_event(const char *op, const char *target, const char *uuid, int err, js
 
 /* ---- whole commands ---- */
 
+/* Whether the command opens drives, and leaves it to this file to say when it could not. */
+static bool unlocks(int argc, char **argv)
+{
+	return strcmp(argv[1], "check") == 0 ||
+	       (argc > 2 && strcmp(argv[1], "key") == 0 && strcmp(argv[2], "test") == 0);
+}
+
 /* Of `key` and `header`, what only looks is no event. */
 static bool is_event(int argc, char **argv, char op[64])
 {
@@ -88,7 +95,7 @@ static bool is_event(int argc, char **argv, char op[64])
 
 	if (!family) {
 		snprintf(op, 64, "%s", argv[1]);
-		return strcmp(argv[1], "erase") == 0;
+		return strcmp(argv[1], "erase") == 0 || strcmp(argv[1], "resize") == 0;
 	}
 	if (argc < 3)
 		return false;
@@ -123,10 +130,16 @@ void cli_event_end(int argc, char **argv, int exit_status)
 {
 	char op[64];
 
-	if (argc < 2 || exit_status == EXIT_USAGE || !is_event(argc, argv, op) || asks_for_help(argc, argv))
+	if (argc < 2 || exit_status == EXIT_USAGE || asks_for_help(argc, argv))
 		return;
 	/* the command's own argv begins with its name, and getopt has moved the operands to the end */
-	int skip = strchr(op, ' ') ? 2 : 1;
+	int skip = strcmp(argv[1], "key") == 0 || strcmp(argv[1], "header") == 0 ? 2 : 1;
+
+	if (!is_event(argc, argv, op)) {
+		if (exit_status != EXIT_SECRET || !unlocks(argc, argv))
+			return;
+		strcpy(op, "unlock");
+	}
 
 	record(op, optind < argc - skip ? argv[skip + optind] : NULL, NULL, exit_status, NULL);
 }

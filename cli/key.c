@@ -30,7 +30,7 @@ static int run(int argc, char **argv)
 const struct command command_key = {
 	.name = "key",
 	.operands = N_("COMMAND TARGET"),
-	.summary = N_("passphrases and keys of a drive: show, add, change, remove, test"),
+	.summary = N_("passphrases, keys and tokens that open a drive"),
 	.options = "",
 	.run = run,
 };

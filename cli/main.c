@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* sealdrive: the table of sub-commands, and what happens before and after one of them runs. */
 #include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "audit/policy-find.h"
 #include "cli/cli.h"
@@ -98,14 +100,28 @@ static int finish_output(int status)
 	return status == EXIT_DONE ? EXIT_FAILED : status;
 }
 
+/* The catalogues are installed, or beside a program that was built and not installed. */
+static void bind_catalogues(void)
+{
+	char folder[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", folder, sizeof(folder) - sizeof("/po/locale"));
+	char *slash;
+
+	folder[len > 0 ? len : 0] = '\0';
+	slash = strrchr(folder, '/');
+	if (slash)
+		strcpy(slash, "/po/locale");
+	bindtextdomain("sealdrive", slash && access(folder, R_OK) == 0 ? folder : LOCALEDIR);
+	textdomain("sealdrive");
+}
+
 int main(int argc, char **argv)
 {
 	harden_process();
 	if (notify_is_helper(argc, argv))
 		return notify_helper(argv);
 	setlocale(LC_ALL, "");
-	bindtextdomain("sealdrive", LOCALEDIR);
-	textdomain("sealdrive");
+	bind_catalogues();
 	policy_folders_set(POLICYDIR, CONFDIR);
 	cli_event_folder(LOGDIR);
 	gate_install();

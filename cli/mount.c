@@ -243,7 +243,7 @@ static int mount_and_serve(const struct mount_args *args)
 	if (err == 0) {
 		err = cli_unlock(&args->source, args->target, daemon_header(daemon), -1, unlock, daemon,
 			&diag);
-		if (err < 0)
+		if (error_exit_status(err) == EXIT_SECRET)
 			note(args, "unlock", err);
 	}
 	if (err == 0) {

@@ -418,6 +418,21 @@ static bool unlock_by_present_token(const struct cli_passphrase_source *source, 
 	return r == 0;
 }
 
+static int unlock_by_passphrase(const struct cli_passphrase_source *source, const char *target,
+	cli_unlock_fn unlock, void *ctx, struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	const char *file = source->key_file ? source->key_file : source->passphrase_file;
+	int err = cli_read_passphrase(source, target, false, &passphrase, diag);
+
+	if (err == 0)
+		err = source->key_file ? unlock(ctx, passphrase, -1, diag)
+				       : cli_unlock_forms(passphrase, unlock, ctx, diag);
+	return err == -SDE_PASSPHRASE && file && strcmp(file, "-") != 0
+		       ? diag_set(diag, err, _("it was read from '%s'"), file)
+		       : err;
+}
+
 int cli_unlock(const struct cli_passphrase_source *source, const char *target, const struct luks2 *hdr, int slot,
 	cli_unlock_fn unlock, void *ctx, struct diag *diag)
 {
@@ -429,13 +444,9 @@ int cli_unlock(const struct cli_passphrase_source *source, const char *target, c
 	if (asked && unlock_by_present_token(source, target, hdr, slot, unlock, ctx))
 		return 0;
 	for (int try = 1;; try++) {
-		CLEANUP_SECRET struct secret *passphrase = NULL;
 		struct diag try_diag = {0};
 
-		err = cli_read_passphrase(source, target, false, &passphrase, &try_diag);
-		if (err == 0)
-			err = source->key_file ? unlock(ctx, passphrase, -1, &try_diag)
-					       : cli_unlock_forms(passphrase, unlock, ctx, &try_diag);
+		err = unlock_by_passphrase(source, target, unlock, ctx, &try_diag);
 		if (err == 0 || err != -SDE_PASSPHRASE || !asked || try == PASSPHRASE_TRIES) {
 			*diag = try_diag;
 			return err;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "audit/policy-find.h"
 #include "base/text.h"
@@ -211,8 +212,13 @@ static int run_check(int argc, char **argv, bool json)
 
 	for (int i = 0; i < argc; i++) {
 		CLEANUP_POLICY struct policy *policy = NULL;
-		int r = load(argv[i], &policy);
+		CLEANUP_FREE char *here = NULL;
+		int r;
 
+		/* a file in this folder before a profile of that name: it is files that are checked */
+		if (!strchr(argv[i], '/') && access(argv[i], F_OK) == 0 && asprintf(&here, "./%s", argv[i]) < 0)
+			here = NULL;
+		r = load(here ? here : argv[i], &policy);
 		if (r) {
 			status = r;
 			continue;

@@ -20,12 +20,15 @@ if fuse_ready; then
 	check "mount" bound mount a.img m --passphrase-file "$PASS"
 	check "unmount" bound unmount m
 	check_status 3 "a wrong passphrase" bound mount a.img m --passphrase-file wrong
+	check_status 3 "... for the test of a key" bound key test a.img --passphrase-file wrong
+	check_status 3 "... for a check" bound check a.img --passphrase-file wrong
+	check_status 2 "no passphrase at all, and nobody to ask" bound mount a.img m
 else
 	skip "mount, unmount, a wrong passphrase" "nothing can be mounted here"
 fi
 check_status 9 "audit" bound audit a.img
 if fuse_ready; then
-	is "$(ops)" "format:done mount:done unmount:done unlock:failed audit:done" "all of it is in the log"
+	is "$(ops)" "format:done mount:done unmount:done unlock:failed unlock:failed unlock:failed audit:done" "all of it is in the log"
 	is "$("$PYTHON" -c 'import json; print(len({r["uuid"] for r in map(json.loads, open("log/events.jsonl"))}),
 		{r["target"] for r in map(json.loads, open("log/events.jsonl"))})')" "1 {'$T/office/a.img'}" "with path and UUID"
 fi

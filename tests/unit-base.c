@@ -111,7 +111,7 @@ static void test_error_table(void)
 		CU_ASSERT_PTR_NOT_NULL_FATAL(text);
 		CU_ASSERT(strlen(text) > 10);
 		CU_ASSERT_NOT_EQUAL(text[strlen(text) - 1], '.');
-		CU_ASSERT(exit >= EXIT_FAILED && exit <= EXIT_FEATURE);
+		CU_ASSERT(exit >= EXIT_FAILED && exit <= EXIT_FINDINGS);
 		CU_ASSERT_EQUAL(error_remedy(-code) == NULL, code == SDE_CANCELLED);
 		if (error_remedy(-code)) {
 			CU_ASSERT_EQUAL(error_remedy(-code)[strlen(error_remedy(-code)) - 1], '.');
