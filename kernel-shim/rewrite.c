@@ -70,12 +70,14 @@ static int collect(void *ctx, const struct held_write *write)
 
 static int write_and_flush(const struct rewrite *rw, const struct held_write **writes, size_t count)
 {
-	int r = 0;
+	int r = 0, flushed;
 
 	rw->forget_error(rw->ctx, rw->dev);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = blkdev_write(rw->dev, writes[i]->data, writes[i]->len, writes[i]->off);
-	return r < 0 ? r : blkdev_flush(rw->dev);
+	/* Also after a failure: what is under way would be found by the flush of others, and blamed on them. */
+	flushed = blkdev_flush(rw->dev);
+	return r < 0 ? r : flushed;
 }
 
 static int give_up(const struct rewrite *rw, const struct held_write *write)

@@ -501,6 +501,30 @@ static void test_bad_sectors(void)
 	end();
 }
 
+/* Some writes fail at once, some at the flush: nobody is blamed for another's. */
+static void test_both_errors(void)
+{
+	struct losses losses = {0};
+	uint8_t data[512] = {9};
+
+	begin(1, 10000);
+	for (uint32_t i = 1; i < 4; i++) {
+		struct blkdev_write how = {.owner = i};
+
+		CU_ASSERT_EQUAL(blkdev_write_how(dev, data, 512, i * 4096, &how), 0);
+	}
+	stick_set_bad(finder.stick, 2 * 4096, 512);
+	stick_set_refused(finder.stick, 3 * 4096, 512);
+	CU_ASSERT_EQUAL(blkdev_flush(dev), -EIO);
+	CU_ASSERT_EQUAL(blkdev_lost(dev, note_loss, &losses), 0);
+	CU_ASSERT_EQUAL(losses.count, 2);
+	CU_ASSERT_EQUAL(losses.list[0].owner, 2);
+	CU_ASSERT_EQUAL(losses.list[1].owner, 3);
+	CU_ASSERT_EQUAL(stick_medium(finder.stick)[4096], 9);
+	CU_ASSERT_EQUAL(blkdev_flush(dev), 0);
+	end();
+}
+
 static atomic_bool flush_ended;
 
 static void *flush_meanwhile(void *arg)
@@ -594,6 +618,6 @@ int main(void)
 	return UNIT_RUN(UNIT(test_every_call), UNIT(test_threads), UNIT(test_bound), UNIT(test_too_late),
 		UNIT(test_no_grace), UNIT(test_give_up), UNIT(test_close_while_away),
 		UNIT(test_another_drive), UNIT(test_changed), UNIT(test_older_state), UNIT(test_too_small),
-		UNIT(test_bad_sectors), UNIT(test_flush_while_told), UNIT(test_passing_error),
+		UNIT(test_bad_sectors), UNIT(test_both_errors), UNIT(test_flush_while_told), UNIT(test_passing_error),
 		UNIT(test_pulled_while_mending));
 }

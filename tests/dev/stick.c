@@ -15,7 +15,7 @@ struct stick {
 	uint64_t size;
 	uint8_t *medium, *shown; /* shown: with what is in the cache */
 	bool *dirty;		 /* by sector: shown, but not on the medium */
-	uint64_t random, calls, pull_at, bad_off, bad_len;
+	uint64_t random, calls, pull_at, bad_off, bad_len, refused_off, refused_len;
 	unsigned plugged; /* how often; devices know theirs */
 	bool in, eio;
 	unsigned eio_left;
@@ -91,6 +91,10 @@ static int stick_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
 	struct stick *s = of(dev)->stick;
 
 	pthread_mutex_lock(&s->lock);
+	if (off < s->refused_off + s->refused_len && s->refused_off < off + len) {
+		pthread_mutex_unlock(&s->lock);
+		return -EIO;
+	}
 	/* a write in the moment of pulling may have reached the cache */
 	memcpy(s->shown + off, buf, len);
 	memset(s->dirty + off / SECTOR, 1, (off + len + SECTOR - 1) / SECTOR - off / SECTOR);
@@ -281,5 +285,13 @@ void stick_set_bad(struct stick *stick, uint64_t off, uint64_t len)
 	pthread_mutex_lock(&stick->lock);
 	stick->bad_off = off;
 	stick->bad_len = len;
+	pthread_mutex_unlock(&stick->lock);
+}
+
+void stick_set_refused(struct stick *stick, uint64_t off, uint64_t len)
+{
+	pthread_mutex_lock(&stick->lock);
+	stick->refused_off = off;
+	stick->refused_len = len;
 	pthread_mutex_unlock(&stick->lock);
 }

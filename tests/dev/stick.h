@@ -34,5 +34,7 @@ void stick_forget_error(struct blkdev *dev);
 /* From now on flushes find that what was written to this range did not arrive: -EIO, once, and the data
  * is gone. len 0: none any more. */
 void stick_set_bad(struct stick *stick, uint64_t off, uint64_t len);
+/* From now on writes to this range fail with -EIO at once. len 0: none any more. */
+void stick_set_refused(struct stick *stick, uint64_t off, uint64_t len);
 
 #endif
