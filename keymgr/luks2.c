@@ -378,6 +378,20 @@ static int unlock_one(const struct luks2 *hdr, struct blkdev *dev, const struct 
 	return -SDE_NO_KEYSLOT;
 }
 
+static bool all_ignored(const struct luks2 *hdr)
+{
+	bool any = false;
+
+	for (int i = 0; i < hdr->keyslot_count; i++) {
+		if (!keyslot_serves(hdr, &hdr->keyslots[i]))
+			continue;
+		if (hdr->keyslots[i].priority != LUKS2_PRIORITY_IGNORE)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 static int check_seal(const struct luks2 *hdr, const struct secret *volume_key, struct diag *diag)
 {
 	enum luks2_seal_state state;
@@ -404,6 +418,10 @@ int luks2_unlock(const struct luks2 *hdr, struct blkdev *dev, const struct secre
 		 worst != -SDE_WEAK_KEY)
 		(void)try_priority(
 			hdr, dev, LUKS2_PRIORITY_NORMAL, passphrase, &key, &found, &worst, &tries);
+	/* nothing is erased: nobody must throw the drive away for this */
+	if (!key && worst == -SDE_NO_KEYSLOT && slot < 0 && all_ignored(hdr))
+		return diag_set(diag, worst, _("all that are there are set to be ignored; 'cryptsetup config --priority "
+					       "normal --key-slot N' changes that"));
 	if (!key)
 		return tries.detail[0] ? diag_set(diag, worst, "%s", tries.detail) : worst;
 	r = check_seal(hdr, key, diag);

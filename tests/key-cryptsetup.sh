@@ -109,6 +109,13 @@ check "theirs: label and subsystem" cs config --label 'Hồ sơ' --subsystem 'c�
 check "ours: add" ours add --passphrase-file "$T/one" --new-passphrase-file "$T/three" --new-slot 31 "${FAST_KDF[@]}"
 check "they are there" bash -c "cryptsetup luksDump '$IMG' | grep -q 'Label:.*Hồ sơ' && cryptsetup luksDump '$IMG' | grep -q 'cơ quan'"
 
+cp "$IMG" "$T/ignored.img"
+for slot in $(cs luksDump --dump-json-metadata "$T/ignored.img" | "$PYTHON" -c 'import json, sys; print(*json.load(sys.stdin)["keyslots"])'); do
+	cs config --priority ignore --key-slot "$slot" "$T/ignored.img"
+done
+check_status 4 "theirs: every key slot is ignored" sealdrive key test "$T/ignored.img" --passphrase-file "$T/one" --accept-header-change
+said 'set to be ignored' "nobody takes the drive for erased"
+
 # ---- tokens that nobody here knows ----
 cat >"$T/token" <<'JSON'
 {"type":"their-own","keyslots":["0","1"],"big":9223372036854775807,"negative":-5,"text":"Hồ sơ \"x\" / \\ \t","list":[1,[2,{"deep":null}],true,false],"empty":{},"number":"18446744073709551615"}
