@@ -386,8 +386,7 @@ static void again_and_again(struct fault f, uint64_t step)
 	struct fault none = {.how = f.how == MEMORY ? MEMORY : NOTHING, .op = f.op};
 	uint64_t total, calls;
 
-	if (getenv("SEALDRIVE_LONG"))
-		step = 1;
+	step = getenv("SEALDRIVE_LONG") ? 1 : step * unit_step();
 	CU_ASSERT(one_life(&none, &total));
 	if (f.how == GONE)
 		total = STEPS - 1;
@@ -518,7 +517,7 @@ static void test_memory_of_trees(void)
 	CU_ASSERT(!cut_pieces(0, &total));
 	CU_ASSERT_EQUAL(image_check(mem), 0);
 	expected = free_blocks();
-	for (uint64_t nth = 1; nth <= total; nth += getenv("SEALDRIVE_LONG") ? 1 : 3) {
+	for (uint64_t nth = 1; nth <= total; nth += getenv("SEALDRIVE_LONG") ? 1 : 3 * unit_step()) {
 		if (cut_pieces(nth, &ignored)) {
 			lost++;
 			CU_ASSERT(recovers(false, nth % 2));

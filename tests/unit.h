@@ -40,6 +40,12 @@ static inline unsigned unit_times(unsigned n, unsigned least)
 	return share < n ? share : n;
 }
 
+/* 1, or how many are passed over for each that is done where SEALDRIVE_FEWER is set. */
+static inline unsigned unit_step(void)
+{
+	return 1000 / unit_times(1000, 1);
+}
+
 static inline int unit_run(const struct unit_test *tests, size_t count)
 {
 	int bad = 0;
