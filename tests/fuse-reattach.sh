@@ -18,13 +18,16 @@ pulled() { # COMMAND...: with a drive that can be pulled out
 mount_pulled() { # [OPTION]...
 	mkdir -p "$T/mnt" && pulled sealdrive mount "$T/a.img" "$T/mnt" --passphrase-file "$PASS" "$@"
 }
-write_all() { # PREFIX: 40 files, each synced; prints the names of those that worked
-	"$PYTHON" - "$T/mnt/$1" <<'PY'
+write_all() { # PREFIX [UNTIL]: 40 files, each synced; more until the file UNTIL has been there
+	"$PYTHON" - "$T/mnt/$1" "${2:-/}" <<'PY'
 import os, sys
-for i in range(40):
-    path = "%s-%d" % (sys.argv[1], i)
+seen, i = False, -1
+while not seen or i < 39:
+    seen |= os.path.exists(sys.argv[2])
+    i += 1
+    path = "%s-%d" % (sys.argv[1], i % 40)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    os.write(fd, (b"%d " % i) * 20000)
+    os.write(fd, (b"%d " % (i % 40)) * 20000)
     os.fsync(fd)
     os.close(fd)
 PY
@@ -58,10 +61,10 @@ must "mount" mount_pulled
 
 # ---- pulled out and put back, while files are written
 for round in 1 2 3; do
-	write_all "back-$round" &
+	write_all "back-$round" "$T/pulled-$round" &
 	writer=$!
 	sleep "0.$round"
-	touch "$DRIVE_GONE"
+	touch "$DRIVE_GONE" "$T/pulled-$round"
 	sleep 1
 	[ $round -gt 1 ] || check "round $round: status answers, and says that it is away" wait_away
 	rm "$DRIVE_GONE"
