@@ -14,6 +14,7 @@
 #include "keymgr/luks2-update-doc.h"
 #include "keymgr/randomness.h"
 #include "tests/dev/memdev.h"
+#include "tests/dev/leaks.h"
 #include "tests/unit.h"
 
 static void test_randomness(void)
@@ -441,6 +442,9 @@ static void test_seal_no_token_number(void)
 
 int main(void)
 {
+	if (crypto_init() < 0)
+		return 99;
+	leaks_know_secure_memory();
 	return UNIT_RUN(UNIT(test_randomness), UNIT(test_hkdf_vectors), UNIT(test_hkdf_too_long),
 		UNIT(test_seal_of_format), UNIT(test_seal_changes), UNIT(test_seal_meaning),
 		UNIT(test_seal_first), UNIT(test_seal_by_update),

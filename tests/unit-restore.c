@@ -19,6 +19,7 @@
 #include "tests/dev/faultdev.h"
 #include "tests/dev/memdev.h"
 #include "tests/dev/powercut.h"
+#include "tests/dev/leaks.h"
 #include "tests/unit.h"
 
 enum { KIB = 1024, SIZE_BYTES = 2048 * KIB, SLOT_AREA = 131072 };
@@ -389,6 +390,7 @@ int main(void)
 {
 	if (crypto_init())
 		return 99;
+	leaks_know_secure_memory();
 	int r = UNIT_RUN(UNIT(test_restore), UNIT(test_compare), UNIT(test_power), UNIT(test_power_again),
 		UNIT(test_power_without_header), UNIT(test_no_room), UNIT(test_errors), UNIT(test_repair));
 
