@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "cli/key.h"
+#include "keymgr/token.h"
 
 static const struct option long_options[] = {
 	KEY_COMMON_OPTIONS,
@@ -41,7 +42,7 @@ static int change(struct key_drive *drive, int id)
 	if (r == 0 && new)
 		r = luks2_keyslot_replace(update, id, new, passphrase, drive->volume_key, diag);
 	if (r == 0 && new)
-		r = key_forget_tokens(update, id, diag);
+		r = token_forget(update, UINT32_C(1) << id, diag);
 	if (r == 0 && args->priority >= 0)
 		r = luks2_keyslot_set_priority(update, id, (enum luks2_priority)args->priority, diag);
 	return r < 0 ? r : luks2_update_commit(update, drive->volume_key, diag);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "cli/key.h"
+#include "keymgr/token.h"
 
 static const struct option long_options[] = {
 	KEY_COMMON_OPTIONS,
@@ -48,7 +49,7 @@ static int remove_slot(struct key_drive *drive, int id)
 	int r = luks2_update_begin(drive->dev, drive->hdr, &update, diag);
 
 	if (r == 0)
-		r = key_forget_tokens(update, id, diag);
+		r = token_forget(update, UINT32_C(1) << id, diag);
 	if (r == 0)
 		r = luks2_keyslot_remove(update, id, diag);
 	return r < 0 ? r : luks2_update_commit(update, drive->volume_key, diag);

@@ -54,26 +54,13 @@ static int check_rest(struct key_drive *drive, uint32_t slots)
 		drive->args->target);
 }
 
-static int remove_tokens(struct luks2_update *update, uint32_t slots, struct diag *diag)
-{
-	int ids[LUKS2_TOKENS_MAX], count = 0, r = 0;
-	const struct luks2 *hdr = luks2_update_header(update);
-
-	for (int i = 0; i < hdr->token_count; i++)
-		if (hdr->tokens[i].keyslots && !(hdr->tokens[i].keyslots & ~slots))
-			ids[count++] = hdr->tokens[i].id;
-	for (int i = 0; i < count && r == 0; i++)
-		r = luks2_token_remove(update, ids[i], diag);
-	return r;
-}
-
 static int revoke_slots(struct key_drive *drive, uint32_t slots)
 {
 	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
 	struct diag *diag = &drive->diag;
 	int r = luks2_update_begin(drive->dev, drive->hdr, &update, diag);
 
-	r = r < 0 ? r : remove_tokens(update, slots, diag);
+	r = r < 0 ? r : token_forget(update, slots, diag);
 	for (int id = 0; id < LUKS2_KEYSLOTS_MAX && r == 0; id++)
 		if (slots >> id & 1)
 			r = luks2_keyslot_remove(update, id, diag);

@@ -7,8 +7,6 @@
 
 #include "cli/group.h"
 #include "kernel-shim/filedev.h"
-#include "keymgr/custody.h"
-#include "keymgr/token.h"
 
 static const struct command *const commands[] = {
 	&command_key_list,
@@ -278,28 +276,6 @@ int key_drive_close(struct key_drive *drive, int err)
 	luks2_free(drive->hdr);
 	blkdev_close(drive->dev);
 	return status;
-}
-
-static bool made_here(const struct luks2_token *token)
-{
-	enum token_kind kind = token_kind(token->type);
-
-	return kind == TOKEN_PKCS11 || kind == TOKEN_FIDO2 || kind == TOKEN_RECOVERY ||
-	       strcmp(token->type, CUSTODY_TYPE) == 0;
-}
-
-int key_forget_tokens(struct luks2_update *update, int slot, struct diag *diag)
-{
-	const struct luks2 *hdr = luks2_update_header(update);
-	int ids[LUKS2_TOKENS_MAX], count = 0, r = 0;
-
-	/* the header is another one after each change */
-	for (int i = 0; i < hdr->token_count; i++)
-		if (hdr->tokens[i].keyslots == UINT32_C(1) << slot && made_here(&hdr->tokens[i]))
-			ids[count++] = hdr->tokens[i].id;
-	for (int i = 0; i < count && r == 0; i++)
-		r = luks2_token_remove(update, ids[i], diag);
-	return r;
 }
 
 int key_prepare_new(struct key_drive *drive, struct luks2_new_keyslot **ret_new,

@@ -72,13 +72,6 @@ int key_drive_close(struct key_drive *drive, int err);
 int key_prepare_new(struct key_drive *drive, struct luks2_new_keyslot **ret_new,
 	struct secret **ret_passphrase) MUST_CHECK;
 
-/*
- * Removes what the header says of the token, or the recovery key, that slot alone was for: it is about to open
- * it no more, and whoever revokes or replaces it later must not meet another key in its place. Tokens of
- * types that are not ours to make stay.
- */
-int key_forget_tokens(struct luks2_update *update, int slot, struct diag *diag) MUST_CHECK;
-
 /* What a removed key may leave, for the user. */
 void key_tell_remains(void);
 /* The word for a priority in a table. */

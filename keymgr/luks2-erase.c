@@ -11,6 +11,7 @@
 #include "keymgr/luks2-examine.h"
 #include "keymgr/luks2-update.h"
 #include "keymgr/luks2-wipe.h"
+#include "keymgr/token.h"
 
 /* Two headers of the largest size, and what lies before the data of drives made with our defaults
  * or cryptsetup's. */
@@ -105,7 +106,11 @@ int luks2_erase_keyslot(struct blkdev *dev, const struct luks2 *hdr, int id,
 		return r;
 	if (hdr->version == 1)
 		return erase_luks1_keyslot(dev, id, diag);
+	if (!luks2_keyslot_by_id(hdr, id))
+		return -SDE_SLOT;
 	r = luks2_update_begin(dev, hdr, &update, diag);
+	if (!r)
+		r = token_forget(update, UINT32_C(1) << id, diag);
 	if (!r)
 		r = luks2_keyslot_remove(update, id, diag);
 	return r ? r : luks2_update_commit(update, volume_key, diag);

@@ -8,6 +8,7 @@
 
 #include "base/i18n.h"
 #include "keymgr/base64.h"
+#include "keymgr/custody.h"
 #include "keymgr/luks2-json.h"
 
 enum { FIDO2_RP_MAX = sizeof(((struct token_fido2 *)NULL)->rp) };
@@ -156,6 +157,28 @@ int token_read_fido2(const struct luks2 *hdr, int id, struct token_fido2 *ret_to
 		return bad(diag, id, "fido2-uv-required");
 	*ret_token = token;
 	return 0;
+}
+
+static bool made_here(const struct luks2_token *token)
+{
+	enum token_kind kind = token_kind(token->type);
+
+	return kind == TOKEN_PKCS11 || kind == TOKEN_FIDO2 || kind == TOKEN_RECOVERY ||
+	       strcmp(token->type, CUSTODY_TYPE) == 0;
+}
+
+int token_forget(struct luks2_update *update, uint32_t keyslots, struct diag *diag)
+{
+	const struct luks2 *hdr = luks2_update_header(update);
+	int ids[LUKS2_TOKENS_MAX], count = 0, r = 0;
+
+	/* the header is another one after each change */
+	for (int i = 0; i < hdr->token_count; i++)
+		if (hdr->tokens[i].keyslots && !(hdr->tokens[i].keyslots & ~keyslots) && made_here(&hdr->tokens[i]))
+			ids[count++] = hdr->tokens[i].id;
+	for (int i = 0; i < count && r == 0; i++)
+		r = luks2_token_remove(update, ids[i], diag);
+	return r;
 }
 
 static int print(json_t *json, char **ret_text)

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "keymgr/luks2.h"
+#include "keymgr/luks2-update.h"
 
 enum token_kind {
 	TOKEN_UNKNOWN,
@@ -65,6 +65,13 @@ int token_read_pkcs11(const struct luks2 *hdr, int id, struct token_pkcs11 *ret_
 	struct diag *diag) MUST_CHECK;
 int token_read_fido2(const struct luks2 *hdr, int id, struct token_fido2 *ret_token,
 	struct diag *diag) MUST_CHECK;
+
+/*
+ * Removes what the header says of the tokens and recovery keys that only key slots of the mask were for:
+ * these are about to open the drive no more, and whoever revokes or replaces them later must not meet
+ * another key in their place. Tokens of types that are not ours to make stay.
+ */
+int token_forget(struct luks2_update *update, uint32_t keyslots, struct diag *diag) MUST_CHECK;
 
 /* The JSON text for luks2_token_put(), naming one key slot. The caller frees. -ENOMEM. */
 int token_write_pkcs11(const struct token_pkcs11 *token, int keyslot, char **ret_text) MUST_CHECK;

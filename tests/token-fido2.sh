@@ -79,6 +79,11 @@ check "so that the passphrase stays" soft key test "$drive" --passphrase-file "$
 check "a security key is enrolled again" soft key enroll "$drive" --token fido2 --passphrase-file "$T/phrase" --pin-file "$T/pin2" --serial YK-8
 check "its key slot is removed" soft key remove "$drive" --token --pin-file "$T/pin2"
 is "$(cryptsetup luksDump "$drive" | grep -cE 'systemd-fido2|sealdrive-custody')" 0 "and nothing of it is left in the header"
+check "... and once more" soft key enroll "$drive" --token fido2 --passphrase-file "$T/phrase" --pin-file "$T/pin2" \
+	--serial YK-8 --new-slot 9
+check "its key slot is erased" soft erase "$drive" --slot 9 --confirm "$(cryptsetup luksUUID "$drive")" \
+	--passphrase-file "$T/phrase"
+is "$(cryptsetup luksDump "$drive" | grep -cE 'systemd-fido2|sealdrive-custody')" 0 "and nothing of it is left in the header"
 
 # ---- nothing secret is left ----
 is "$(grep -c -e 1234 -e 4321 "$T/out")" 0 "no PIN is shown"

@@ -10,6 +10,7 @@
 
 static struct softfido keys[2];
 static const char *typed_pin = "1234";
+static size_t typed_zeros; /* behind it */
 static int asked, told, last_retries;
 static enum token_pin_state last_state;
 
@@ -19,7 +20,7 @@ static int ask_pin(void *ctx, const char *name, enum token_pin_state state, int 
 	asked++;
 	last_retries = retries;
 	last_state = state;
-	return typed_pin ? secret_new_copy(typed_pin, strlen(typed_pin), ret_pin) : -SDE_CANCELLED;
+	return typed_pin ? secret_new_copy(typed_pin, strlen(typed_pin) + typed_zeros, ret_pin) : -SDE_CANCELLED;
 }
 
 static void tell(void *ctx, const char *name, const char *text)
@@ -172,6 +173,11 @@ static void test_pins(void)
 
 	plug_in(1);
 	enroll(&usual, &enrolled, &passphrase);
+	/* one that is not the PIN as a whole costs no try */
+	typed_zeros = 1;
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN);
+	CU_ASSERT_EQUAL(keys[0].retries, 8);
+	typed_zeros = 0;
 	typed_pin = "9999";
 	asked = 0;
 	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN);

@@ -147,11 +147,14 @@ static int ask_pin(const struct fido2_device *device, const struct token_ui *ui,
 		diag);
 }
 
-/* libfido2 wants a C string; a PIN with a zero in it is none. */
-static int pin_text(const struct secret *pin, struct secret **ret_text)
+/* libfido2 wants a C string: a PIN with a zero in it would be tried as a shorter one. */
+static int pin_text(const struct secret *pin, struct secret **ret_text, struct diag *diag)
 {
-	int r = secret_new(secret_len(pin) + 1, ret_text);
+	int r;
 
+	if (memchr(secret_data_const(pin), '\0', secret_len(pin)))
+		return diag_set(diag, -SDE_PIN, _("it has a zero byte in it"));
+	r = secret_new(secret_len(pin) + 1, ret_text);
 	if (r == 0)
 		memcpy(secret_data(*ret_text), secret_data_const(pin), secret_len(pin));
 	return r;
@@ -205,7 +208,7 @@ static int device_secret(const struct fido2_device *device, const struct token_f
 		pin = asked;
 	}
 	if (r == 0 && needs_pin)
-		r = pin_text(pin, &text);
+		r = pin_text(pin, &text, diag);
 	if (r < 0)
 		return r;
 	if (token->presence != TOKEN_NO)
@@ -283,7 +286,7 @@ static int make_credential(const struct fido2_device *device, const struct fido2
 
 	if (!cred)
 		return -ENOMEM;
-	r = pin ? pin_text(pin, &text) : 0;
+	r = pin ? pin_text(pin, &text, diag) : 0;
 	if (r < 0)
 		return r;
 	err = prepare_cred(params, cred);
