@@ -32,12 +32,30 @@ static int parent_get(struct front *front, fuse_ino_t parent, const char *name,
 	return 0;
 }
 
-/* "." is the node itself, folder or not: the kernel asks so for what a file handle names. */
+/*
+ * "." is the node itself, folder or not: the kernel asks so for what a file handle names, when it does not
+ * have it. So nobody has it open, and what has no name is gone, even if the kernel's FORGET comes later.
+ */
+static int handle_lookup(struct front *front, fuse_ino_t node, struct e4_inode **ret_inode)
+{
+	CLEANUP_INODE struct e4_inode *inode = NULL;
+	struct e4_attr attr;
+	int err = front_iget(front, node, &inode);
+
+	if (err < 0)
+		return err;
+	e4_getattr(inode, &attr);
+	if (attr.nlink == 0)
+		return -ESTALE;
+	*ret_inode = take_ptr(inode);
+	return 0;
+}
+
 static int name_lookup(struct front *front, fuse_ino_t parent, const char *name,
 	struct e4_inode **ret_inode)
 {
 	if (strcmp(name, ".") == 0)
-		return front_iget(front, parent, ret_inode);
+		return handle_lookup(front, parent, ret_inode);
 
 	CLEANUP_INODE struct e4_inode *dir = NULL;
 	size_t len;

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""File handles, for tests/fuse-handles.sh: fuse-handles.py FOLDER take|open|forge
+"""File handles, for tests/fuse-handles.sh: fuse-handles.py FOLDER take|open|forge|gone
 
 take    stores the handles of all that is in the folder next to it
 open    opens each of them again, and reads it
 forge   tries handles that nobody was given
+gone    removes files right after their handles were used: nothing finds them any more
 """
 import ctypes
 import errno
@@ -65,6 +66,28 @@ def forge(top):
                 sys.exit(f"node {node}: {fd} {err}")
 
 
+def gone(top):
+    """The kernel keeps an inode until RELEASE is answered, which it does not wait for: hence a few."""
+    path, late = os.path.join(top, "gone"), 0
+    for _ in range(1000):
+        with open(path, "w") as f:
+            f.write("text")
+        handle = take(path)
+        fd, err = open_handle(top, *handle)
+        if fd < 0:
+            sys.exit(f"while it is there: {errno.errorcode[err]}")
+        os.close(fd)
+        os.unlink(path)
+        fd, err = open_handle(top, *handle)
+        if fd >= 0:
+            os.close(fd)
+            late += 1
+        elif err != errno.ESTALE:
+            sys.exit(errno.errorcode[err])
+    if late > 20:
+        sys.exit(f"{late} of 1000 were found again")
+
+
 def main():
     top, what = sys.argv[1:]
     kept = top.rstrip("/") + ".handles"
@@ -79,6 +102,8 @@ def main():
         with open(kept, "rb") as f:
             for path, kind, data in pickle.load(f):
                 read_back(top, path, kind, data)
+    elif what == "gone":
+        gone(top)
     else:
         forge(top)
 

@@ -16,6 +16,7 @@ must "mount" drive_mount "$T/a.img" "$T/mnt"
 check "some files" fill
 must "their handles" handles take
 check "find them" handles open
+check "files that are gone are found no more" handles gone
 check "unmount" drive_unmount "$T/mnt"
 must "mount" drive_mount "$T/a.img" "$T/mnt"
 check "the kernel knows nothing of them now, and they find them" handles open
