@@ -36,9 +36,7 @@
 #include <time.h>
 
 #include "base/bytes.h"
-#include "kernel-shim/held.h"
-#include "kernel-shim/rewrite.h"
-#include "kernel-shim/sentinel.h"
+#include "kernel-shim/reattach-state.h"
 
 enum {
 	HOLD_BYTES = 64 * 1024 * 1024,
@@ -48,76 +46,20 @@ enum {
 	ROOM_MS = 20,
 };
 
-enum state { HERE, MENDING, AWAY, LOST };
-
-struct reattach {
-	struct blkdev dev;
-	struct reattach_params params;
-	struct blkdev *lower; /* NULL: AWAY or LOST */
-
-	pthread_mutex_t lock;
-	pthread_cond_t changed; /* anything below */
-	enum state state;
-	unsigned active; /* calls that are inside lower */
-	bool flushing;
-	uint64_t flushes_begun, flushed; /* numbers of flushes; the highest that has succeeded */
-	struct held *held;		 /* NULL: read-only */
-	struct sentinels *sentinels;
-	struct lost lost;
-	unsigned telling; /* calls of reattach_lost() that are not over */
-
-	unsigned grace_ms;
-	bool has_thread, given_up;
-	pthread_t thread;
-	struct timespec deadline;
-	int refused;
-};
-
 static struct reattach *reattach_of(struct blkdev *dev)
 {
 	return container_of(dev, struct reattach, dev);
 }
 
-static void event(struct reattach *ra, enum reattach_event what, int err)
-{
-	ra->params.ops->event(ra->params.ctx, what, err);
-}
-
-/* ---- time ---------------------------------------------------------------------------------- */
-
-static struct timespec after_ms(unsigned ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	t.tv_nsec += ms % 1000 * 1000000L;
-	if (t.tv_nsec >= 1000000000L) {
-		t.tv_nsec -= 1000000000L;
-		t.tv_sec++;
-	}
-	return t;
-}
-
-static int64_t ms_until(const struct timespec *t)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (t->tv_sec - now.tv_sec) * 1000 + (t->tv_nsec - now.tv_nsec) / 1000000;
-}
-
 /* Until something changes, at most ms. Lock held. */
 static void pause_ms(struct reattach *ra, unsigned ms)
 {
-	struct timespec until = after_ms(ms);
+	struct timespec until = reattach_after_ms(ms);
 
 	pthread_cond_timedwait(&ra->changed, &ra->lock, &until);
 }
 
 /* ---- being gone ---------------------------------------------------------------------------- */
-
-static void *return_main(void *arg);
 
 /* Lock held. */
 static void set_away(struct reattach *ra)
@@ -129,9 +71,9 @@ static void set_away(struct reattach *ra)
 	ra->has_thread = false;
 	ra->refused = 0;
 	ra->given_up = ra->grace_ms == 0;
-	ra->deadline = after_ms(ra->grace_ms);
+	ra->deadline = reattach_after_ms(ra->grace_ms);
 	ra->state = AWAY;
-	if (pthread_create(&ra->thread, NULL, return_main, ra) == 0)
+	if (pthread_create(&ra->thread, NULL, reattach_return_main, ra) == 0)
 		ra->has_thread = true;
 	else
 		ra->state = LOST;
@@ -276,8 +218,7 @@ static void settle(void *ctx, const struct held_write *write)
 	sentinels_settle(ra->sentinels, write);
 }
 
-/* All that is held is on the medium, or in lost. Alone with the device; lock held. */
-static void all_flushed(struct reattach *ra)
+void reattach_all_flushed(struct reattach *ra)
 {
 	held_drop(ra->held, held_begin_flush(ra->held), settle, ra);
 	ra->flushed = ra->flushes_begun;
@@ -290,7 +231,7 @@ static void forget_error(void *ctx, struct blkdev *dev)
 	ra->params.ops->forget_error(ra->params.ctx, dev);
 }
 
-static int rewrite(struct reattach *ra, struct blkdev *dev, struct lost *lost)
+int reattach_rewrite(struct reattach *ra, struct blkdev *dev, struct lost *lost)
 {
 	struct rewrite rewrite = {
 		.dev = dev,
@@ -317,7 +258,7 @@ static void mend(struct reattach *ra)
 	if (ra->state != MENDING)
 		return;
 	pthread_mutex_unlock(&ra->lock);
-	r = rewrite(ra, ra->lower, &lost);
+	r = reattach_rewrite(ra, ra->lower, &lost);
 	pthread_mutex_lock(&ra->lock);
 	if (r == -ENODEV) {
 		lost_clear(&lost);
@@ -325,7 +266,7 @@ static void mend(struct reattach *ra)
 		return;
 	}
 	lost_move(&ra->lost, &lost);
-	all_flushed(ra);
+	reattach_all_flushed(ra);
 	ra->state = HERE;
 	pthread_cond_broadcast(&ra->changed);
 }
@@ -488,132 +429,6 @@ static int reattach_watch(struct blkdev *dev, uint64_t len, uint64_t off)
 	return r;
 }
 
-/* ---- coming back --------------------------------------------------------------------------- */
-
-/* A device that may be the drive. Alone with it; the lock is not held. */
-static int try_candidate(struct reattach *ra, struct blkdev *dev, struct lost *lost)
-{
-	int r;
-
-	if (dev->size_bytes != ra->dev.size_bytes || (dev->read_only && !ra->dev.read_only))
-		return -SDE_DRIVE_CHANGED;
-	r = sentinels_check(ra->sentinels, dev, ra->held);
-	return r < 0 ? r : rewrite(ra, dev, lost);
-}
-
-static void refuse(struct reattach *ra, int err)
-{
-	bool news;
-
-	pthread_mutex_lock(&ra->lock);
-	news = ra->refused != err;
-	ra->refused = err;
-	pthread_mutex_unlock(&ra->lock);
-	if (news)
-		event(ra, REATTACH_REFUSED, err);
-}
-
-/* One look around. */
-static int look_for_it(struct reattach *ra, struct blkdev **ret_dev, struct lost *ret_lost)
-{
-	for (unsigned n = 0;; n++) {
-		CLEANUP_BLKDEV struct blkdev *dev = NULL;
-		struct lost lost = {0};
-		bool sure;
-		int r = ra->params.ops->candidate(ra->params.ctx, n, &dev);
-
-		if (r == -ENOENT)
-			return r;
-		if (r == -EACCES || r <= -SDE_FIRST)
-			refuse(ra, r);
-		if (r < 0)
-			continue;
-		sure = r > 0;
-		r = try_candidate(ra, dev, &lost);
-		if (r == -SDE_DRIVE_CHANGED && sure)
-			refuse(ra, r);
-		if (r < 0) {
-			lost_clear(&lost);
-			continue;
-		}
-		ra->params.ops->accepted(ra->params.ctx, n, dev);
-		*ret_dev = take_ptr(dev);
-		*ret_lost = lost;
-		return 0;
-	}
-}
-
-/* Until the next look, or the end; false: it is over. */
-static bool pause_looking(struct reattach *ra)
-{
-	struct timespec until = after_ms(ra->params.poll_ms);
-	bool go_on;
-
-	pthread_mutex_lock(&ra->lock);
-	while (!ra->given_up && ms_until(&ra->deadline) > 0)
-		if (pthread_cond_timedwait(&ra->changed, &ra->lock, &until) == ETIMEDOUT)
-			break;
-	go_on = !ra->given_up && ms_until(&ra->deadline) > 0;
-	pthread_mutex_unlock(&ra->lock);
-	return go_on;
-}
-
-static bool is_given_up(struct reattach *ra)
-{
-	bool given_up;
-
-	pthread_mutex_lock(&ra->lock);
-	given_up = ra->given_up;
-	pthread_mutex_unlock(&ra->lock);
-	return given_up;
-}
-
-/* Invariant 7. */
-static void close_lower(struct reattach *ra)
-{
-	struct blkdev *lower;
-
-	pthread_mutex_lock(&ra->lock);
-	while (ra->active > 0)
-		pthread_cond_wait(&ra->changed, &ra->lock);
-	lower = take_ptr(ra->lower);
-	pthread_mutex_unlock(&ra->lock);
-	blkdev_close(lower);
-}
-
-static void forget(void *ctx, const struct held_write *write)
-{
-}
-
-static void *return_main(void *arg)
-{
-	struct reattach *ra = arg;
-	struct blkdev *dev = NULL;
-	struct lost lost = {0};
-	bool found = false;
-
-	close_lower(ra);
-	if (!is_given_up(ra)) {
-		event(ra, REATTACH_AWAY, 0);
-		do
-			found = look_for_it(ra, &dev, &lost) == 0;
-		while (!found && pause_looking(ra));
-	}
-	event(ra, found ? REATTACH_BACK : REATTACH_LOST, 0);
-
-	pthread_mutex_lock(&ra->lock);
-	ra->lower = dev;
-	lost_move(&ra->lost, &lost);
-	if (found && ra->held)
-		all_flushed(ra);
-	else if (ra->held)
-		held_drop(ra->held, held_begin_flush(ra->held), forget, NULL);
-	ra->state = found ? HERE : LOST;
-	pthread_cond_broadcast(&ra->changed);
-	pthread_mutex_unlock(&ra->lock);
-	return NULL;
-}
-
 void reattach_set_grace(struct blkdev *dev, unsigned grace_ms)
 {
 	struct reattach *ra = reattach_of(dev);
@@ -641,7 +456,7 @@ void reattach_get_state(struct blkdev *dev, struct reattach_state *ret_state)
 	int64_t left;
 
 	pthread_mutex_lock(&ra->lock);
-	left = ms_until(&ra->deadline);
+	left = reattach_ms_until(&ra->deadline);
 	*ret_state = (struct reattach_state){
 		.away = ra->state == AWAY,
 		.lost = ra->state == LOST,
