@@ -80,6 +80,10 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_FS_SIZE) = {EXIT_NOT_LUKS,
 		N_("The file system is larger than the drive that holds it"),
 		N_("The drive or container was cut off. Restore it from a complete copy.")},
+	ENTRY(SDE_DATA_LOST) = {EXIT_IO,
+		N_("The drive did not take all that was written: some files are incomplete"),
+		N_("The computer's system log has the numbers of these files. Copy what was written last to "
+		   "another drive if it is still there, and do not rely on this one any more.")},
 	ENTRY(SDE_BUSY) = {EXIT_BUSY,
 		N_("The drive is in use by another program"),
 		N_("Close or unmount it there first; 'sealdrive status' and 'lsblk' show who has "

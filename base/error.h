@@ -34,6 +34,7 @@ enum error_code {
 	SDE_JOURNAL_DIRTY,	    /* the journal holds fast commits to replay */
 	SDE_FS_IN_USE,		    /* another computer uses the file system (MMP) */
 	SDE_FS_SIZE,		    /* file system larger than the device */
+	SDE_DATA_LOST,		    /* file data that the drive did not take, and nobody has heard of it */
 	SDE_BUSY,		    /* locked by another program */
 	SDE_MOUNTED,		    /* already mounted */
 	SDE_NOT_MOUNTED,	    /* unmount/status of something that is not mounted */

@@ -157,7 +157,7 @@ int dataloss_untold(struct e4_fs *fs)
 	pthread_mutex_lock(&d->lock);
 	for (size_t i = 0; i < d->count; i++)
 		if (!d->losses[i].known)
-			r = -EIO;
+			r = -SDE_DATA_LOST;
 	pthread_mutex_unlock(&d->lock);
 	return r;
 }

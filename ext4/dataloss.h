@@ -14,7 +14,7 @@ int dataloss_start(struct e4_fs *fs) MUST_CHECK;
 void dataloss_stop(struct e4_fs *fs);
 /* How file data of the inode is written, so that its loss finds back to it. */
 struct blkdev_write dataloss_how(const struct e4_inode *inode, bool may_clobber);
-/* -EIO: data was lost of which nobody has heard. */
+/* -SDE_DATA_LOST: data was lost of which nobody has heard. */
 int dataloss_untold(struct e4_fs *fs) MUST_CHECK;
 /* The number is a new inode's. */
 void dataloss_forget(struct e4_fs *fs, uint32_t ino);

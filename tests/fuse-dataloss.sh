@@ -78,6 +78,7 @@ echo "$bad" >"$DRIVE_BAD"
 check "written, and nobody asks whether it arrived" dd if=/dev/urandom of="$T/mnt/a" bs=300000 count=1 \
 	iflag=fullblock conv=notrunc status=none
 check_status 7 "unmount says that something was not written" sealdrive unmount "$T/mnt"
+said "some files are incomplete" "... in words"
 rm "$DRIVE_BAD"
 check "perfect" judge "$T/a.img"
 done_testing

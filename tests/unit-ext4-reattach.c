@@ -411,7 +411,7 @@ static void test_untold_loss(void)
 	CU_ASSERT_FATAL(place_of(0xa1) > 0);
 	stick_set_bad(stick, place_of(0xa1), 512);
 	e4_iput(a);
-	CU_ASSERT_EQUAL(e4_unmount(fs), -EIO);
+	CU_ASSERT_EQUAL(e4_unmount(fs), -SDE_DATA_LOST);
 	CU_ASSERT_EQUAL(reports, 0);
 	memcpy(memdev_data(image), stick_medium(stick), SIZE);
 	CU_ASSERT_EQUAL(image_check(image), 0);
