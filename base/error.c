@@ -106,8 +106,8 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		N_("Free some space there, or put the container on another disk.")},
 	ENTRY(SDE_READ_ONLY) = {EXIT_FAILED,
 		N_("The drive cannot be written"),
-		N_("Check its write-protect switch and your permissions, or open it with "
-		   "--read-only.")},
+		N_("Check its write-protect switch and your permissions. To look at its files, mount it "
+		   "with --read-only.")},
 	ENTRY(SDE_DRIVE_CHANGED) = {EXIT_IO,
 		N_("The drive that was put back is another one, or was changed meanwhile"),
 		N_("Put back the drive that was pulled out. If it was used elsewhere meanwhile, unmount "
@@ -226,13 +226,13 @@ static const struct {
 	{EOPNOTSUPP, EXIT_FEATURE, NULL},
 	{ENOSYS, EXIT_FEATURE, NULL},
 	{ENOTBLK, EXIT_FAILED, N_("Give a drive, a partition or a container file.")},
-	{EISDIR, EXIT_FAILED, N_("Give a drive, a partition or a container file.")},
-	{ENOENT, EXIT_FAILED, N_("Check the name; 'sealdrive list' shows the drives.")},
+	{EISDIR, EXIT_FAILED, N_("A folder will not do: give a file, a drive or a partition.")},
+	{ENOENT, EXIT_FAILED, N_("Check the name. 'sealdrive list' shows which drives there are.")},
 	{EEXIST, EXIT_FAILED, N_("An existing file is never overwritten. Choose another name.")},
 	{EACCES, EXIT_FAILED,
 		N_("You may not open it. Ask your IT staff for access to this drive.")},
 	{EPERM, EXIT_FAILED, N_("You may not do this. Ask your IT staff for access to this drive.")},
-	{EROFS, EXIT_FAILED, N_("Check the write-protect switch, or use --read-only.")},
+	{EROFS, EXIT_FAILED, N_("Check the write-protect switch. To look at its files, mount it with --read-only.")},
 	{ENOSPC, EXIT_FAILED, N_("Free some space and repeat the command.")},
 	{ENOMEM, EXIT_FAILED, N_("Close other programs and try again.")},
 };
