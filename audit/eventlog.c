@@ -195,7 +195,9 @@ static const char *result_of(int exit_status)
 
 static int event_line(const struct event *event, struct tail *tail, char **ret_line, size_t *ret_len)
 {
+	CLEANUP_FREE char *line = NULL;
 	char station[256] = "", ts[40];
+	size_t len;
 	int r;
 
 	gethostname(station, sizeof(station) - 1);
@@ -208,14 +210,14 @@ static int event_line(const struct event *event, struct tail *tail, char **ret_l
 
 	if (!doc || (event->exit_status && json_object_set_new(doc, "exit", json_integer(event->exit_status))))
 		return -ENOMEM;
-	r = canon_print(doc, ret_line, ret_len);
+	r = canon_print(doc, &line, &len);
 	if (r < 0)
 		return r;
-	if (*ret_len + 1 > EVENT_LINE_MAX) {
-		free(*ret_line);
+	if (len + 1 > EVENT_LINE_MAX)
 		return -E2BIG;
-	}
-	(*ret_line)[(*ret_len)++] = '\n'; /* in the place of the final zero */
+	line[len++] = '\n'; /* in the place of the final zero */
+	*ret_line = take_ptr(line);
+	*ret_len = len;
 	return 0;
 }
 

@@ -275,6 +275,21 @@ static void test_merkle(void)
 	CU_ASSERT_EQUAL(merkle_climb(leaves[0], 1, 1, NULL, 0, top), -EINVAL);
 }
 
+/* One that would be longer than a reader takes is not written, and the log goes on. */
+static void test_too_long(void)
+{
+	static char target[EVENT_LINE_MAX];
+	size_t count = 0;
+
+	unlink(path);
+	memset(target, 'x', sizeof(target) - 1);
+	CU_ASSERT_EQUAL(append("a.img"), 0);
+	CU_ASSERT_EQUAL(append(target), -E2BIG);
+	CU_ASSERT_EQUAL(append("b.img"), 0);
+	CU_ASSERT_EQUAL(verify(&count), 0);
+	CU_ASSERT_EQUAL(count, 2);
+}
+
 int main(void)
 {
 	int r;
@@ -282,7 +297,7 @@ int main(void)
 	if (!mkdtemp(folder) || crypto_init() < 0)
 		return 99;
 	snprintf(path, sizeof(path), "%s/log", folder);
-	r = UNIT_RUN(UNIT(test_every_byte), UNIT(test_lines), UNIT(test_half_written), UNIT(test_many_writers),
+	r = UNIT_RUN(UNIT(test_too_long), UNIT(test_every_byte), UNIT(test_lines), UNIT(test_half_written), UNIT(test_many_writers),
 		UNIT(test_full), UNIT(test_merkle), UNIT(test_place));
 	unlink(path);
 	rmdir(folder);
