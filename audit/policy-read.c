@@ -16,6 +16,7 @@
 #include "audit/policy-doc.h"
 #include "audit/strict.h"
 #include "base/i18n.h"
+#include "base/text.h"
 
 static const struct strict_field policy_fields[] = {
 	{"schema", STRICT_INTEGER},
@@ -117,7 +118,7 @@ static int check_date(const struct strict *s, const char *name)
 	const char *date = json_string_value(json_object_get(s->doc, name));
 	char at[STRICT_POINTER_MAX];
 
-	if (!date || strict_is_date(date))
+	if (!date || text_is_date(date))
 		return 0;
 	return strict_fail(s, strict_pointer(at, "", name), _("%s is not a date like 2026-12-31"), name);
 }

@@ -127,7 +127,7 @@ static void unescape(char *name)
 	char *to = name;
 
 	for (; *name; name++)
-		*to++ = *name != '~' ? *name : *++name == '1' ? '/' : '~';
+		*to++ = *name != '~' || !name[1] ? *name : *++name == '1' ? '/' : '~';
 	*to = '\0';
 }
 
@@ -264,19 +264,6 @@ int strict_fields(const struct strict *strict, const json_t *object, const char 
 			return strict_fail(strict, pointer, _("%s is missing"),
 				strict_pointer(at, pointer, fields[i].name));
 	return 0;
-}
-
-bool strict_is_date(const char *text)
-{
-	static const char form[] = "dddd-dd-dd";
-	size_t i;
-
-	for (i = 0; form[i]; i++)
-		if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
-			return false;
-	int month = atoi(text + 5), day = atoi(text + 8);
-
-	return !text[i] && month >= 1 && month <= 12 && day >= 1 && day <= 31;
 }
 
 int strict_read_file(const char *path, size_t max, char **ret_text, size_t *ret_len)

@@ -62,8 +62,6 @@ int strict_type(const struct strict *strict, const json_t *value, const char *po
 /* "parent/name" with name escaped; cut when it is too long, which only makes a message vaguer. */
 const char *strict_pointer(char buf[STRICT_POINTER_MAX], const char *parent, const char *name);
 
-/* "YYYY-MM-DD"; such dates compare as text. */
-bool strict_is_date(const char *text);
 
 /* The whole of a file, with a final zero; -EFBIG over max bytes, -errno. The caller frees. */
 int strict_read_file(const char *path, size_t max, char **ret_text, size_t *ret_len) MUST_CHECK;

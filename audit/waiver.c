@@ -7,6 +7,7 @@
 #include "audit/catalogue.h"
 #include "audit/strict.h"
 #include "base/i18n.h"
+#include "base/text.h"
 
 struct waivers {
 	json_t *doc; /* the strings lie in it */
@@ -47,7 +48,7 @@ static int read_one(const struct strict *s, size_t i, const json_t *object, stru
 	if (check_find(get(object, "check")) == CHECK_COUNT)
 		return strict_fail(s, strict_pointer(inside, at, "check"), _("there is no check '%s'"),
 			get(object, "check"));
-	if (!strict_is_date(get(object, "expires")))
+	if (!text_is_date(get(object, "expires")))
 		return strict_fail(s, strict_pointer(inside, at, "expires"), _("%s is not a date like 2026-12-31"),
 			"expires");
 	*ret = (struct waiver){get(object, "id"), get(object, "check"), get(object, "uuid"), get(object, "reason"),

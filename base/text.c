@@ -68,3 +68,31 @@ int text_sanitize(const void *src, size_t len, char **ret_text)
 	*ret_text = text;
 	return 0;
 }
+
+/* len decimal digits. */
+static unsigned digits(const char *text, size_t len)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n = n * 10 + (unsigned)(text[i] - '0');
+	return n;
+}
+
+bool text_is_date(const char *text)
+{
+	static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	static const char form[] = "dddd-dd-dd";
+	unsigned year, month, day;
+	size_t i;
+
+	for (i = 0; form[i]; i++)
+		if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+			return false;
+	year = digits(text, 4);
+	month = digits(text + 5, 2);
+	day = digits(text + 8, 2);
+	if (text[i] || month < 1 || month > 12 || day < 1)
+		return false;
+	return day <= days[month - 1] || (month == 2 && day == 29 && year % 4 == 0 && (year % 100 || year % 400 == 0));
+}

@@ -3,6 +3,7 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -13,5 +14,8 @@
  * become U+FFFD each. Ends at the first zero byte.
  */
 int text_sanitize(const void *src, size_t len, char **ret_text) MUST_CHECK;
+
+/* A day of the Gregorian calendar as YYYY-MM-DD (ISO 8601), and nothing else. */
+bool text_is_date(const char *text);
 
 #endif

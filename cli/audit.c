@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "audit/audit.h"
+#include "base/text.h"
 #include "audit/facts-file.h"
 #include "audit/policy-find.h"
 #include "audit/strict.h"
@@ -93,7 +94,7 @@ static int parse_option(int option, struct args *args)
 		return 0;
 	case OPT_DATE:
 		args->date = optarg;
-		return strict_is_date(optarg)
+		return text_is_date(optarg)
 			       ? 0
 			       : cli_usage(&command_audit, _("--date is a date like 2026-12-31, not '%s'"), optarg);
 	case OPT_PASSPHRASE_FILE:

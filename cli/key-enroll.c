@@ -180,7 +180,7 @@ static int check_token(const struct key_args *args)
 		return cli_usage(&command_key_enroll, _("--token is missing: 'pkcs11:...' or 'fido2'"));
 	if (strcmp(args->new_token, "fido2") != 0 && strncmp(args->new_token, "pkcs11:", 7) != 0)
 		return cli_usage(&command_key_enroll, _("--token is 'pkcs11:...' or 'fido2', not '%s'"), args->new_token);
-	if (args->expires && !custody_date_valid(args->expires))
+	if (args->expires && !text_is_date(args->expires))
 		return cli_usage(&command_key_enroll, _("--expires is a day as YYYY-MM-DD, not '%s'"), args->expires);
 	if ((args->owner && strlen(args->owner) >= CUSTODY_TEXT_MAX) ||
 		(args->serial && strlen(args->serial) >= CUSTODY_TEXT_MAX))

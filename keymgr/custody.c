@@ -6,21 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "keymgr/luks2-json.h"
-
-bool custody_date_valid(const char *text)
-{
-	static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	unsigned year, month, day;
-	bool leap;
-	int end = 0;
-
-	if (strlen(text) != CUSTODY_DATE_MAX - 1 || strspn(text, "0123456789-") != strlen(text) ||
-		sscanf(text, "%4u-%2u-%2u%n", &year, &month, &day, &end) != 3 || end != CUSTODY_DATE_MAX - 1)
-		return false;
-	leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-	return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1] + (month == 2 && leap ? 1U : 0U);
-}
 
 static void copy_text(const json_t *json, const char *name, char *out, size_t room)
 {
@@ -34,7 +21,7 @@ static void copy_text(const json_t *json, const char *name, char *out, size_t ro
 static void copy_date(const json_t *json, const char *name, char out[CUSTODY_DATE_MAX])
 {
 	copy_text(json, name, out, CUSTODY_DATE_MAX);
-	if (!custody_date_valid(out))
+	if (!text_is_date(out))
 		out[0] = '\0';
 }
 

@@ -21,8 +21,6 @@ struct custody {
 	char model[CUSTODY_TEXT_MAX], enrolled[CUSTODY_DATE_MAX], expires[CUSTODY_DATE_MAX];
 };
 
-/* A day of the Gregorian calendar as YYYY-MM-DD. */
-bool custody_date_valid(const char *text);
 /* Of a key slot: false when the header has none. Members that are no such text are left out. */
 bool custody_of_keyslot(const struct luks2 *hdr, int keyslot, struct custody *ret_custody);
 /* The JSON text for luks2_token_put(). The caller frees. -ENOMEM. */

@@ -102,6 +102,18 @@ static void test_text_sanitize(void)
 	check_sanitized("\xf0\x9f\x94\x92", 4, "\xf0\x9f\x94\x92");
 }
 
+static void test_text_is_date(void)
+{
+	static const char *const good[] = {"2026-11-30", "2028-02-29", "2000-02-29", "0001-01-01", "9999-12-31"};
+	static const char *const bad[] = {"", "2026", "2026-02-29", "1900-02-29", "2026-04-31", "2026-00-10", "2026-13-01",
+		"2026-01-00", "2026-1-1", "2026-11-30 ", "2026/11/30", "20261130", "-026-11-30", "2026-11-3x"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		CU_ASSERT(text_is_date(good[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		CU_ASSERT(!text_is_date(bad[i]));
+}
+
 static void test_error_table(void)
 {
 	for (int code = SDE_FIRST; code < SDE_END; code++) {
@@ -189,7 +201,7 @@ static void test_blkdev_checks(void)
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_byte_order), UNIT(test_checked_arithmetic), UNIT(test_range_inside),
-		UNIT(test_rounding), UNIT(test_all_zero), UNIT(test_text_sanitize),
+		UNIT(test_rounding), UNIT(test_all_zero), UNIT(test_text_sanitize), UNIT(test_text_is_date),
 		UNIT(test_error_table), UNIT(test_error_exit_status), UNIT(test_diag),
 		UNIT(test_blkdev_checks));
 }
