@@ -6,6 +6,7 @@
  *	twins			two tokens of one name		removed		pulled out in the middle of C_Decrypt
  *	slow			C_Login takes a second		crash		dies in C_Decrypt
  *	forge			answers in the place of the program, in C_Decrypt
+ *	spawn			the same, and leaves a process of its own behind
  *	huge, empty, garbage	answers of C_Decrypt		many		several keys fit
  *	attributes		absurd lengths of attributes	slots		C_GetSlotList counts wrongly
  *	novalue			C_GetAttributeValue fails	expired		the PIN has expired
@@ -145,7 +146,11 @@ static CK_RV mock_decrypt(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG in_le
 
 		_exit(write(3, forged, sizeof(forged)) < 0);
 	}
-	if (mode("crash"))
+	if (mode("spawn") && fork() == 0) {
+		sleep(25);
+		_exit(0);
+	}
+	if (mode("crash") || mode("spawn"))
 		abort();
 	if (mode("garbage"))
 		return 0x80000000UL + 77;

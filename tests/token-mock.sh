@@ -38,6 +38,9 @@ check_status 3 "a module that dies" unlock crash
 said 'ended unexpectedly' "... is said"
 check_status 3 "a module that answers in our place" unlock forge
 said 'gave a wrong answer' "... is not believed"
+check_status 3 "one that dies and leaves a process behind" env MOCK=spawn timeout 15 \
+	tokentool unlock "$module" "$uri" 0 "$wrapped" 4711
+said 'ended unexpectedly' "... is not waited for"
 check_status 3 "a PIN that has expired" unlock expired
 said 'expired' "... is said"
 check_status 1 "nobody there to ask" unlock '' -

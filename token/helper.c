@@ -7,11 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,16 +46,28 @@ static int write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
-static int read_all(int fd, void *data, size_t len)
+/* A process that a module has started may keep the other end for ever: what counts is the child. */
+static void wait_readable(int fd, int child_fd)
+{
+	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = child_fd, .events = POLLIN}};
+
+	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+}
+
+static int read_all(int fd, int child_fd, void *data, size_t len)
 {
 	uint8_t *p = data;
 
 	while (len > 0) {
-		ssize_t n = read(fd, p, len);
+		ssize_t n;
+
+		wait_readable(fd, child_fd);
+		n = read(fd, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n <= 0) /* also EAGAIN: the child is dead, and nothing is left */
 			return -EPIPE;
 		p += n;
 		len -= n;
@@ -66,7 +80,7 @@ static int keep_only(int fd)
 {
 	const int pipe_fd = STDERR_FILENO + 1;
 
-	if (fd != pipe_fd && dup2(fd, pipe_fd) < 0)
+	if (fd != pipe_fd && dup3(fd, pipe_fd, O_CLOEXEC) < 0)
 		return -errno;
 	return close_range(pipe_fd + 1, ~0U, 0) < 0 ? -errno : pipe_fd;
 }
@@ -105,7 +119,7 @@ static _Noreturn void child_run(helper_fn fn, void *ctx, int fd, size_t data_roo
 	_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-static int answer_receive(int fd, struct secret **ret_secret, void *data, size_t data_room,
+static int answer_receive(int fd, int child_fd, struct secret **ret_secret, void *data, size_t data_room,
 	size_t *ret_data_len, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *secret = NULL;
@@ -113,9 +127,9 @@ static int answer_receive(int fd, struct secret **ret_secret, void *data, size_t
 	struct answer answer;
 	int r;
 
-	if (read_all(fd, &answer, sizeof(answer)) < 0)
+	if (read_all(fd, child_fd, &answer, sizeof(answer)) < 0)
 		return diag_set(diag, -SDE_TOKEN, _("the program for the token ended unexpectedly"));
-	if (answer.err > 0 || answer.secret_len > ANSWER_SECRET_MAX || answer.data_len > data_room)
+	if (answer.err > 0 || answer.err <= -SDE_END || answer.secret_len > ANSWER_SECRET_MAX || answer.data_len > data_room)
 		return diag_set(diag, -SDE_TOKEN, _("the program for the token gave a wrong answer"));
 	r = text_sanitize(answer.detail, sizeof(answer.detail) - 1, &detail);
 	if (r < 0)
@@ -124,9 +138,9 @@ static int answer_receive(int fd, struct secret **ret_secret, void *data, size_t
 		return detail[0] ? diag_set(diag, answer.err, "%s", detail) : answer.err;
 	if (answer.secret_len > 0) {
 		r = secret_new(answer.secret_len, &secret);
-		r = r < 0 ? r : read_all(fd, secret_data(secret), answer.secret_len);
+		r = r < 0 ? r : read_all(fd, child_fd, secret_data(secret), answer.secret_len);
 	}
-	r = r < 0 ? r : read_all(fd, data, answer.data_len);
+	r = r < 0 ? r : read_all(fd, child_fd, data, answer.data_len);
 	if (r < 0)
 		return r == -EPIPE ? -SDE_TOKEN : r;
 	*ret_secret = take_ptr(secret);
@@ -134,8 +148,10 @@ static int answer_receive(int fd, struct secret **ret_secret, void *data, size_t
 	return 0;
 }
 
-static void wait_for(pid_t child)
+/* It has answered or died; what a module may still want to do in it has had its time. */
+static void end(pid_t child)
 {
+	kill(child, SIGKILL);
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
 }
@@ -143,6 +159,7 @@ static void wait_for(pid_t child)
 int helper_run(helper_fn fn, void *ctx, struct secret **ret_secret, void *data, size_t data_room,
 	size_t *ret_data_len, struct diag *diag)
 {
+	CLEANUP_FD int child_fd = -1;
 	pid_t parent = getpid(), child;
 	int fds[2], r;
 
@@ -165,8 +182,12 @@ int helper_run(helper_fn fn, void *ctx, struct secret **ret_secret, void *data, 
 		child_run(fn, ctx, fds[1], data_room);
 	}
 	close(fds[1]);
-	r = answer_receive(fds[0], ret_secret, data, data_room, ret_data_len, diag);
+	child_fd = pidfd_open(child, 0);
+	/* without it, read() itself waits */
+	if (child_fd >= 0 && fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0)
+		close(take_fd(&child_fd));
+	r = answer_receive(fds[0], child_fd, ret_secret, data, data_room, ret_data_len, diag);
 	close(fds[0]);
-	wait_for(child);
+	end(child);
 	return r;
 }
