@@ -23,6 +23,7 @@ struct mount_args {
 	bool foreground;
 	bool waiting; /* the user knows */
 	char holder[PATH_MAX]; /* of the header, wherever the daemon works; "" when it is not there */
+	char uuid[40]; /* of the drive; "" while it is not known */
 };
 
 enum { COMMIT_SECONDS_MAX = 300, GRACE_SECONDS = 60, GRACE_SECONDS_MAX = 3600 };
@@ -150,12 +151,13 @@ static int parse_option(int option, struct mount_args *args)
 	}
 }
 
-/* The drive is where its header is. */
+/* The drive is where its header is. Once it is known it is not opened again to see which one it is:
+ * after it was unmounted it is free, and may be gone. */
 static void note(const struct mount_args *args, const char *op, int err)
 {
 	const char *holder = args->options.header ? args->options.header : args->target;
 
-	cli_event(op, args->holder[0] ? args->holder : holder, NULL, err,
+	cli_event(op, args->holder[0] ? args->holder : holder, args->uuid[0] ? args->uuid : NULL, err,
 		args->options.read_only ? json_pack("{s:b}", "read_only", 1) : NULL);
 }
 
@@ -233,7 +235,7 @@ static bool wait_for_others(void *ctx, unsigned seconds_left)
 	return !interrupted();
 }
 
-static int mount_and_serve(const struct mount_args *args)
+static int mount_and_serve(struct mount_args *args)
 {
 	struct daemon *daemon = NULL;
 	struct diag diag = {0};
@@ -241,6 +243,7 @@ static int mount_and_serve(const struct mount_args *args)
 	bool served = false;
 
 	if (err == 0) {
+		snprintf(args->uuid, sizeof(args->uuid), "%s", daemon_header(daemon)->uuid);
 		err = cli_unlock(&args->source, args->target, daemon_header(daemon), -1, unlock, daemon,
 			&diag);
 		if (error_exit_status(err) == EXIT_SECRET)

@@ -18,7 +18,10 @@ printf 'wrong but long enough' >wrong && chmod 600 wrong
 mkdir m
 if fuse_ready; then
 	check "mount" bound mount a.img m --passphrase-file "$PASS"
+	mv a.img taken-away # what is unmounted is not opened any more, not even to see which drive it was
 	check "unmount" bound unmount m
+	check "... is in the log" timeout 10 sh -c 'until grep -q unmount log/events.jsonl; do sleep 0.1; done'
+	mv taken-away a.img
 	check_status 3 "a wrong passphrase" bound mount a.img m --passphrase-file wrong
 	check_status 3 "... for the test of a key" bound key test a.img --passphrase-file wrong
 	check_status 3 "... for a check" bound check a.img --passphrase-file wrong
