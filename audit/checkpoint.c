@@ -30,6 +30,14 @@ static const struct strict_field proof_fields[] = {
 	{"path", STRICT_STRINGS},
 };
 
+static const struct strict_field consistency_fields[] = {
+	{"schema", STRICT_INTEGER},
+	{"type", STRICT_STRING},
+	{"first", STRICT_INTEGER},
+	{"size", STRICT_INTEGER},
+	{"path", STRICT_STRINGS},
+};
+
 /* The leaf hashes of the first count records. */
 static int leaves_of(const struct eventlog *log, size_t count, hash256_value **ret_leaves)
 {
@@ -124,13 +132,23 @@ int checkpoint_verify(const struct eventlog *log, const char *text, size_t len, 
 	return r;
 }
 
+static int list_path(json_t *list, const hash256_value *path, size_t len)
+{
+	char hex[HASH256_HEX];
+
+	for (size_t i = 0; i < len; i++) {
+		hex_encode(path[i], sizeof(path[i]), hex);
+		if (json_array_append_new(list, json_string(hex)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int proof_print(const struct eventlog *log, uint64_t seq, char **ret_text, size_t *ret_len)
 {
 	CLEANUP_FREE hash256_value *leaves = NULL;
 	hash256_value path[MERKLE_PATH_MAX];
-	char hex[HASH256_HEX];
 	json_t *list = json_array();
-	size_t len;
 
 	if (seq < 1 || seq > log->count || !list) {
 		json_decref(list);
@@ -143,27 +161,33 @@ int proof_print(const struct eventlog *log, uint64_t seq, char **ret_text, size_
 
 	if (r < 0)
 		return r;
-	len = merkle_path(leaves, log->count, seq - 1, path);
-	for (size_t i = 0; i < len; i++) {
-		hex_encode(path[i], sizeof(path[i]), hex);
-		if (json_array_append_new(list, json_string(hex)))
-			return -ENOMEM;
-	}
-	return print_line(doc, ret_text, ret_len);
+	r = list_path(list, path, merkle_path(leaves, log->count, seq - 1, path));
+	return r == 0 ? print_line(doc, ret_text, ret_len) : r;
 }
 
-static int climb(const struct strict *proof, char root[HASH256_HEX])
+static int read_path(const struct strict *proof, hash256_value path[MERKLE_PATH_MAX], size_t *ret_len)
 {
-	static const uint8_t leaf_prefix = 0;
-	const json_t *list = json_object_get(proof->doc, "path"), *record = json_object_get(proof->doc, "record");
+	const json_t *list = json_object_get(proof->doc, "path");
 	size_t len = json_array_size(list);
-	hash256_value path[MERKLE_PATH_MAX], leaf, top;
 
 	if (len > MERKLE_PATH_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < len; i++)
 		if (hex_decode(json_string_value(json_array_get(list, i)), path[i], sizeof(path[i])) < 0)
 			return -EINVAL;
+	*ret_len = len;
+	return 0;
+}
+
+static int climb(const struct strict *proof, char root[HASH256_HEX])
+{
+	static const uint8_t leaf_prefix = 0;
+	const json_t *record = json_object_get(proof->doc, "record");
+	hash256_value path[MERKLE_PATH_MAX], leaf, top;
+	size_t len;
+
+	if (read_path(proof, path, &len) < 0)
+		return -EINVAL;
 	hash256_of(&leaf_prefix, 1, json_string_value(record), json_string_length(record), leaf);
 	uint64_t seq = (uint64_t)json_integer_value(json_object_get(proof->doc, "seq"));
 	uint64_t size = (uint64_t)json_integer_value(json_object_get(proof->doc, "size"));
@@ -194,4 +218,79 @@ int proof_verify(const char *proof_text, size_t proof_len, const char *checkpoin
 		return diag_set(diag, -SDE_LOG, _("the proof does not lead to the checkpoint"));
 	*ret_record = strdup(json_string_value(json_object_get(proof.doc, "record")));
 	return *ret_record ? 0 : -ENOMEM;
+}
+
+/* ---- from one checkpoint to a later one ---- */
+
+#define CONSISTENCY "sealdrive-consistency"
+
+int consistency_print(const struct eventlog *log, uint64_t first, char **ret_text, size_t *ret_len)
+{
+	CLEANUP_FREE hash256_value *leaves = NULL;
+	hash256_value path[MERKLE_PATH_MAX];
+	json_t *list;
+	int r;
+
+	if (first < 1 || first > log->count)
+		return -EINVAL;
+	list = json_array();
+	CLEANUP_JSON json_t *doc = json_pack("{s:i, s:s, s:I, s:I, s:o}", "schema", 1, "type", CONSISTENCY, "first",
+		(json_int_t)first, "size", (json_int_t)log->count, "path", list);
+	r = doc ? leaves_of(log, log->count, &leaves) : -ENOMEM;
+	if (r == 0)
+		r = list_path(list, path, merkle_consistency(leaves, first, log->count, path));
+	return r == 0 ? print_line(doc, ret_text, ret_len) : r;
+}
+
+bool consistency_claims(const char *text, size_t len)
+{
+	CLEANUP_JSON json_t *doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	const char *type = json_string_value(json_object_get(doc, "type"));
+
+	return type && strcmp(type, CONSISTENCY) == 0;
+}
+
+static bool same_size(const struct strict *proof, const char *name, const struct strict *checkpoint)
+{
+	return json_equal(json_object_get(proof->doc, name), json_object_get(checkpoint->doc, "size"));
+}
+
+static bool leads_to(const struct strict *proof, const struct strict *earlier, const struct strict *later)
+{
+	uint64_t first = (uint64_t)json_integer_value(json_object_get(proof->doc, "first"));
+	uint64_t size = (uint64_t)json_integer_value(json_object_get(proof->doc, "size"));
+	hash256_value path[MERKLE_PATH_MAX], old, new, climbed_old, climbed_new;
+	size_t len;
+
+	return read_path(proof, path, &len) == 0 &&
+	       hex_decode(json_string_value(json_object_get(earlier->doc, "root")), old, sizeof(old)) == 0 &&
+	       hex_decode(json_string_value(json_object_get(later->doc, "root")), new, sizeof(new)) == 0 &&
+	       merkle_climb_both(first, size, old, (const hash256_value *)path, len, climbed_old, climbed_new) == 0 &&
+	       memcmp(climbed_old, old, sizeof(old)) == 0 && memcmp(climbed_new, new, sizeof(new)) == 0;
+}
+
+int consistency_verify(const char *proof_text, size_t proof_len, struct checkpoint_text earlier_text,
+	struct checkpoint_text later_text, uint64_t *ret_first, uint64_t *ret_size, struct diag *diag)
+{
+	CLEANUP_STRICT struct strict proof = {0};
+	CLEANUP_STRICT struct strict earlier = {0};
+	CLEANUP_STRICT struct strict later = {0};
+	int r = crypto_init();
+
+	if (r == 0)
+		r = parse(proof_text, proof_len, CONSISTENCY, consistency_fields, ARRAY_SIZE(consistency_fields), diag,
+			&proof);
+	if (r == 0)
+		r = parse_checkpoint(earlier_text.text, earlier_text.len, diag, &earlier);
+	if (r == 0)
+		r = parse_checkpoint(later_text.text, later_text.len, diag, &later);
+	if (r < 0)
+		return r;
+	if (!same_size(&proof, "first", &earlier) || !same_size(&proof, "size", &later))
+		return diag_set(diag, -SDE_LOG, _("the proof is for other checkpoints: their logs have other lengths"));
+	if (!leads_to(&proof, &earlier, &later))
+		return diag_set(diag, -SDE_LOG, _("the proof does not lead from the one checkpoint to the other"));
+	*ret_first = (uint64_t)json_integer_value(json_object_get(proof.doc, "first"));
+	*ret_size = (uint64_t)json_integer_value(json_object_get(proof.doc, "size"));
+	return 0;
 }

@@ -87,3 +87,64 @@ int merkle_climb(const hash256_value leaf, size_t index, size_t count, const has
 	memcpy(ret_root, node, HASH256_BYTES);
 	return 0;
 }
+
+/* Whole: these are all the leaves of the earlier tree, whose head the reader knows. */
+static size_t subproof(const hash256_value *leaves, size_t first, size_t count, bool whole, hash256_value *path)
+{
+	size_t len, k;
+
+	if (first == count) {
+		if (!whole)
+			merkle_root(leaves, count, path[0]);
+		return !whole;
+	}
+	k = split(count);
+	if (first <= k) {
+		len = subproof(leaves, first, k, whole, path);
+		merkle_root(leaves + k, count - k, path[len]);
+	} else {
+		len = subproof(leaves + k, first - k, count - k, false, path);
+		merkle_root(leaves, k, path[len]);
+	}
+	return len + 1;
+}
+
+size_t merkle_consistency(const hash256_value *leaves, size_t first, size_t count, hash256_value ret_path[MERKLE_PATH_MAX])
+{
+	return subproof(leaves, first, count, true, ret_path);
+}
+
+/* RFC 9162, section 2.1.4.2. */
+int merkle_climb_both(size_t first, size_t count, const hash256_value old_root, const hash256_value *path, size_t path_len,
+	hash256_value ret_first, hash256_value ret_count)
+{
+	size_t fn = first - 1, sn = count - 1, at = 0;
+	hash256_value old, new;
+
+	if (!first || first > count || (first == count) != !path_len)
+		return -EINVAL;
+	for (; fn & 1; fn >>= 1, sn >>= 1)
+		;
+	/* a tree of a power of two leaves is a node of the later one, and is left out of the proof */
+	memcpy(old, (first & (first - 1)) && path_len ? path[at++] : old_root, HASH256_BYTES);
+	memcpy(new, old, HASH256_BYTES);
+	for (; at < path_len; at++) {
+		if (!sn)
+			return -EINVAL;
+		if (fn & 1 || fn == sn) {
+			join(path[at], old, old);
+			join(path[at], new, new);
+			for (; !(fn & 1) && fn; fn >>= 1, sn >>= 1)
+				;
+		} else {
+			join(new, path[at], new);
+		}
+		fn >>= 1;
+		sn >>= 1;
+	}
+	if (sn && first != count)
+		return -EINVAL;
+	memcpy(ret_first, old, HASH256_BYTES);
+	memcpy(ret_count, new, HASH256_BYTES);
+	return 0;
+}

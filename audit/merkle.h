@@ -16,5 +16,13 @@ size_t merkle_path(const hash256_value *leaves, size_t count, size_t index, hash
 /* The head that a leaf and its proof lead to; -EINVAL when the proof has not the right length. */
 int merkle_climb(const hash256_value leaf, size_t index, size_t count, const hash256_value *path, size_t path_len,
 	hash256_value ret_root) MUST_CHECK;
+/* The consistency proof between the first leaves and all (section 2.1.2); 0 < first <= count. Returns its length. */
+size_t merkle_consistency(const hash256_value *leaves, size_t first, size_t count, hash256_value ret_path[MERKLE_PATH_MAX]);
+/*
+ * The two heads, of first and of count leaves, that such a proof leads to. old_root is what the first is known to
+ * be, for a proof that leaves it out; -EINVAL when the proof has not the right length.
+ */
+int merkle_climb_both(size_t first, size_t count, const hash256_value old_root, const hash256_value *path, size_t path_len,
+	hash256_value ret_first, hash256_value ret_count) MUST_CHECK;
 
 #endif

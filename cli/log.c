@@ -15,7 +15,7 @@
 #include "cli/sign.h"
 
 enum { OPT_HELP = 1, OPT_JSON, OPT_LOG, OPT_DRIVE, OPT_OP, OPT_SINCE, OPT_UNTIL, OPT_CHECKPOINT, OPT_OUTPUT,
-	OPT_SIGN_KEY, OPT_SIGN_CERT, OPT_TRUST };
+	OPT_SIGN_KEY, OPT_SIGN_CERT, OPT_TRUST, OPT_FROM, OPT_EARLIER };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
@@ -30,12 +30,14 @@ static const struct option long_options[] = {
 	{"sign-key", required_argument, NULL, OPT_SIGN_KEY},
 	{"sign-cert", required_argument, NULL, OPT_SIGN_CERT},
 	{"trust", required_argument, NULL, OPT_TRUST},
+	{"from", required_argument, NULL, OPT_FROM},
+	{"earlier", required_argument, NULL, OPT_EARLIER},
 	{0},
 };
 
 struct args {
 	bool json;
-	const char *path, *drive, *op, *since, *until, *checkpoint, *output, *key, *cert, *trust;
+	const char *path, *drive, *op, *since, *until, *checkpoint, *output, *key, *cert, *trust, *from, *earlier;
 	int argc; /* operands behind the verb */
 	char **argv;
 };
@@ -104,13 +106,13 @@ static int show(const struct args *args, const struct eventlog *log, struct diag
 
 /* ---- verify, checkpoint, prove ---- */
 
-static int read_checkpoint(const struct args *args, char **ret_text, size_t *ret_len, struct diag *diag)
+static int read_checkpoint(const struct args *args, const char *path, char **ret_text, size_t *ret_len, struct diag *diag)
 {
 	struct cms_signer signer;
-	int r = args->trust ? verify_file(args->checkpoint, NULL, args->trust, &signer, ret_text, ret_len, diag)
-			    : strict_read_file(args->checkpoint, CHECKPOINT_BYTES_MAX, ret_text, ret_len);
+	int r = args->trust ? verify_file(path, NULL, args->trust, &signer, ret_text, ret_len, diag)
+			    : strict_read_file(path, CHECKPOINT_BYTES_MAX, ret_text, ret_len);
 
-	return r < 0 ? diag_set(diag, r, "%s", args->checkpoint) : 0;
+	return r < 0 ? diag_set(diag, r, "%s", path) : 0;
 }
 
 static int verify(const struct args *args, const struct eventlog *log, struct diag *diag)
@@ -120,7 +122,7 @@ static int verify(const struct args *args, const struct eventlog *log, struct di
 	int r = eventlog_verify(log, &backwards, diag);
 
 	if (r == 0 && args->checkpoint) {
-		r = read_checkpoint(args, &text, &len, diag);
+		r = read_checkpoint(args, args->checkpoint, &text, &len, diag);
 		if (r == 0)
 			r = checkpoint_verify(log, text, len, diag);
 	}
@@ -167,16 +169,38 @@ static int checkpoint(const struct args *args, const struct eventlog *log, struc
 
 static int prove(const struct args *args, const struct eventlog *log, struct diag *diag)
 {
+	const char *number = args->from ? args->from : args->argv[0];
 	CLEANUP_FREE char *text = NULL;
 	size_t len, backwards;
 	uint64_t seq;
 	int r = eventlog_verify(log, &backwards, diag);
 
-	if (r == 0 && cli_parse_number(args->argv[0], 1, log->count, &seq) < 0)
-		return diag_set(diag, -SDE_USAGE, _("there is no record '%s'; the last one is %zu"), args->argv[0], log->count);
+	if (r == 0 && cli_parse_number(number, 1, log->count, &seq) < 0)
+		return diag_set(diag, -SDE_USAGE, _("there is no record '%s'; the last one is %zu"), number, log->count);
 	if (r == 0)
-		r = proof_print(log, seq, &text, &len);
+		r = args->from ? consistency_print(log, seq, &text, &len) : proof_print(log, seq, &text, &len);
 	return r == 0 ? write_text(args, text, len, diag) : r;
+}
+
+static int verify_consistency(const struct args *args, const char *proof, size_t proof_len, struct checkpoint_text later)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct diag diag = {0};
+	uint64_t first, size;
+	size_t len;
+	int r;
+
+	if (!args->earlier)
+		return cli_usage(&command_log, _("this proof leads from one checkpoint to another: --earlier names the first"));
+	r = read_checkpoint(args, args->earlier, &text, &len, &diag);
+	if (r < 0)
+		return cli_fail(args->earlier, r, &diag);
+	r = consistency_verify(proof, proof_len, (struct checkpoint_text){text, len}, later, &first, &size, &diag);
+	if (r < 0)
+		return cli_fail(args->argv[0], r, &diag);
+	printf(_("The %llu records of the earlier checkpoint are the first of the %llu of the later one, unchanged.\n"),
+		(unsigned long long)first, (unsigned long long)size);
+	return EXIT_DONE;
 }
 
 /* Without the log: for whoever was given the proof, and has the checkpoint. */
@@ -189,10 +213,12 @@ static int verify_proof(const struct args *args)
 
 	if (!args->checkpoint)
 		return cli_usage(&command_log, _("'log verify-proof' needs --checkpoint"));
-	r = read_checkpoint(args, &text, &len, &diag);
+	r = read_checkpoint(args, args->checkpoint, &text, &len, &diag);
 	if (r < 0)
 		return cli_fail(args->checkpoint, r, &diag);
 	r = strict_read_file(args->argv[0], CHECKPOINT_BYTES_MAX, &proof, &proof_len);
+	if (r == 0 && consistency_claims(proof, proof_len))
+		return verify_consistency(args, proof, proof_len, (struct checkpoint_text){text, len});
 	if (r == 0)
 		r = proof_verify(proof, proof_len, text, len, &record, &diag);
 	if (r < 0)
@@ -281,6 +307,12 @@ static int run(int argc, char **argv)
 		case OPT_TRUST:
 			args.trust = optarg;
 			break;
+		case OPT_FROM:
+			args.from = optarg;
+			break;
+		case OPT_EARLIER:
+			args.earlier = optarg;
+			break;
 		default:
 			return EXIT_USAGE;
 		}
@@ -294,7 +326,8 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (strcmp(verbs[i].name, args.argv[-1]) != 0)
 			continue;
-		if (args.argc != verbs[i].operands)
+		/* a proof is of one record, or of all up to one */
+		if (args.argc != (args.from ? 0 : verbs[i].operands) || (args.from && verbs[i].run != prove))
 			return cli_usage(&command_log, _("'log %s' is not used like that"), verbs[i].name);
 		return run_verb(&verbs[i], &args);
 	}
@@ -303,13 +336,14 @@ static int run(int argc, char **argv)
 
 const struct command command_log = {
 	.name = "log",
-	.operands = N_("show|verify|checkpoint|prove N|verify-proof FILE"),
+	.operands = N_("show|verify|checkpoint|prove N|prove --from SIZE|verify-proof FILE"),
 	.summary = N_("what this computer did with drives, and proof of it"),
 	.options = N_(
 		"  show               the events, oldest first\n"
 		"  verify             whether a record was changed, removed or swapped\n"
 		"  checkpoint         how the log is now, in one line, to be kept elsewhere\n"
 		"  prove N            proof that record N is in the log as it is now\n"
+		"  prove --from SIZE  proof that the first SIZE records are still its beginning\n"
 		"  verify-proof FILE  whether a proof holds against a checkpoint; needs no log\n"
 		"\n"
 		"Options:\n"
@@ -318,7 +352,8 @@ const struct command command_log = {
 		"  --since TIME       show: from this time on, for instance 2026-11 or 2026-11-30T14\n"
 		"  --until TIME       show: up to the end of this time\n"
 		"  --json             show: the records as they are\n"
-		"  --checkpoint FILE  verify, verify-proof: an earlier checkpoint\n"
+		"  --checkpoint FILE  verify, verify-proof: a checkpoint of the log\n"
+		"  --earlier FILE     verify-proof of prove --from: the checkpoint with SIZE records\n"
 		"  --output FILE      checkpoint, prove: write to a new FILE\n"
 		"  --sign-key KEY     checkpoint: sign it with this private key (PEM), into FILE.p7s\n"
 		"  --sign-cert CERT   the certificate of the key (PEM)\n"

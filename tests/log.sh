@@ -91,12 +91,64 @@ for sibling in map(bytes.fromhex, p["path"]):
     last >>= 1
 assert node.hex() == c["root"]
 PY
+# ---- from one checkpoint to the next ----
+earlier=$(wc -l <log/events.jsonl)
+for _ in 1 2 3 4 5; do bound audit a.img >/dev/null; done
+check "a later checkpoint" bound log checkpoint --output later
+check "a proof that its log goes on from the earlier one's" bound log prove --from "$earlier" --output goes-on
+check "... holds, without the log" bound log verify-proof goes-on --earlier checkpoint --checkpoint later
+said "The $earlier records .* first of the $((earlier + 5))" "... and says what it proves"
+check "... for whoever computes it himself" "$PYTHON" - <<'PY'
+import hashlib, json
+node = lambda a, b: hashlib.sha256(b"\1" + a + b).digest()
+proof, old, new = (json.load(open(f)) for f in ("goes-on", "checkpoint", "later"))
+assert proof["first"] == old["size"] and proof["size"] == new["size"]
+path = [bytes.fromhex(h) for h in proof["path"]]
+m, n = old["size"] - 1, new["size"] - 1
+while m & 1:
+    m, n = m >> 1, n >> 1
+a = b = path.pop(0) if old["size"] & m else bytes.fromhex(old["root"])
+for h in path:
+    if m & 1 or m == n:
+        a, b = node(h, a), node(h, b)
+        while m and not m & 1:
+            m, n = m >> 1, n >> 1
+    else:
+        b = node(b, h)
+    m, n = m >> 1, n >> 1
+assert n == 0 and a.hex() == old["root"] and b.hex() == new["root"]
+PY
+check_status 2 "... and needs both" bound log verify-proof goes-on --checkpoint later
+check_status 9 "the wrong way round" bound log verify-proof goes-on --earlier later --checkpoint checkpoint
+sed 's/"root":"[0-9a-f]\{4\}/"root":"0000/' checkpoint >other
+check_status 9 "from another beginning" bound log verify-proof goes-on --earlier other --checkpoint later
 cp log/events.jsonl whole
+"$PYTHON" - <<'PY' # somebody rewrites the past, and chains it anew
+import hashlib, json
+prev, out = "0" * 64, []
+for line in open("whole", encoding="utf-8"):
+    r = json.loads(line)
+    r["prev"] = prev
+    if r["seq"] == 2:
+        r["actor"]["name"] = "somebody else"
+    text = json.dumps(r, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    prev = hashlib.sha256(b"\0" + text).hexdigest()
+    out.append(text + b"\n")
+open("log/events.jsonl", "wb").write(b"".join(out))
+PY
+check "a log that was rewritten from the start looks whole" bound log verify
+check "... and has a checkpoint and a proof" bound log checkpoint --output rewritten
+check "... of its own" bound log prove --from "$earlier" --output goes-on2
+check_status 9 "... which do not go on from the earlier checkpoint" bound log verify-proof goes-on2 --earlier checkpoint --checkpoint rewritten
+check_status 2 "from more records than there are" bound log prove --from 999
+check_status 2 "a record and a beginning" bound log prove 3 --from 2
+cp whole log/events.jsonl
+
 check "verify" bound log verify --checkpoint checkpoint
 sed -i '$d' log/events.jsonl
 check "verify: a tail that was cut off does not show" bound log verify
 said 'only against a checkpoint' "... and verify says so"
-check_status 9 "... but against the checkpoint" bound log verify --checkpoint checkpoint
+check_status 9 "... but against the checkpoint" bound log verify --checkpoint later
 said 'its end was cut off' "... it does"
 sed '2s/done/dome/' whole >log/events.jsonl
 check_status 9 "a changed record" bound log verify

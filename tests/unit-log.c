@@ -233,8 +233,7 @@ static void test_place(void)
 	CU_ASSERT_EQUAL(eventlog_path("/nonexistent", &own), -ENOENT);
 }
 
-/* The test vectors of Certificate Transparency, and all proofs of all small trees. */
-static void test_merkle(void)
+static void ct_leaves(hash256_value *leaves, size_t count)
 {
 	static const struct {
 		const char *bytes;
@@ -242,11 +241,18 @@ static void test_merkle(void)
 	} inputs[] = {{"", 0}, {"\x00", 1}, {"\x10", 1}, {"\x20\x21", 2}, {"\x30\x31", 2}, {"\x40\x41\x42\x43", 4},
 		{"\x50\x51\x52\x53\x54\x55\x56\x57", 8},
 		{"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f", 16}};
+
+	for (size_t i = 0; i < count; i++)
+		hash256_of("", 1, inputs[i % 8].bytes, inputs[i % 8].len, leaves[i]);
+}
+
+/* The test vectors of Certificate Transparency, and all proofs of all small trees. */
+static void test_merkle(void)
+{
 	hash256_value leaves[80], root, top, proof[MERKLE_PATH_MAX];
 	char hex[HASH256_HEX];
 
-	for (size_t i = 0; i < 80; i++)
-		hash256_of("", 1, inputs[i % 8].bytes, inputs[i % 8].len, leaves[i]);
+	ct_leaves(leaves, 8);
 	merkle_root(leaves, 0, root);
 	hex_encode(root, sizeof(root), hex);
 	CU_ASSERT_STRING_EQUAL(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
@@ -275,6 +281,73 @@ static void test_merkle(void)
 	CU_ASSERT_EQUAL(merkle_climb(leaves[0], 1, 1, NULL, 0, top), -EINVAL);
 }
 
+static void consistency_is(const hash256_value *leaves, size_t first, size_t count, const char *wanted)
+{
+	hash256_value proof[MERKLE_PATH_MAX];
+	char hex[MERKLE_PATH_MAX * HASH256_HEX] = "";
+	size_t len = merkle_consistency(leaves, first, count, proof);
+
+	for (size_t i = 0; i < len; i++)
+		hex_encode(proof[i], 4, hex + 8 * i); /* their beginnings tell them apart */
+	CU_ASSERT_STRING_EQUAL(hex, wanted);
+}
+
+/* Whether the proof leads from the one root to the other. */
+static bool climbs(size_t first, size_t count, const hash256_value old, const hash256_value new, hash256_value *proof, size_t len)
+{
+	hash256_value got_old, got_new;
+
+	return merkle_climb_both(first, count, old, (const hash256_value *)proof, len, got_old, got_new) == 0 &&
+	       memcmp(got_old, old, HASH256_BYTES) == 0 && memcmp(got_new, new, HASH256_BYTES) == 0;
+}
+
+static void consistency_of(const hash256_value *leaves, size_t first, size_t count)
+{
+	hash256_value old, new, proof[MERKLE_PATH_MAX + 1] = {{0}};
+	size_t len = merkle_consistency(leaves, first, count, proof);
+
+	merkle_root(leaves, first, old);
+	merkle_root(leaves, count, new);
+	if (!climbs(first, count, old, new, proof, len))
+		CU_FAIL("a consistency proof does not hold");
+	if (first == count)
+		return;
+	if (climbs(first, count, old, new, proof, len - 1) || climbs(first, count, old, new, proof, len + 1))
+		CU_FAIL("one of another length holds");
+	if (climbs(first + 1, count, old, new, proof, len) || (first > 1 && climbs(first - 1, count, old, new, proof, len)))
+		CU_FAIL("one for another beginning holds");
+	for (size_t i = 0; i < len; i++) {
+		proof[i][i % HASH256_BYTES] ^= 1;
+		if (climbs(first, count, old, new, proof, len))
+			CU_FAIL("a changed one holds");
+		proof[i][i % HASH256_BYTES] ^= 1;
+	}
+	old[5] ^= 1;
+	if (climbs(first, count, old, new, proof, len))
+		CU_FAIL("one for another earlier root holds");
+	old[5] ^= 1;
+	new[5] ^= 1;
+	if (climbs(first, count, old, new, proof, len))
+		CU_FAIL("one for another later root holds");
+}
+
+/* The vectors of Certificate Transparency for its eight leaves, and all pairs of small trees. */
+static void test_consistency(void)
+{
+	hash256_value leaves[70];
+
+	ct_leaves(leaves, 8);
+	consistency_is(leaves, 1, 1, "");
+	consistency_is(leaves, 1, 8, "96a296d25f083f0a6b47aaf2");
+	consistency_is(leaves, 6, 8, "0ebc5d34ca854ea1d37ee418");
+	consistency_is(leaves, 2, 5, "5f083f0abc1a0643");
+	for (size_t i = 0; i < ARRAY_SIZE(leaves); i++)
+		memset(leaves[i], (int)i, sizeof(leaves[i]));
+	for (size_t count = 1; count <= ARRAY_SIZE(leaves); count++)
+		for (size_t first = 1; first <= count; first++)
+			consistency_of(leaves, first, count);
+}
+
 /* One that would be longer than a reader takes is not written, and the log goes on. */
 static void test_too_long(void)
 {
@@ -298,7 +371,7 @@ int main(void)
 		return 99;
 	snprintf(path, sizeof(path), "%s/log", folder);
 	r = UNIT_RUN(UNIT(test_too_long), UNIT(test_every_byte), UNIT(test_lines), UNIT(test_half_written), UNIT(test_many_writers),
-		UNIT(test_full), UNIT(test_merkle), UNIT(test_place));
+		UNIT(test_full), UNIT(test_merkle), UNIT(test_consistency), UNIT(test_place));
 	unlink(path);
 	rmdir(folder);
 	return r;
