@@ -43,15 +43,15 @@ ssize_t acl_inode_get(struct e4_inode *inode, const struct xattr_name *name, voi
 
 /* acl NULL: takes it away. Results as xattr_set(). */
 static int store(struct handle *h, struct e4_inode *inode, const struct xattr_name *name,
-	const struct acl *acl, unsigned flags)
+	const struct acl *acl)
 {
 	uint8_t bytes[ACL_BYTES_MAX];
 	struct xattr_value value = {.data = bytes};
 
 	if (!acl)
-		return xattr_set(h, inode, name, NULL, flags);
+		return xattr_set(h, inode, name, NULL, 0);
 	value.len = (uint32_t)acl_to_disk(acl, bytes);
-	return xattr_set(h, inode, name, &value, flags);
+	return xattr_set(h, inode, name, &value, 0);
 }
 
 static int set_access(struct handle *h, struct e4_inode *inode, const struct acl *acl, unsigned flags)
@@ -67,7 +67,7 @@ static int set_access(struct handle *h, struct e4_inode *inode, const struct acl
 		if (flags & E4_XATTR_KILL_SGID)
 			mode &= ~(uint32_t)S_ISGID;
 	}
-	r = store(h, inode, &access_name, same ? NULL : acl, flags & E4_XATTR_USE_RESERVE);
+	r = store(h, inode, &access_name, same ? NULL : acl);
 	if (r < 0 || (r == 0 && mode == inode->mode))
 		return r;
 	inode->mode = (uint16_t)mode;
@@ -93,7 +93,7 @@ int acl_inode_set(struct handle *h, struct e4_inode *inode, const struct xattr_n
 	if (name->index == XATTR_INDEX_ACL_ACCESS)
 		r = set_access(h, inode, acl.count ? &acl : NULL, flags);
 	else
-		r = store(h, inode, name, acl.count ? &acl : NULL, flags & E4_XATTR_USE_RESERVE);
+		r = store(h, inode, name, acl.count ? &acl : NULL);
 	if (r <= 0)
 		return r;
 	inode->ctime = inode_now();
@@ -111,8 +111,7 @@ int acl_inode_chmod(struct handle *h, struct e4_inode *inode, uint32_t mode)
 	if (r < 0 || !acl.count)
 		return r;
 	acl_chmod(&acl, mode);
-	r = store(h, inode, &access_name, acl_to_mode(&acl, &mode) ? NULL : &acl,
-		E4_XATTR_USE_RESERVE);
+	r = store(h, inode, &access_name, acl_to_mode(&acl, &mode) ? NULL : &acl);
 	return r < 0 ? r : 0;
 }
 
@@ -158,9 +157,9 @@ int acl_heritage_store(
 		return 0;
 	pthread_rwlock_wrlock(&inode->lock);
 	if (heritage->default_acl.count)
-		r = store(h, inode, &default_name, &heritage->default_acl, 0);
+		r = store(h, inode, &default_name, &heritage->default_acl);
 	if (r >= 0 && heritage->access.count)
-		r = store(h, inode, &access_name, &heritage->access, 0);
+		r = store(h, inode, &access_name, &heritage->access);
 	if (r >= 0)
 		r = inode_store(h, inode, false);
 	pthread_rwlock_unlock(&inode->lock);

@@ -216,7 +216,7 @@ static uint64_t allowed(struct e4_fs *fs, const struct balloc_request *request)
 {
 	if (request->for_tree)
 		return free_beyond(fs, 0);
-	return balloc_available(fs, request->use_reserve || request->metadata);
+	return balloc_available(fs, request->use_reserve);
 }
 
 /* A super block that counts too few must not make the counter wrap. */

@@ -11,7 +11,6 @@ struct balloc_request {
 	uint32_t wanted; /* blocks; fewer may be given, at least 1 */
 	uint32_t room;	 /* a hint: so many more will be wanted, one day, behind these */
 	bool use_reserve; /* may take root's reserved blocks */
-	bool metadata;	  /* may do so, too */
 	bool for_tree;	  /* a node of an extent tree: may take the very last blocks */
 	bool low; /* only blocks with numbers of 32 bits */
 };

@@ -36,7 +36,7 @@ int blockmap_table_get(struct e4_inode *inode, uint32_t block, unsigned levels,
 int blockmap_table_new(struct handle *h, struct e4_inode *inode, unsigned levels, uint64_t goal,
 	struct buf **ret_buf)
 {
-	return metablock_new(h, inode, &table_types[levels - 1], goal, ret_buf);
+	return metablock_new_node(h, inode, &table_types[levels - 1], goal, ret_buf);
 }
 
 uint64_t blockmap_span(const struct e4_fs *fs, unsigned levels)

@@ -128,6 +128,7 @@ static int create_locked(struct e4_inode *dir, const char *name, size_t name_len
 			create_credits(dir, what->mode) + acl_heritage_credits(&heritage), &h);
 	if (r < 0)
 		return r;
+	h.use_reserve = what->use_reserve;
 	r = create_under(&h, dir, name, name_len, &masked, &heritage, ret_inode);
 	if (r < 0 && *ret_inode)
 		r = leave_nameless(&h, *ret_inode, r);
@@ -182,6 +183,7 @@ static int tmpfile_locked(struct e4_inode *dir, const struct e4_create *what,
 			acl_heritage_credits(&heritage), &h);
 	if (r < 0)
 		return r;
+	h.use_reserve = what->use_reserve;
 	r = new_inode(&h, dir, &masked, &heritage, ret_inode);
 	if (*ret_inode)
 		r = leave_nameless(&h, *ret_inode, r);
@@ -260,8 +262,8 @@ static int link_under(struct handle *h, struct e4_inode *inode, struct e4_inode 
 	return dir_half_done(h, namei_touch_dir(h, dir, 0));
 }
 
-static int link_locked(
-	struct e4_inode *inode, struct e4_inode *dir, const char *name, size_t name_len)
+static int link_locked(struct e4_inode *inode, struct e4_inode *dir, const char *name, size_t name_len,
+	bool use_reserve)
 {
 	struct handle h;
 	int r = check_free(dir, name, name_len);
@@ -270,12 +272,14 @@ static int link_locked(
 		r = handle_begin(dir->fs, dir_insert_credits(dir) + 2 * INODE_CREDITS, &h);
 	if (r < 0)
 		return r;
+	h.use_reserve = use_reserve;
 	r = link_under(&h, inode, dir, name, name_len);
 	handle_end(&h);
 	return r;
 }
 
-int e4_link(struct e4_inode *inode, struct e4_inode *dir, const char *name, size_t name_len)
+int e4_link(struct e4_inode *inode, struct e4_inode *dir, const char *name, size_t name_len,
+	bool use_reserve)
 {
 	unsigned tries = 0;
 	int r = namei_check_dir(dir);
@@ -290,7 +294,7 @@ int e4_link(struct e4_inode *inode, struct e4_inode *dir, const char *name, size
 		return -EXDEV;
 	do {
 		pthread_rwlock_wrlock(&dir->dir_lock);
-		r = link_locked(inode, dir, name, name_len);
+		r = link_locked(inode, dir, name, name_len, use_reserve);
 		pthread_rwlock_unlock(&dir->dir_lock);
 	} while (r == -ENOSPC && balloc_retry(dir->fs, &tries));
 	return r < 0 ? r : namei_sync(dir);

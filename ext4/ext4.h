@@ -232,7 +232,8 @@ enum e4_xattr_flags {
  * changes the mode, and is not stored when the mode says as much. */
 int e4_setxattr(struct e4_inode *inode, const char *name, const void *value, size_t len,
 	unsigned flags) MUST_CHECK;
-int e4_removexattr(struct e4_inode *inode, const char *name) MUST_CHECK;
+/* flags: 0 or E4_XATTR_USE_RESERVE, as what is left may need a block of its own. */
+int e4_removexattr(struct e4_inode *inode, const char *name, unsigned flags) MUST_CHECK;
 
 /* ---- names ----------------------------------------------------------------------------- */
 /* Names are byte strings of name_len (no '/' or NUL inside). "." and ".." only in lookup. */
@@ -245,6 +246,7 @@ struct e4_create {
 	uint32_t uid, gid;
 	uint32_t rdev;
 	const char *symlink_target; /* terminated, S_IFLNK only */
+	bool use_reserve; /* as E4_WRITE_USE_RESERVE */
 };
 /* -EEXIST, -ENOSPC, -EDQUOT, -EMLINK, -ENAMETOOLONG, -ENOENT (dir already removed) ... */
 int e4_create(struct e4_inode *dir, const char *name, size_t name_len,
@@ -252,19 +254,21 @@ int e4_create(struct e4_inode *dir, const char *name, size_t name_len,
 /* A regular file (or a device, see e4_rename_marked()) without a name, with the group and flags that dir gives to new ones. It goes with
  * its last reference, unless e4_link() has named it. */
 int e4_tmpfile(struct e4_inode *dir, const struct e4_create *what, struct e4_inode **ret_inode) MUST_CHECK;
-/* -ENOENT for an inode that has lost all its names. */
-int e4_link(struct e4_inode *inode, struct e4_inode *dir, const char *name, size_t name_len) MUST_CHECK;
+/* -ENOENT for an inode that has lost all its names. use_reserve: as E4_WRITE_USE_RESERVE. */
+int e4_link(struct e4_inode *inode, struct e4_inode *dir, const char *name, size_t name_len,
+	bool use_reserve) MUST_CHECK;
 /*
  * unlink, rmdir, rename: *ret_gone is the inode whose name went away, or NULL (rename over
  * nothing); the caller puts it. With no links left it is freed on the last put.
  */
 int e4_unlink(struct e4_inode *dir, const char *name, size_t name_len, struct e4_inode **ret_gone) MUST_CHECK;
 int e4_rmdir(struct e4_inode *dir, const char *name, size_t name_len, struct e4_inode **ret_gone) MUST_CHECK;
-/* flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE. */
+enum { E4_RENAME_USE_RESERVE = 1 << 30 }; /* as E4_WRITE_USE_RESERVE */
+/* flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE, each with that or without. */
 int e4_rename(struct e4_inode *from_dir, const char *from, size_t from_len,
 	struct e4_inode *to_dir, const char *to, size_t to_len, unsigned flags,
 	struct e4_inode **ret_gone) MUST_CHECK;
-/* The same with flags 0 or RENAME_NOREPLACE; from stands for mark then, which e4_tmpfile() has made
+/* The same without RENAME_EXCHANGE; from stands for mark then, which e4_tmpfile() has made
  * (RENAME_WHITEOUT). Nothing is renamed, and mark gets no name, if both names are one inode. */
 int e4_rename_marked(struct e4_inode *from_dir, const char *from, size_t from_len,
 	struct e4_inode *to_dir, const char *to, size_t to_len, unsigned flags,

@@ -37,7 +37,7 @@ static int reserve_get(struct handle *h, struct e4_inode *inode, unsigned count,
 	struct reserve reserve = {0};
 
 	for (; reserve.count < count; reserve.count++) {
-		int r = metablock_new(h, inode, &extent_block_type, 0,
+		int r = metablock_new_node(h, inode, &extent_block_type, 0,
 			&reserve.bufs[reserve.count]);
 
 		if (r < 0) {

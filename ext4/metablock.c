@@ -3,14 +3,14 @@
 
 #include "ext4/extent-node.h"
 
-int metablock_new(struct handle *h, struct e4_inode *inode, const struct buf_type *type,
-	uint64_t goal, struct buf **ret_buf)
+static int new_block(struct handle *h, struct e4_inode *inode, const struct buf_type *type,
+	uint64_t goal, bool use_reserve, struct buf **ret_buf)
 {
 	struct balloc_request request = {
 		.goal = goal,
 		.ino = inode->ino,
 		.wanted = 1,
-		.metadata = true,
+		.use_reserve = use_reserve,
 		.for_tree = type == &extent_block_type,
 		.low = !extent_is_tree(inode),
 	};
@@ -30,6 +30,18 @@ int metablock_new(struct handle *h, struct e4_inode *inode, const struct buf_typ
 	}
 	buf_put(take_ptr(buf));
 	return balloc_undo(h, block, 1, true, r);
+}
+
+int metablock_new(struct handle *h, struct e4_inode *inode, const struct buf_type *type,
+	uint64_t goal, struct buf **ret_buf)
+{
+	return new_block(h, inode, type, goal, h->use_reserve, ret_buf);
+}
+
+int metablock_new_node(struct handle *h, struct e4_inode *inode, const struct buf_type *type,
+	uint64_t goal, struct buf **ret_buf)
+{
+	return new_block(h, inode, type, goal, true, ret_buf);
 }
 
 int metablock_undo(struct handle *h, struct buf *buf, int err)

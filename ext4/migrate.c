@@ -182,7 +182,7 @@ static int build_level(struct handle *h, struct migration *m, unsigned depth)
 
 	for (size_t i = 0; i < m->runs.count; i += max, made++) {
 		CLEANUP_BUF struct buf *buf = NULL;
-		int r = metablock_new(h, m->inode, &extent_block_type, goal, &buf);
+		int r = metablock_new_node(h, m->inode, &extent_block_type, goal, &buf);
 
 		if (r < 0)
 			return r;

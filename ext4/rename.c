@@ -35,7 +35,7 @@ struct rename_end {
 
 struct rename {
 	struct rename_end from, to;
-	bool exchange, noreplace;
+	bool exchange, noreplace, use_reserve;
 	struct e4_inode *mark; /* what from's name stands for afterwards; NULL: nothing */
 };
 
@@ -329,6 +329,7 @@ static int rename_checked(struct rename *rename)
 	if (r == 0)
 		r = handle_begin(rename->from.dir->fs, rename_credits(rename), &h);
 	if (r == 0) {
+		h.use_reserve = rename->use_reserve;
 		r = rename_under(&h, rename);
 		handle_end(&h);
 	}
@@ -360,7 +361,7 @@ static int check_arguments(const struct rename *rename, unsigned flags)
 	const struct rename_end *from = &rename->from, *to = &rename->to;
 	int r = namei_check_dir(from->dir);
 
-	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | E4_RENAME_USE_RESERVE))
 		return -EINVAL;
 	if (rename->exchange && (rename->noreplace || rename->mark))
 		return -EINVAL;
@@ -400,6 +401,7 @@ int e4_rename_marked(struct e4_inode *from_dir, const char *from, size_t from_le
 		.to = {.dir = to_dir, .name = to, .name_len = to_len},
 		.exchange = flags & RENAME_EXCHANGE,
 		.noreplace = flags & RENAME_NOREPLACE,
+		.use_reserve = flags & E4_RENAME_USE_RESERVE,
 		.mark = mark,
 	};
 	struct rename rename;

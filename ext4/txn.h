@@ -27,6 +27,7 @@ struct handle {
 	uint64_t txn_id;
 	unsigned credits_left;
 	bool active;
+	bool use_reserve; /* set by who began it: it is for somebody who may use root's reserved blocks */
 };
 
 /* credits: upper bound of different blocks the operation changes; a block that an open transaction

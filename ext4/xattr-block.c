@@ -247,10 +247,10 @@ static int change_in_place(struct handle *h, const struct xattr_block *block)
 }
 
 static int new_block(struct handle *h, struct e4_inode *inode, const struct xattr_block *block,
-	bool use_reserve, struct buf **ret_buf)
+	struct buf **ret_buf)
 {
 	struct balloc_request request = {
-		.ino = inode->ino, .wanted = 1, .use_reserve = use_reserve};
+		.ino = inode->ino, .wanted = 1, .use_reserve = h->use_reserve};
 	struct buf *buf = NULL;
 	uint64_t number;
 	uint32_t count;
@@ -272,7 +272,7 @@ static int new_block(struct handle *h, struct e4_inode *inode, const struct xatt
 
 /* *ret_buf: the block that has the attributes of the copy, one owner of which is inode. */
 static int find_place(struct handle *h, struct e4_inode *inode, const struct xattr_block *block,
-	uint32_t hash, bool use_reserve, struct buf **ret_buf)
+	uint32_t hash, struct buf **ret_buf)
 {
 	int r = find_share(h, block, hash, ret_buf);
 
@@ -285,7 +285,7 @@ static int find_place(struct handle *h, struct e4_inode *inode, const struct xat
 	}
 	if (r != 0)
 		return r < 0 ? r : 0;
-	return new_block(h, inode, block, use_reserve, ret_buf);
+	return new_block(h, inode, block, ret_buf);
 }
 
 static void header_fill(struct xattr_block *block, uint32_t hash)
@@ -311,8 +311,7 @@ static int leave_old(struct handle *h, struct xattr_block *block, struct buf *no
 	return undo < 0 ? fs_io_error(h->fs, undo, "share of an attribute block taken back") : r;
 }
 
-int xattr_block_store(struct handle *h, struct e4_inode *inode, struct xattr_block *block,
-	bool use_reserve)
+int xattr_block_store(struct handle *h, struct e4_inode *inode, struct xattr_block *block)
 {
 	CLEANUP_BUF struct buf *now = NULL;
 	uint64_t units = 1ull << (inode->fs->block_bits - 9);
@@ -322,7 +321,7 @@ int xattr_block_store(struct handle *h, struct e4_inode *inode, struct xattr_blo
 
 	header_fill(block, hash);
 	if (!empty)
-		r = find_place(h, inode, block, hash, use_reserve, &now);
+		r = find_place(h, inode, block, hash, &now);
 	if (r == 0)
 		r = leave_old(h, block, now);
 	if (r < 0)

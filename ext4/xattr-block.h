@@ -30,11 +30,10 @@ void xattr_block_put(struct xattr_block *block);
 enum { XATTR_BLOCK_STORE_CREDITS = 2 + 2 * BALLOC_CREDITS };
 /*
  * Gives inode the attributes of the changed copy: in its own block, in one that has the same ones
- * already, in a new one (use_reserve: from root's reserve, too), or none when the area is empty.
+ * already, in a new one, or none when the area is empty.
  * -ENOSPC. What fails has changed nothing, or the volume has failed.
  */
-int xattr_block_store(struct handle *h, struct e4_inode *inode, struct xattr_block *block,
-	bool use_reserve) MUST_CHECK;
+int xattr_block_store(struct handle *h, struct e4_inode *inode, struct xattr_block *block) MUST_CHECK;
 
 enum { XATTR_BLOCK_RELEASE_CREDITS = 1 + BALLOC_CREDITS };
 /* Drops inode's share of its block; the last one frees it. */

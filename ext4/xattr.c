@@ -197,14 +197,14 @@ static int edit(struct places *p, const struct xattr_name *name, const struct xa
 }
 
 /* All that can fail comes first: the block is the last of it. */
-static int store(struct handle *h, struct e4_inode *inode, struct places *p, bool use_reserve)
+static int store(struct handle *h, struct e4_inode *inode, struct places *p)
 {
 	int r = inode_reserve(h, inode);
 
 	if (r == 0 && !fs_has_compat(h->fs, EXT2_FEATURE_COMPAT_EXT_ATTR))
 		r = super_add_compat(h, EXT2_FEATURE_COMPAT_EXT_ATTR);
 	if (r == 0 && p->block_changed)
-		r = xattr_block_store(h, inode, &p->block, use_reserve);
+		r = xattr_block_store(h, inode, &p->block);
 	if (r < 0)
 		return r;
 	return p->body_changed ? xattr_body_store(h, inode, &p->body) : 0;
@@ -222,7 +222,7 @@ int xattr_set(struct handle *h, struct e4_inode *inode, const struct xattr_name 
 		r = edit(&p, name, value, flags);
 	if (r < 0 || (!p.body_changed && !p.block_changed))
 		return r;
-	r = store(h, inode, &p, flags & E4_XATTR_USE_RESERVE);
+	r = store(h, inode, &p);
 	return r < 0 ? r : 1;
 }
 
@@ -263,6 +263,7 @@ static int set(struct e4_inode *inode, const char *text, const struct xattr_valu
 		r = handle_begin(inode->fs, XATTR_SET_CREDITS, &h);
 		if (r < 0)
 			return r;
+		h.use_reserve = flags & E4_XATTR_USE_RESERVE;
 		pthread_rwlock_wrlock(&inode->lock);
 		r = set_locked(&h, inode, &name, value, flags);
 		pthread_rwlock_unlock(&inode->lock);
@@ -280,7 +281,7 @@ int e4_setxattr(struct e4_inode *inode, const char *name, const void *value, siz
 	return set(inode, name, &v, flags);
 }
 
-int e4_removexattr(struct e4_inode *inode, const char *name)
+int e4_removexattr(struct e4_inode *inode, const char *name, unsigned flags)
 {
-	return set(inode, name, NULL, E4_XATTR_REPLACE);
+	return set(inode, name, NULL, E4_XATTR_REPLACE | (flags & E4_XATTR_USE_RESERVE));
 }

@@ -74,6 +74,7 @@ struct front_caller {
 	uid_t uid;
 	gid_t gid;
 	mode_t umask;
+	bool use_reserve;
 };
 /* What something new in dir takes over from its maker and from dir. */
 void front_inherit(const struct front *front, const struct front_caller *caller,

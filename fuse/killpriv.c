@@ -4,26 +4,10 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "fuse/caller.h"
 #include "fuse/reply.h"
 
-enum { GROUPS_MAX = 256 };
-
 static const char capability[] = "security.capability";
-
-bool caller_in_group(fuse_req_t req, gid_t gid)
-{
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	gid_t groups[GROUPS_MAX];
-	int count;
-
-	if (ctx->uid == 0 || ctx->gid == gid)
-		return true;
-	count = fuse_req_getgroups(req, GROUPS_MAX, groups);
-	for (int i = 0; i < count && i < GROUPS_MAX; i++)
-		if (groups[i] == gid)
-			return true;
-	return false;
-}
 
 /* Root changes content without loss. A set-group-ID bit without a group's right to execute is no
  * program's: members may keep it. */
@@ -57,7 +41,8 @@ int killpriv_write(fuse_req_t req, fuse_ino_t node, struct e4_inode *inode)
 		if (err == 0)
 			(void)fuse_lowlevel_notify_inval_inode(front_of(req)->session, node, -1, 0);
 	}
+	/* Nobody should have to keep one because the drive is full. */
 	if (err == 0 && e4_getxattr(inode, capability, NULL, 0) >= 0)
-		err = e4_removexattr(inode, capability);
+		err = e4_removexattr(inode, capability, E4_XATTR_USE_RESERVE);
 	return err == -ENODATA ? 0 : err;
 }

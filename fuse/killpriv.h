@@ -13,9 +13,6 @@
 
 #include "fuse/front-state.h"
 
-/* Whether the caller of req belongs to a group, or may do what its members may. */
-bool caller_in_group(fuse_req_t req, gid_t gid);
-
 /* What e4_setattr() is to take off (E4_SET_KILL_*) when the caller of req changes the content of
  * inode (owner false), or its owner or group. */
 unsigned killpriv_mask(fuse_req_t req, struct e4_inode *inode, bool owner);

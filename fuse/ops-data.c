@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "fuse/caller.h"
 #include "fuse/killpriv.h"
 #include "fuse/marks.h"
 #include "fuse/rawops.h"
@@ -75,13 +76,6 @@ void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fus
 		reply_err(req, (int)len);
 	else
 		fuse_reply_buf(req, buffer, (size_t)len);
-}
-
-static bool caller_may_use_reserve(fuse_req_t req)
-{
-	const struct fuse_ctx *caller = fuse_req_ctx(req);
-
-	return owner_may_use_reserve(&front_of(req)->owner, caller->uid, caller->gid);
 }
 
 /*

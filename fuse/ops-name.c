@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fuse/caller.h"
 #include "fuse/reply.h"
 
 #ifndef RENAME_WHITEOUT
@@ -84,14 +85,22 @@ void front_inherit(const struct front *front, const struct front_caller *caller,
 
 	e4_getattr(dir, &attr);
 	what->umask = caller->umask;
+	what->use_reserve = caller->use_reserve;
 	owner_create(&front->owner, caller->uid, caller->gid, &attr, what);
+}
+
+static struct front_caller caller_of(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	return (struct front_caller){.uid = ctx->uid, .gid = ctx->gid, .umask = ctx->umask,
+		.use_reserve = caller_may_use_reserve(req)};
 }
 
 int front_create(fuse_req_t req, fuse_ino_t parent, const char *name, struct e4_create *what,
 	struct e4_inode **ret_inode)
 {
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	const struct front_caller caller = {.uid = ctx->uid, .gid = ctx->gid, .umask = ctx->umask};
+	const struct front_caller caller = caller_of(req);
 	struct front *front = front_of(req);
 	CLEANUP_INODE struct e4_inode *dir = NULL;
 	size_t len;
@@ -136,24 +145,22 @@ void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const cha
 	reply_create(req, parent, name, &what);
 }
 
-static int name_link(struct front *front, struct e4_inode *inode, fuse_ino_t parent,
-	const char *name)
+static int name_link(fuse_req_t req, struct e4_inode *inode, fuse_ino_t parent, const char *name)
 {
 	CLEANUP_INODE struct e4_inode *dir = NULL;
 	size_t len;
-	int err = parent_get(front, parent, name, &dir, &len);
+	int err = parent_get(front_of(req), parent, name, &dir, &len);
 
-	return err < 0 ? err : e4_link(inode, dir, name, len);
+	return err < 0 ? err : e4_link(inode, dir, name, len, caller_may_use_reserve(req));
 }
 
 void op_link(fuse_req_t req, fuse_ino_t node, fuse_ino_t parent, const char *name)
 {
-	struct front *front = front_of(req);
 	CLEANUP_INODE struct e4_inode *inode = NULL;
-	int err = front_iget(front, node, &inode);
+	int err = front_iget(front_of(req), node, &inode);
 
 	if (err == 0)
-		err = name_link(front, inode, parent, name);
+		err = name_link(req, inode, parent, name);
 	if (err < 0)
 		reply_err(req, err);
 	else
@@ -205,8 +212,7 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 /* What RENAME_WHITEOUT leaves behind: a device that is none. */
 static int mark_new(fuse_req_t req, struct e4_inode *dir, struct e4_inode **ret_mark)
 {
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	const struct front_caller caller = {.uid = ctx->uid, .gid = ctx->gid, .umask = ctx->umask};
+	const struct front_caller caller = caller_of(req);
 	struct e4_create what = {.mode = S_IFCHR};
 
 	front_inherit(front_of(req), &caller, dir, &what);
@@ -229,8 +235,10 @@ static int name_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse
 		err = mark_new(req, dir, &mark);
 	if (err < 0)
 		return err;
-	err = e4_rename_marked(dir, name, len, to_dir, to_name, to_len,
-		flags & ~(unsigned)RENAME_WHITEOUT, mark, &gone);
+	flags &= ~(unsigned)(RENAME_WHITEOUT | E4_RENAME_USE_RESERVE);
+	if (caller_may_use_reserve(req))
+		flags |= E4_RENAME_USE_RESERVE;
+	err = e4_rename_marked(dir, name, len, to_dir, to_name, to_len, flags, mark, &gone);
 	if (err < 0)
 		return err;
 	if (gone)

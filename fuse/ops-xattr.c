@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include "fuse/killpriv.h"
+#include "fuse/caller.h"
 #include "fuse/reply.h"
 
 /* What the caller has room for, as far as we have. */
@@ -70,22 +70,22 @@ static unsigned kill_sgid(fuse_req_t req, struct e4_inode *inode, const char *na
 	return attr.mode & S_ISGID && !caller_in_group(req, attr.gid) ? E4_XATTR_KILL_SGID : 0;
 }
 
+static unsigned reserve_flag(fuse_req_t req)
+{
+	return caller_may_use_reserve(req) ? E4_XATTR_USE_RESERVE : 0;
+}
+
 void op_setxattr(fuse_req_t req, fuse_ino_t node, const char *name, const char *value, size_t size,
 	int flags)
 {
 	CLEANUP_INODE struct e4_inode *inode = NULL;
-	unsigned more = 0;
-	const struct fuse_ctx *caller = fuse_req_ctx(req);
-	struct front *front = front_of(req);
-	int err = front_iget(front, node, &inode);
+	int err = front_iget(front_of(req), node, &inode);
 
-	if (owner_may_use_reserve(&front->owner, caller->uid, caller->gid))
-		more = E4_XATTR_USE_RESERVE;
 	if (err == 0)
 		err = e4_setxattr(inode, name, value, size,
 			(flags & XATTR_CREATE ? E4_XATTR_CREATE : 0) |
 				(flags & XATTR_REPLACE ? E4_XATTR_REPLACE : 0) |
-				kill_sgid(req, inode, name) | more);
+				kill_sgid(req, inode, name) | reserve_flag(req));
 	reply_err(req, err);
 }
 
@@ -95,6 +95,6 @@ void op_removexattr(fuse_req_t req, fuse_ino_t node, const char *name)
 	int err = front_iget(front_of(req), node, &inode);
 
 	if (err == 0)
-		err = e4_removexattr(inode, name);
+		err = e4_removexattr(inode, name, reserve_flag(req));
 	reply_err(req, err);
 }

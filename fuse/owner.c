@@ -62,10 +62,16 @@ bool owner_may_administer(const struct owner *owner, uid_t uid)
 
 bool owner_may_use_reserve(const struct owner *owner, uid_t uid, gid_t gid)
 {
-	if (uid == 0)
+	gid_t group = owner_reserve_group(owner);
+
+	if (uid == 0 || (group && gid == group))
 		return true;
-	return owner->view == OWNER_DISK && (uid == owner->reserve_uid ||
-		(owner->reserve_gid != 0 && gid == owner->reserve_gid));
+	return owner->view == OWNER_DISK && uid == owner->reserve_uid;
+}
+
+gid_t owner_reserve_group(const struct owner *owner)
+{
+	return owner->view == OWNER_DISK ? owner->reserve_gid : 0;
 }
 
 const char *owner_view_name(enum owner_view view)

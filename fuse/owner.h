@@ -39,6 +39,8 @@ bool owner_may_administer(const struct owner *owner, uid_t uid);
 
 /* Whether uid:gid may use root's reserved blocks. */
 bool owner_may_use_reserve(const struct owner *owner, uid_t uid, gid_t gid);
+/* The group that may use them, 0: none. */
+gid_t owner_reserve_group(const struct owner *owner);
 
 const char *owner_view_name(enum owner_view view);
 

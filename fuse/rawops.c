@@ -142,6 +142,8 @@ static int tmpfile_make(const struct raw_request *request, struct e4_inode **ret
 		.uid = request->head.uid,
 		.gid = request->head.gid,
 		.umask = arg->umask,
+		.use_reserve = owner_may_use_reserve(
+			&request->front->owner, request->head.uid, request->head.gid),
 	};
 	struct e4_create what = {.mode = S_IFREG | (arg->mode & 07777)};
 	CLEANUP_INODE struct e4_inode *dir = NULL;

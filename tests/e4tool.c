@@ -375,7 +375,7 @@ static int do_ln(char **args)
 
 	if (r == 0)
 		r = lookup_parent(args[1], &dir, &name);
-	return r < 0 ? r : e4_link(inode, dir, name, strlen(name));
+	return r < 0 ? r : e4_link(inode, dir, name, strlen(name), false);
 }
 
 static int do_truncate(char **args)

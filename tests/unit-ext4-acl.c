@@ -114,9 +114,9 @@ static void test_mode(void)
 	CU_ASSERT_EQUAL(e4_setattr(a, &attr, E4_SET_MODE), 0);
 	CU_ASSERT_EQUAL(mode_of(a), 0751);
 	acl_is(a, access_name, after);
-	CU_ASSERT_EQUAL(e4_removexattr(a, access_name), 0);
+	CU_ASSERT_EQUAL(e4_removexattr(a, access_name, 0), 0);
 	CU_ASSERT_EQUAL(mode_of(a), 0751);
-	CU_ASSERT_EQUAL(e4_removexattr(a, access_name), 0);
+	CU_ASSERT_EQUAL(e4_removexattr(a, access_name, 0), 0);
 	attr.mode = 02750;
 	CU_ASSERT_EQUAL(e4_setattr(a, &attr, E4_SET_MODE), 0);
 	CU_ASSERT_EQUAL(acl_set(a, access_name, named), 0);
@@ -154,7 +154,7 @@ static void test_inherit(void)
 	made = make("masked", S_IFREG | 0666, 027);
 	CU_ASSERT_EQUAL(mode_of(made), 0640);
 	CU_ASSERT_EQUAL(acl_set(made, default_name, parent), -EACCES);
-	CU_ASSERT_EQUAL(e4_removexattr(made, default_name), 0);
+	CU_ASSERT_EQUAL(e4_removexattr(made, default_name, 0), 0);
 	e4_iput(made);
 	CU_ASSERT_EQUAL(acl_set(a, default_name, parent), 0);
 	CU_ASSERT_EQUAL(mode_of(a), 0755);

@@ -429,7 +429,7 @@ static unsigned fill_index(struct volume *volume, const char *options, unsigned 
 			CU_ASSERT_EQUAL_FATAL(e4_create(dir, name, 255, &what, &inode), 0);
 		}
 		name_long(i, name);
-		r = e4_link(inode, dir, name, 255);
+		r = e4_link(inode, dir, name, 255, false);
 	}
 	e4_iput(inode);
 	for (unsigned n = 0; n + 1 < i; n += 97) {
@@ -633,7 +633,7 @@ static void test_list_many_collisions(void)
 	model_init(&model, unit_times(20000, LISTING_MAX + 1000), name_tea);
 	CU_ASSERT_EQUAL_FATAL(e4_create(dir, "one", 3, &what, &inode), 0);
 	for (unsigned i = 0; i < model.count; i++) {
-		CU_ASSERT_EQUAL(e4_link(inode, dir, model.names[i], TEA_NAME_BYTES), 0);
+		CU_ASSERT_EQUAL(e4_link(inode, dir, model.names[i], TEA_NAME_BYTES, false), 0);
 		model.inos[i] = e4_ino(inode);
 	}
 	e4_iput(inode);

@@ -146,8 +146,8 @@ static void test_wrong_types(void)
 	CU_ASSERT_EQUAL(volume_rmdir(a, "file"), -ENOTDIR);
 	CU_ASSERT_EQUAL(volume_unlink(a, "none"), -ENOENT);
 	CU_ASSERT_EQUAL(volume_rmdir(a, "none"), -ENOENT);
-	CU_ASSERT_EQUAL(e4_link(sub, a, "new", 3), -EPERM);
-	CU_ASSERT_EQUAL(e4_link(file, a, "sub", 3), -EEXIST);
+	CU_ASSERT_EQUAL(e4_link(sub, a, "new", 3, false), -EPERM);
+	CU_ASSERT_EQUAL(e4_link(file, a, "sub", 3, false), -EEXIST);
 	CU_ASSERT_EQUAL(make_file(file, "x"), -ENOTDIR);
 	CU_ASSERT_EQUAL(volume_ino(file, "x"), -ENOTDIR);
 	CU_ASSERT_EQUAL(volume_unlink(file, "x"), -ENOTDIR);
@@ -184,7 +184,7 @@ static void test_removed_directory(void)
 	CU_ASSERT_EQUAL(volume_nlink(sub), 0);
 	CU_ASSERT_EQUAL(make_file(sub, "x"), -ENOENT);
 	CU_ASSERT_EQUAL(volume_ino(sub, "x"), -ENOENT);
-	CU_ASSERT_EQUAL(e4_link(file, sub, "x", 1), -ENOENT);
+	CU_ASSERT_EQUAL(e4_link(file, sub, "x", 1, false), -ENOENT);
 	CU_ASSERT_EQUAL(volume_rename(a, "file", sub, "x", 0), -ENOENT);
 	CU_ASSERT_EQUAL(e4_readdir(sub, 0, (e4_readdir_fn)NULL, &count), -ENOENT);
 	e4_iput(sub);
@@ -209,7 +209,7 @@ static void test_unlink_while_open(void)
 	CU_ASSERT_PTR_EQUAL(gone, file);
 	e4_iput(gone);
 	CU_ASSERT_EQUAL(volume_ino(a, "file"), -ENOENT);
-	CU_ASSERT_EQUAL(e4_link(file, a, "again", 5), -ENOENT);
+	CU_ASSERT_EQUAL(e4_link(file, a, "again", 5, false), -ENOENT);
 	memset(data, 0, sizeof(data));
 	CU_ASSERT_EQUAL(e4_read(file, data, sizeof(data), 0), (ssize_t)sizeof(data));
 	CU_ASSERT_EQUAL(data[4999], 'd');
@@ -250,12 +250,12 @@ static void test_tmpfile(void)
 	CU_ASSERT_EQUAL(after.blocks_free, before.blocks_free);
 
 	CU_ASSERT_EQUAL_FATAL(e4_tmpfile(a, &what, &file), 0);
-	CU_ASSERT_EQUAL(e4_link(file, b, "named", 5), 0);
+	CU_ASSERT_EQUAL(e4_link(file, b, "named", 5, false), 0);
 	CU_ASSERT_EQUAL(volume_nlink(file), 1);
 	CU_ASSERT_EQUAL(volume_ino(b, "named"), e4_ino(file));
 	CU_ASSERT_EQUAL(e4_unlink(b, "named", 5, &gone), 0);
 	e4_iput(gone);
-	CU_ASSERT_EQUAL(e4_link(file, b, "again", 5), -ENOENT);
+	CU_ASSERT_EQUAL(e4_link(file, b, "again", 5, false), -ENOENT);
 	e4_iput(file);
 
 	CU_ASSERT_EQUAL_FATAL(volume_mkdir(volume.root, "c", &gone), 0);
@@ -272,7 +272,7 @@ static void test_hard_links(void)
 	setup();
 	CU_ASSERT_EQUAL(make_file(a, "file"), 0);
 	file = get(a, "file");
-	CU_ASSERT_EQUAL(e4_link(file, b, "other", 5), 0);
+	CU_ASSERT_EQUAL(e4_link(file, b, "other", 5, false), 0);
 	CU_ASSERT_EQUAL(volume_nlink(file), 2);
 	CU_ASSERT_EQUAL(volume_ino(b, "other"), e4_ino(file));
 	/* two names of one inode: nothing happens */
@@ -474,7 +474,7 @@ static void test_times(void)
 	file = get(a, "file");
 	e4_getattr(file, &attr[0]);
 	tick();
-	CU_ASSERT_EQUAL(e4_link(file, b, "link", 4), 0);
+	CU_ASSERT_EQUAL(e4_link(file, b, "link", 4, false), 0);
 	e4_getattr(file, &attr[1]);
 	CU_ASSERT(later(attr[1].ctime, attr[0].ctime));
 	CU_ASSERT_FALSE(later(attr[1].mtime, attr[0].mtime));
@@ -529,8 +529,8 @@ static void test_link_limits(void)
 	CU_ASSERT_EQUAL(make_file(a, "file"), 0);
 	file = get(a, "file");
 	set_nlink(file, 64999);
-	CU_ASSERT_EQUAL(e4_link(file, a, "link", 4), 0);
-	CU_ASSERT_EQUAL(e4_link(file, a, "more", 4), -EMLINK);
+	CU_ASSERT_EQUAL(e4_link(file, a, "link", 4, false), 0);
+	CU_ASSERT_EQUAL(e4_link(file, a, "more", 4, false), -EMLINK);
 	CU_ASSERT_EQUAL(volume_ino(a, "more"), -ENOENT);
 	set_nlink(file, 2);
 	e4_iput(file);
@@ -580,7 +580,7 @@ static void test_immutable(void)
 	set_flags(file, EXT2_IMMUTABLE_FL);
 	CU_ASSERT_EQUAL(volume_unlink(a, "file"), -EPERM);
 	CU_ASSERT_EQUAL(volume_rename(a, "file", b, "file", 0), -EPERM);
-	CU_ASSERT_EQUAL(e4_link(file, b, "link", 4), -EPERM);
+	CU_ASSERT_EQUAL(e4_link(file, b, "link", 4, false), -EPERM);
 	set_flags(file, EXT2_APPEND_FL);
 	CU_ASSERT_EQUAL(volume_unlink(a, "file"), -EPERM);
 	set_flags(file, 0);
@@ -796,7 +796,7 @@ static int torture_step(uint64_t *random, struct e4_inode *from, struct e4_inode
 	case 9:
 		r = e4_lookup(from, name, strlen(name), &inode);
 		if (r == 0) {
-			r = e4_link(inode, to, other, strlen(other));
+			r = e4_link(inode, to, other, strlen(other), false);
 			e4_iput(inode);
 		}
 		return r;

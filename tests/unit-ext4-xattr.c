@@ -140,7 +140,7 @@ static int set(unsigned i, unsigned n, const void *value, int len, unsigned flag
 
 static int unset(unsigned i, unsigned n)
 {
-	int r = e4_removexattr(file[i], names[n]);
+	int r = e4_removexattr(file[i], names[n], 0);
 
 	if (r == 0)
 		want_len[i][n] = -1;
@@ -236,7 +236,7 @@ static void test_errors(void)
 	longest[255] = 0;
 	CU_ASSERT_EQUAL(e4_setxattr(file[0], longest, "x", 1, 0), 0);
 	CU_ASSERT_EQUAL(e4_getxattr(file[0], longest, value, 100), 1);
-	CU_ASSERT_EQUAL(e4_removexattr(file[0], longest), 0);
+	CU_ASSERT_EQUAL(e4_removexattr(file[0], longest, 0), 0);
 	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user.", "x", 1, 0), -EINVAL);
 	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user", "x", 1, 0), -EOPNOTSUPP);
 	CU_ASSERT_EQUAL(e4_setxattr(file[0], "system.data", "x", 1, 0), -EOPNOTSUPP);
@@ -244,7 +244,7 @@ static void test_errors(void)
 	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user.x", value, 65537, 0), -E2BIG);
 	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user.x", value, 65536, 0), -ENOSPC);
 	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user.x", value, 4096, 0), -ENOSPC);
-	CU_ASSERT_EQUAL(e4_removexattr(file[0], "user.x"), -ENODATA);
+	CU_ASSERT_EQUAL(e4_removexattr(file[0], "user.x", 0), -ENODATA);
 	CU_ASSERT_EQUAL(e4_setxattr(file[0], "user.x", "", 0, 0), 0);
 	CU_ASSERT_EQUAL(e4_getxattr(file[0], "user.x", value, 100), 0);
 	teardown();
@@ -510,7 +510,7 @@ static void use_all(void)
 			r = e4_setxattr(inode, names[n], value, pick(sizeof(value)), 0);
 			CU_ASSERT(r == 0 || r == -ENOSPC || r == -EUCLEAN || r == -EROFS);
 		}
-		r = e4_removexattr(inode, names[pick(NAMES)]);
+		r = e4_removexattr(inode, names[pick(NAMES)], 0);
 		CU_ASSERT(r == 0 || r == -ENODATA || r == -EUCLEAN || r == -EROFS);
 		e4_iput(inode);
 		(void)!volume_unlink(volume.root, i ? "f1" : "f0");

@@ -215,7 +215,7 @@ static void step_link(struct workload *w, struct e4_inode *dir, const char *name
 
 			e4_getattr(file, &attr);
 			if (!S_ISDIR(attr.mode))
-				fine(e4_link(file, dir, other, strlen(other)));
+				fine(e4_link(file, dir, other, strlen(other), false));
 		}
 	}
 	put(made);
@@ -233,7 +233,7 @@ static void step_xattr(struct workload *w, struct e4_inode *dir, const char *nam
 	sprintf(key, "user.k%u", pick(w, 3));
 	memset(value, 'a' + (int)pick(w, 2), sizeof(value));
 	if (pick(w, 4) == 0)
-		fine(e4_removexattr(file, key));
+		fine(e4_removexattr(file, key, 0));
 	else
 		fine(e4_setxattr(file, key, value, pick(w, 2) ? 20 : 400 + 100 * pick(w, 2), 0));
 	e4_iput(file);
@@ -249,7 +249,7 @@ static void step_tmpfile(struct workload *w, struct e4_inode *dir, const char *n
 		return;
 	do_write(w, file);
 	if (pick(w, 2))
-		fine(e4_link(file, dir, name, strlen(name)));
+		fine(e4_link(file, dir, name, strlen(name), false));
 	e4_iput(file);
 }
 
@@ -293,7 +293,7 @@ static void step_deep(struct workload *w, const char *name)
 	struct e4_inode *root = get_root(w), *file = get_file(w, root, "file"), *gone = NULL;
 
 	if (fine(e4_unlink(root, name, strlen(name), &gone)) == -ENOENT && file)
-		fine(e4_link(file, root, name, strlen(name)));
+		fine(e4_link(file, root, name, strlen(name), false));
 	put(gone);
 	put(file);
 	e4_iput(root);
@@ -308,7 +308,7 @@ void workload_begin(struct workload *w)
 		file = get_file(w, root, "file");
 	for (unsigned i = 0; file && i < DEEP_NAMES; i++) {
 		deep_name(2 * i, name);
-		fine(e4_link(file, root, name, strlen(name)));
+		fine(e4_link(file, root, name, strlen(name), false));
 	}
 	put(file);
 	e4_iput(root);

@@ -90,7 +90,7 @@ static void make_big_folder(struct e4_inode *root, const char *name, unsigned na
 
 	for (unsigned i = 0; i < names; i++) {
 		snprintf(link, sizeof(link), "%0*u", width, i);
-		want(e4_link(file, dir, link, strlen(link)) == 0, "link");
+		want(e4_link(file, dir, link, strlen(link), false) == 0, "link");
 	}
 	e4_iput(file);
 	e4_iput(dir);

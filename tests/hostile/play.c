@@ -318,7 +318,7 @@ static void change_attr(struct player *p, struct e4_inode *inode)
 		told(p, "setattr", e4_setattr(inode, &attr, E4_SET_MODE | E4_SET_UID));
 		break;
 	case 1:
-		told(p, "removexattr", e4_removexattr(inode, name));
+		told(p, "removexattr", e4_removexattr(inode, name, 0));
 		break;
 	case 2:
 		told(p, "set_flags", e4_set_flags(inode, e4_get_flags(inode) ^ 1u << pick(p, 8)));
@@ -343,7 +343,7 @@ static void change_inode(struct player *p, struct place *at)
 		change_attr(p, inode);
 		break;
 	case 1:
-		told(p, "link", e4_link(inode, to->dir, "new link", 8));
+		told(p, "link", e4_link(inode, to->dir, "new link", 8, false));
 		break;
 	default:
 		change_data(p, inode);
