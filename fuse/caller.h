@@ -12,5 +12,7 @@
 bool caller_in_group(fuse_req_t req, gid_t gid);
 /* Whether it may use root's reserved blocks. */
 bool caller_may_use_reserve(fuse_req_t req);
+/* Whether names in "trusted." are for it: root with CAP_SYS_ADMIN. */
+bool caller_sees_trusted(fuse_req_t req);
 
 #endif

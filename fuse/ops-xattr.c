@@ -39,11 +39,15 @@ void op_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
 	reply_bytes(req, buffer, len, size);
 }
 
-/* Who may not even read an attribute in "trusted." must not see its name either; the kernel leaves
- * that to us. */
-static unsigned list_flags(fuse_req_t req)
+/* Who may not even read an attribute in "trusted." must not see its name either; the kernel leaves that to us.
+ * Hardly a file has one, so it is looked for before the caller is. */
+static ssize_t list(fuse_req_t req, struct e4_inode *inode, char *buffer, size_t size)
 {
-	return fuse_req_ctx(req)->uid == 0 ? E4_LIST_TRUSTED : 0;
+	ssize_t without = e4_listxattr(inode, NULL, 0, 0);
+	ssize_t with = e4_listxattr(inode, NULL, 0, E4_LIST_TRUSTED);
+	unsigned flags = with > without && caller_sees_trusted(req) ? E4_LIST_TRUSTED : 0;
+
+	return e4_listxattr(inode, buffer, size, flags);
 }
 
 void op_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
@@ -53,7 +57,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 	ssize_t len = buffer ? front_iget(front_of(req), node, &inode) : -ENOMEM;
 
 	if (len == 0)
-		len = e4_listxattr(inode, buffer, room_for(size), list_flags(req));
+		len = list(req, inode, buffer, room_for(size));
 	reply_bytes(req, buffer, len, size);
 }
 

@@ -2,6 +2,8 @@
 /* xattr(7), acl(5). */
 #include "tests/posix/posix.h"
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 static bool xattr_is(const char *path, const char *name, const char *value)
@@ -161,6 +163,30 @@ CASE(xattr, trusted, NEEDS_ROOT, "trusted attributes are root's: others neither 
 	FAILS(ENODATA, getxattr("file", "trusted.one", NULL, 0));
 	FAILS(EPERM, setxattr("file", "trusted.one", "v", 1, 0));
 	SAME(listxattr("file", list, sizeof(list)), 0);
+}
+
+/* Of the one thread that asks. */
+static void drop_sys_admin(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[2];
+
+	OK(syscall(SYS_capget, &head, sets));
+	sets[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective &= ~CAP_TO_MASK(CAP_SYS_ADMIN);
+	OK(syscall(SYS_capset, &head, sets));
+}
+
+CASE(xattr, trusted_capability, NEEDS_ROOT, "they are for CAP_SYS_ADMIN: root without it neither sees nor sets them")
+{
+	char list[100];
+
+	make_file("file");
+	OK(setxattr("file", "trusted.one", "v", 1, 0));
+	OK(setxattr("file", "user.two", "v", 1, 0));
+	drop_sys_admin();
+	FAILS(ENODATA, getxattr("file", "trusted.one", NULL, 0));
+	FAILS(EPERM, setxattr("file", "trusted.one", "v", 1, 0));
+	SAME(listxattr("file", list, sizeof(list)), 9);
 }
 
 CASE(xattr, times, 0, "setting and removing moves ctime only; reading nothing")
