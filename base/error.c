@@ -162,6 +162,10 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_PIN_LOCKED) = {EXIT_SECRET,
 		N_("The token is locked after too many wrong PINs"),
 		N_("Your IT staff can unlock it with its PUK. Until then, open the drive in another way.")},
+	ENTRY(SDE_SHARE) = {EXIT_SECRET,
+		N_("The shares do not open the drive"),
+		N_("Compare the share that is named with its sheet, or ask another holder for theirs; 'sealdrive "
+		   "key list' shows the set of shares and how many are needed.")},
 	ENTRY(SDE_CONVERT) = {EXIT_FAILED,
 		N_("This header cannot be converted to LUKS version 2 in place"),
 		N_("Nothing was changed. Copy the files to a drive that is formatted anew.")},

@@ -60,6 +60,7 @@ enum error_code {
 	SDE_NO_TOKEN,		    /* the token is not plugged in */
 	SDE_PIN,		    /* wrong PIN */
 	SDE_PIN_LOCKED,		    /* too many wrong PINs */
+	SDE_SHARE,		    /* a share is wrong, damaged, of another set, or missing */
 	SDE_TOOL,		    /* a program that is run is not installed */
 	SDE_HEADER_CHANGED,	    /* another program changed the header meanwhile */
 	SDE_HEADER_FULL,	    /* no room for more in the header or its key slots area */

@@ -12,4 +12,7 @@ check_status 9 "a comparison that stops at the first difference is found out" un
 said 'depends on uninitialised value' "... for that reason"
 check "ours does not depend on what it compares" under_valgrind ours
 check "and its answers are right" "$top_builddir/constant-time" ours
+check_status 9 "a table that a secret is the index of is found out" under_valgrind table
+check "shares are made, combined and read without one" under_valgrind shares
+check "... rightly" "$top_builddir/constant-time" shares
 done_testing
