@@ -283,15 +283,15 @@ static void check_random_transfers(const char *cipher, size_t key_len, uint32_t 
 	CU_ASSERT_FATAL(model && data);
 	dev = open_on_memory(SIZE, &params, key_len, &mem);
 	CU_ASSERT_EQUAL_FATAL(blkdev_write(dev, model, SIZE, 0), 0);
-	for (int i = 0; i < 40; i++) {
+	for (unsigned i = 0; i < unit_times(40, 8); i++) {
 		size_t len = 1 + next_random(&random_state) % (i % 2 ? 3 * MIB : 9000);
 		size_t off = next_random(&random_state) % (SIZE - len);
 
-		memset(data, i + 1, len);
+		memset(data, (int)i + 1, len);
 		memcpy(model + off, data, len);
 		bad += (i % 3 ? blkdev_write(dev, data, len, off)
 			      : blkdev_write_clobber(dev, data, len, off)) != 0;
-		bad += i % 3 && !(data[0] == i + 1 && memcmp(data, data + 1, len - 1) == 0);
+		bad += i % 3 && !(data[0] == (int)i + 1 && memcmp(data, data + 1, len - 1) == 0);
 	}
 	bad += blkdev_read(dev, data, SIZE, 0) != 0;
 	CU_ASSERT_EQUAL(bad, 0);
@@ -462,7 +462,7 @@ static struct blkdev *slow_new(uint64_t size_bytes)
 }
 
 /* Threads own interleaved stretches of bytes, many to a sector, and write them unaligned. */
-enum { THREADS = 8, STRETCH = 37, SHARED_BYTES = 4096, ROUNDS = 1000 };
+enum { THREADS = 8, STRETCH = 37, SHARED_BYTES = 4096 };
 
 struct worker {
 	struct blkdev *dev;
@@ -478,7 +478,7 @@ static void *share_sectors(void *arg)
 	size_t count = SHARED_BYTES / STRETCH / THREADS;
 	uint8_t bytes[STRETCH], got[STRETCH];
 
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < unit_times(1000, 100); i++) {
 		size_t off = (next_random(&state) % count * THREADS + w->index) * STRETCH;
 
 		memset(bytes, (int)next_random(&state), STRETCH);
@@ -536,7 +536,7 @@ static void *large_requests(void *arg)
 	struct worker *w = arg;
 	CLEANUP_FREE uint8_t *data = malloc(CROWD_BYTES), *got = malloc(CROWD_BYTES);
 
-	for (unsigned i = 0; data && got && i < 10; i++) {
+	for (unsigned i = 0; data && got && i < unit_times(10, 2); i++) {
 		memset(data, (int)(w->index * 10 + i), CROWD_BYTES);
 		w->bad += blkdev_write(w->dev, data, CROWD_BYTES, w->index * CROWD_BYTES) != 0;
 		w->bad += blkdev_read(w->dev, got, CROWD_BYTES, w->index * CROWD_BYTES) != 0;

@@ -290,7 +290,7 @@ static void test_power_again(void)
 	CU_ASSERT_EQUAL_FATAL(restore(fault, file), 0);
 	const struct fault_record *records = faultdev_records(fault, &count);
 
-	for (size_t cut = 1; cut < count; cut += 2) {
+	for (size_t cut = 1; cut < count; cut += 2 * unit_step()) {
 		CLEANUP_BLKDEV struct blkdev *state = copy_of(dev);
 
 		for (size_t i = 0; i < cut; i++)
