@@ -23,11 +23,13 @@ enum {
 
 struct marks;
 struct seeker;
+struct turns;
 
 struct front {
 	struct e4_fs *fs;
 	struct nodes *nodes;
 	struct seeker *seeker;
+	struct turns *turns;
 	struct marks *marks;
 	_Atomic uint64_t handles; /* opened so far */
 	struct owner owner;

@@ -29,6 +29,7 @@
 #include "fuse/mountinfo.h"
 #include "fuse/rawops.h"
 #include "fuse/seek.h"
+#include "fuse/turns.h"
 
 static void op_init(void *ctx, struct fuse_conn_info *conn)
 {
@@ -148,6 +149,8 @@ int front_new(const struct front_options *options, struct e4_fs *fs, struct fron
 		err = marks_new(&front->marks);
 	if (err == 0)
 		err = seeker_new(front, &front->seeker);
+	if (err == 0)
+		err = turns_new(FRONT_THREADS_MAX, &front->turns);
 	if (err == 0)
 		err = session_new(options, front, diag);
 	if (err < 0) {
@@ -303,6 +306,7 @@ void front_free(struct front *front)
 		return;
 	front_close(front);
 	seeker_free(front->seeker);
+	turns_free(front->turns);
 	marks_free(front->marks);
 	pthread_cond_destroy(&front->ended_changed);
 	pthread_mutex_destroy(&front->lock);

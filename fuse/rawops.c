@@ -14,7 +14,8 @@
  * 4. The answer to INIT is completed by flags that libfuse cannot set.
  * 5. The bytes of a WRITE request stay out of libfuse's buffer: libfuse passes them on without a
  *    look, to op_write() in the same thread.
- * 6. Kernels before 6.2 (TMPFILE) and 6.6 (STATX) never send these requests.
+ * 6. Not all of libfuse's threads read at once: turns.h.
+ * 7. Kernels before 6.2 (TMPFILE) and 6.6 (STATX) never send these requests.
  */
 #include "fuse/rawops.h"
 
@@ -29,6 +30,7 @@
 #include "base/bytes.h"
 #include "fuse/protocol.h"
 #include "fuse/reply.h"
+#include "fuse/turns.h"
 
 enum { WRITE_HEAD_BYTES = sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in) };
 
@@ -293,15 +295,21 @@ char *rawops_write_data(const char *buf)
 	return write_data ? write_data : (char *)(uintptr_t)buf;
 }
 
-static ssize_t raw_read(int fd, void *buf, size_t size, void *front)
+static ssize_t raw_read(int fd, void *buf, size_t size, void *ctx)
 {
+	struct front *front = ctx;
 	ssize_t len;
+	int err;
 
-	do
+	do {
+		turns_begin(front->turns);
 		len = request_read(fd, buf, size);
-	while (len > 0 && raw_answer(front, fd, buf, (size_t)len));
+		err = errno;
+		turns_end(front->turns);
+	} while (len > 0 && raw_answer(front, fd, buf, (size_t)len));
 	if (len > 0)
 		init_seen(front, buf, (size_t)len);
+	errno = err;
 	return len;
 }
 
