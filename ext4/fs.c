@@ -29,11 +29,6 @@
 
 enum { WATCHED_LOG_BLOCKS = 8 };
 
-uint32_t fs_crc32c(uint32_t seed, const void *data, size_t len)
-{
-	return ext2fs_crc32c_le(seed, data, len);
-}
-
 uint32_t fs_inode_seed(const struct e4_fs *fs, uint32_t ino, uint32_t generation)
 {
 	uint32_t le_ino = htole32(ino), le_generation = htole32(generation);

@@ -147,7 +147,7 @@ int fs_flush(struct e4_fs *fs) MUST_CHECK;
 /* 0, or -EROFS / the sticky error when nothing may be changed. */
 int fs_check_writable(struct e4_fs *fs);
 
-/* crc32c as ext4 uses it (no final inversion), from libext2fs. */
+/* crc32c as ext4 uses it (no final inversion). */
 uint32_t fs_crc32c(uint32_t seed, const void *data, size_t len);
 /* Seed for checksums of things that belong to an inode (extent blocks, directory blocks). */
 uint32_t fs_inode_seed(const struct e4_fs *fs, uint32_t ino, uint32_t generation);

@@ -2,6 +2,7 @@
 /* The super block: who may come in, and what it says afterwards. */
 #include <errno.h>
 #include <ext2fs/ext2_fs.h>
+#include <ext2fs/ext2fs.h>
 
 #include "ext4/fs.h"
 #include "tests/dev/image.h"
@@ -40,6 +41,26 @@ static void write_file(const char *name, size_t bytes)
 	e4_iput(made);
 	e4_iput(root);
 	free(data);
+}
+
+/* RFC 3720, appendix B.4 (whose sums are inverted before and after), then any bytes, as libext2fs has it. */
+static void test_crc32c(void)
+{
+	uint8_t bytes[300];
+
+	memset(bytes, 0, sizeof(bytes));
+	CU_ASSERT_EQUAL(~fs_crc32c(~0u, bytes, 32), 0x8a9136aa);
+	memset(bytes, 0xff, sizeof(bytes));
+	CU_ASSERT_EQUAL(~fs_crc32c(~0u, bytes, 32), 0x62a8ab43);
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)i;
+	CU_ASSERT_EQUAL(~fs_crc32c(~0u, bytes, 32), 0x46dd794e);
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 197 + (i >> 3));
+	for (unsigned at = 0; at < 9; at++)
+		for (unsigned len = 0; at + len <= sizeof(bytes); len++)
+			CU_ASSERT_EQUAL(fs_crc32c(at * 0x9e3779b1u, bytes + at, len),
+				ext2fs_crc32c_le(at * 0x9e3779b1u, bytes + at, len));
 }
 
 /* What tune2fs -l and e2fsck look at. */
@@ -233,7 +254,7 @@ static void test_torn(void)
 
 int main(void)
 {
-	return UNIT_RUN(UNIT(test_fields), UNIT(test_long_path), UNIT(test_compat), UNIT(test_ro_compat),
+	return UNIT_RUN(UNIT(test_crc32c), UNIT(test_fields), UNIT(test_long_path), UNIT(test_compat), UNIT(test_ro_compat),
 		UNIT(test_incompat), UNIT(test_journal_place), UNIT(test_size), UNIT(test_errors),
 		UNIT(test_torn));
 }
