@@ -177,8 +177,10 @@ int e4_set_generation(struct e4_inode *inode, uint32_t generation) MUST_CHECK;
 
 /* ---- file data ------------------------------------------------------------------------- */
 
-/* Bytes read (0 at the end) or a failure. Holes read as zeroes. */
+/* Bytes read (0 at the end) or a failure. Holes read as zeroes. Nothing behind what was read changes. */
 ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off) MUST_CHECK;
+/* The same, faster: buf has room bytes (len or more), and those behind what was read may change. */
+ssize_t e4_read_room(struct e4_inode *inode, void *buf, size_t len, size_t room, uint64_t off) MUST_CHECK;
 enum e4_write_flags {
 	E4_WRITE_MAY_CLOBBER = 1 << 0, /* buf's content is garbage afterwards */
 	E4_WRITE_HELD = 1 << 1, /* taken from a program earlier: goes where it belongs even if the

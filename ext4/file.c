@@ -14,6 +14,7 @@
  */
 #include "ext4/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <unistd.h>
@@ -67,8 +68,18 @@ uint64_t file_max_bytes(struct e4_inode *inode)
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-/* Reads the beginning of [off, end), as much as lies in one run; io_lock held. */
-static int read_run(struct e4_inode *inode, uint8_t *buf, uint64_t off, uint64_t end,
+/* What to read from the device for len bytes at off: up to the end of the last block where buf has room for
+ * it, as devices that encrypt have whole blocks at once, and pieces of one in two steps. */
+static size_t with_tail(const struct e4_fs *fs, uint64_t off, size_t len, size_t room)
+{
+	uint64_t whole = round_up_u64(off + len, fs->block_bytes) - off;
+
+	return whole <= room ? (size_t)whole : len;
+}
+
+/* Reads the beginning of [off, end), as much as lies in one run; io_lock held. buf has room bytes, of
+ * which those behind what was read may change. */
+static int read_run(struct e4_inode *inode, uint8_t *buf, uint64_t off, uint64_t end, size_t room,
 	size_t *ret_len)
 {
 	struct e4_fs *fs = inode->fs;
@@ -84,7 +95,8 @@ static int read_run(struct e4_inode *inode, uint8_t *buf, uint64_t off, uint64_t
 	if (!run.pblk || run.unwritten) {
 		memset(buf, 0, len);
 	} else {
-		r = blkdev_read(fs->dev, buf, len, fs_blocks_to_bytes(fs, run.pblk) + in_block);
+		r = blkdev_read(fs->dev, buf, with_tail(fs, off, len, room),
+			fs_blocks_to_bytes(fs, run.pblk) + in_block);
 		if (r < 0)
 			return r;
 	}
@@ -92,7 +104,8 @@ static int read_run(struct e4_inode *inode, uint8_t *buf, uint64_t off, uint64_t
 	return 0;
 }
 
-static ssize_t read_locked(struct e4_inode *inode, uint8_t *buf, size_t len, uint64_t off)
+/* room: as in read_run(); 0: none but for what is read. */
+static ssize_t read_locked(struct e4_inode *inode, uint8_t *buf, size_t len, size_t room, uint64_t off)
 {
 	uint64_t size = file_size(inode), end;
 	size_t done = 0;
@@ -100,9 +113,11 @@ static ssize_t read_locked(struct e4_inode *inode, uint8_t *buf, size_t len, uin
 	if (off >= size)
 		return 0;
 	end = off + min_u64(len, size - off);
+	if (room == 0)
+		room = (size_t)(end - off);
 	while (off + done < end) {
 		size_t part;
-		int r = read_run(inode, buf + done, off + done, end, &part);
+		int r = read_run(inode, buf + done, off + done, end, room - done, &part);
 
 		if (r < 0)
 			return r;
@@ -111,7 +126,7 @@ static ssize_t read_locked(struct e4_inode *inode, uint8_t *buf, size_t len, uin
 	return (ssize_t)done;
 }
 
-ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off)
+static ssize_t read_any(struct e4_inode *inode, void *buf, size_t len, size_t room, uint64_t off)
 {
 	ssize_t r;
 
@@ -121,9 +136,20 @@ ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off)
 		return -EINVAL;
 	pthread_rwlock_rdlock(&inode->io_lock);
 	r = file_is_inline(inode) ? file_inline_read(inode, buf, len, off)
-				  : read_locked(inode, buf, len, off);
+				  : read_locked(inode, buf, len, room, off);
 	pthread_rwlock_unlock(&inode->io_lock);
 	return r;
+}
+
+ssize_t e4_read(struct e4_inode *inode, void *buf, size_t len, uint64_t off)
+{
+	return read_any(inode, buf, len, 0, off);
+}
+
+ssize_t e4_read_room(struct e4_inode *inode, void *buf, size_t len, size_t room, uint64_t off)
+{
+	assert(room >= len);
+	return read_any(inode, buf, len, room, off);
 }
 
 /* ---- holes --------------------------------------------------------------------------------- */

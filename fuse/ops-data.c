@@ -64,7 +64,7 @@ static ssize_t data_read(struct front *front, fuse_ino_t node, char *buffer, siz
 	/* A file that is only written is read by the kernel, to fill up a page. */
 	if (!(fi->flags & O_NOATIME) && (fi->flags & O_ACCMODE) != O_WRONLY)
 		e4_accessed(inode);
-	return e4_read(inode, buffer, size, (uint64_t)off);
+	return e4_read_room(inode, buffer, size, FRONT_REQUEST_MAX, (uint64_t)off);
 }
 
 void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, struct fuse_file_info *fi)

@@ -426,6 +426,33 @@ static void test_parallel_truncate(void)
 	finish();
 }
 
+/* The last block in one piece with those before it, where there is room, and nothing behind that changes. */
+static void test_one_read(void)
+{
+	uint64_t before;
+
+	setup(24 << 20, "-b 4096", 24);
+	do_write(0, 9000);
+	CU_ASSERT_EQUAL(e4_sync(fs), 0);
+	before = faultdev_calls(dev, FAULT_READ);
+	memset(scratch, JUNK, 50000);
+	CU_ASSERT_EQUAL(e4_read_room(inode, scratch, 12288, 12288, 0), 9000);
+	CU_ASSERT_EQUAL(scratch[12287], 0); /* the whole block */
+	CU_ASSERT_EQUAL(faultdev_calls(dev, FAULT_READ), before + 1);
+	for (unsigned len = 8190, bad = 0; len < 12290; len += 1 + len % 97) {
+		unsigned room = len + len % 5000, want = len < 9000 ? len : 9000;
+
+		memset(scratch, JUNK, 50000);
+		CU_ASSERT_EQUAL(e4_read_room(inode, scratch, len, room, 0), want);
+		CU_ASSERT_EQUAL(memcmp(scratch, model, want), 0);
+		for (unsigned i = room; i < room + 4096; i++)
+			bad += scratch[i] != JUNK;
+		CU_ASSERT_EQUAL(bad, 0);
+	}
+	check_all();
+	finish();
+}
+
 /* ---- what fails ------------------------------------------------------------------------------ */
 
 /* Data that does not reach the drive: an error, the old content or zeroes, never junk. */
@@ -540,6 +567,6 @@ int main(void)
 		UNIT(test_random_small_inodes), UNIT(test_stale_tail), UNIT(test_out_of_order), UNIT(test_turns),
 		UNIT(test_shrink_zeroes), UNIT(test_far), UNIT(test_limits), UNIT(test_no_space),
 		UNIT(test_parallel_records), UNIT(test_parallel_pieces),
-		UNIT(test_parallel_truncate), UNIT(test_write_fails), UNIT(test_gone),
+		UNIT(test_parallel_truncate), UNIT(test_one_read), UNIT(test_write_fails), UNIT(test_gone),
 		UNIT(test_every_fault));
 }
