@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "fuse/caller.h"
+#include "base/iomem.h"
 #include "fuse/killpriv.h"
 #include "fuse/marks.h"
 #include "fuse/rawops.h"
@@ -21,7 +21,7 @@ static pthread_once_t buffer_once = PTHREAD_ONCE_INIT;
 
 static void buffer_free(void *buffer)
 {
-	munmap(buffer, FRONT_BUFFER_BYTES);
+	iomem_unmap(buffer, FRONT_BUFFER_BYTES);
 }
 
 static void buffer_key_make(void)
@@ -38,11 +38,8 @@ char *front_buffer(void)
 	buffer = pthread_getspecific(buffer_key);
 	if (buffer)
 		return buffer;
-	buffer = mmap(NULL, FRONT_BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		-1, 0);
-	if (buffer == MAP_FAILED)
-		return NULL;
-	if (pthread_setspecific(buffer_key, buffer) != 0) {
+	buffer = iomem_map(FRONT_BUFFER_BYTES);
+	if (buffer && pthread_setspecific(buffer_key, buffer) != 0) {
 		buffer_free(buffer);
 		return NULL;
 	}

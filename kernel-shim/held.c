@@ -13,13 +13,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "base/bytes.h"
+#include "base/iomem.h"
 #include "base/list.h"
 
 enum {
-	ARENA_BYTES = 2 * 1024 * 1024,
+	ARENA_BYTES = IOMEM_PAGE,
 	ARENAS_MIN = 2,
 	ALIGN = 16,
 	SPLIT = 4096,
@@ -48,17 +48,16 @@ struct held {
 
 static struct arena *arena_map(struct held *held)
 {
-	void *p = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = iomem_map(ARENA_BYTES);
 
-	if (p == MAP_FAILED)
-		return NULL;
-	held->arena_count++;
+	if (p)
+		held->arena_count++;
 	return p;
 }
 
 static void arena_unmap(struct held *held, struct arena *arena)
 {
-	munmap(arena, ARENA_BYTES);
+	iomem_unmap(arena, ARENA_BYTES);
 	held->arena_count--;
 }
 

@@ -28,9 +28,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/bytes.h"
+#include "base/iomem.h"
 
 enum {
 	STREAMS = 8,
@@ -48,7 +48,7 @@ struct stream {
 	uint64_t start, end; /* what is in buf, or will be */
 	size_t ahead;	     /* bytes to read next time */
 	uint64_t used;	     /* when, by streams->clock */
-	uint8_t *buf;	     /* STREAM_MAX bytes, aligned; NULL: none yet */
+	uint8_t *buf;	     /* STREAM_MAX bytes of streams->memory; NULL: none yet */
 };
 
 struct streams {
@@ -60,6 +60,7 @@ struct streams {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
 	uint64_t clock;
+	uint8_t *memory; /* for all of them; NULL: none yet */
 	struct stream list[STREAMS];
 };
 
@@ -87,9 +88,8 @@ void streams_free(struct streams *streams)
 	pthread_mutex_unlock(&streams->lock);
 	if (streams->helper_runs)
 		pthread_join(streams->helper, NULL);
-	for (size_t i = 0; i < STREAMS; i++)
-		if (streams->list[i].buf)
-			munmap(streams->list[i].buf, STREAM_MAX);
+	if (streams->memory)
+		iomem_unmap(streams->memory, (size_t)STREAMS * STREAM_MAX);
 	pthread_cond_destroy(&streams->work_changed);
 	pthread_cond_destroy(&streams->filled);
 	pthread_mutex_destroy(&streams->lock);
@@ -174,14 +174,12 @@ static void begin_expecting(struct streams *streams, uint64_t next)
 
 /* ---- filling; lock held, released while reading ---------------------------------------------- */
 
-static bool buffer_ready(struct stream *s)
+static bool buffer_ready(struct streams *streams, struct stream *s)
 {
-	void *buf;
-
-	if (s->buf)
-		return true;
-	buf = mmap(NULL, STREAM_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	s->buf = buf == MAP_FAILED ? NULL : buf;
+	if (!streams->memory)
+		streams->memory = iomem_map((size_t)STREAMS * STREAM_MAX);
+	if (streams->memory)
+		s->buf = streams->memory + (size_t)(s - streams->list) * STREAM_MAX;
 	return s->buf != NULL;
 }
 
@@ -248,7 +246,7 @@ static void fill_behind(struct streams *streams, const struct stream *s, uint64_
 		holder(streams, s->end, FILEIO_ALIGN))
 		return;
 	behind = oldest(streams);
-	if (!behind || behind == s || !buffer_ready(behind) || !helper_ready(streams))
+	if (!behind || behind == s || !buffer_ready(streams, behind) || !helper_ready(streams))
 		return;
 	behind->ahead = STREAM_MAX;
 	fill_begin(streams, behind, STREAM_MAX, s->end, end);
@@ -277,7 +275,7 @@ static bool read_stream(struct streams *streams, void *buf, size_t len, uint64_t
 		pthread_cond_wait(&streams->filled, &streams->lock);
 	if (!s) {
 		s = continued(streams, off);
-		if (!s || !buffer_ready(s)) {
+		if (!s || !buffer_ready(streams, s)) {
 			begin_expecting(streams, off + len);
 			return false;
 		}

@@ -5,6 +5,7 @@
 
 #include "base/blkdev.h"
 #include "base/bytes.h"
+#include "base/iomem.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "tests/dev/memdev.h"
@@ -198,9 +199,29 @@ static void test_blkdev_checks(void)
 	blkdev_close(NULL);
 }
 
+static void test_iomem(void)
+{
+	enum { BYTES = IOMEM_PAGE + 4096 };
+	unsigned char *mem[4];
+
+	for (size_t i = 0; i < ARRAY_SIZE(mem); i++) {
+		mem[i] = iomem_map(BYTES);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(mem[i]);
+		CU_ASSERT_EQUAL((uintptr_t)mem[i] % IOMEM_PAGE, 0);
+		CU_ASSERT_EQUAL(mem[i][0] | mem[i][BYTES - 1], 0);
+		memset(mem[i], (int)i + 1, BYTES);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(mem); i++) {
+		CU_ASSERT_EQUAL(mem[i][0], i + 1);
+		CU_ASSERT_EQUAL(mem[i][BYTES - 1], i + 1);
+		iomem_unmap(mem[i], BYTES);
+	}
+	CU_ASSERT_PTR_NULL(iomem_map(SIZE_MAX / 4));
+}
+
 int main(void)
 {
-	return UNIT_RUN(UNIT(test_byte_order), UNIT(test_checked_arithmetic), UNIT(test_range_inside),
+	return UNIT_RUN(UNIT(test_iomem), UNIT(test_byte_order), UNIT(test_checked_arithmetic), UNIT(test_range_inside),
 		UNIT(test_rounding), UNIT(test_all_zero), UNIT(test_text_sanitize), UNIT(test_text_is_date),
 		UNIT(test_error_table), UNIT(test_error_exit_status), UNIT(test_diag),
 		UNIT(test_blkdev_checks));
