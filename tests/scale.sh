@@ -55,7 +55,7 @@ print(c["drive_reads"], c["drive_read_bytes"])')
 done
 
 # ---- files
-must "format" new_drive "$T/a.img" $((files / 1000 * 3 / 2 + 2048))M
+must "format" new_drive "$T/a.img" $((files / 1000 * 33 + 2048))M # an inode for 16 KiB, two for each file
 must "mount" drive_mount "$T/a.img" "$T/mnt"
 mkdir "$T/mnt/one" "$T/mnt/tree" "$T/mnt/open"
 scale "$files files in one folder" create "$files" one
