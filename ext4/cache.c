@@ -39,7 +39,7 @@
 #include "ext4/cache-state.h"
 
 enum {
-	DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024,
+	DEFAULT_LIMIT_BYTES = 40 * 1024 * 1024,
 	BUFS_MIN = 256, /* whatever the limit: an operation must find room */
 	READAHEAD_MAX = 64,
 };

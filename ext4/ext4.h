@@ -33,7 +33,7 @@ enum e4_atime { E4_ATIME_RELATIVE, E4_ATIME_NEVER, E4_ATIME_ALWAYS, E4_ATIME_LAZ
 struct e4_mount_options {
 	bool read_only;
 	enum e4_atime atime; /* which accesses change the time of access */
-	size_t cache_bytes; /* limit of cached metadata; 0: 64 MiB */
+	size_t cache_bytes; /* limit of cached metadata; 0: 40 MiB */
 	unsigned commit_ms; /* commit interval of the running transaction; 0: 5000 */
 	/* Called once, from any thread, when the volume turns read-only after an error. */
 	void (*on_error)(void *ctx, int err, const char *what);

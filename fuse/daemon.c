@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -37,6 +38,7 @@
 enum {
 	GRACE_MS = 5000, /* for programs that still use a drive when a signal ends its service */
 	LAST_MOUNT_MS = 3000, /* the kernel's good-bye takes no time */
+	LARGE_BYTES = 256 * 1024, /* memory apart from the heap */
 };
 
 struct daemon {
@@ -430,11 +432,21 @@ static int daemon_new_control(struct daemon *daemon, struct diag *diag)
 	return control_new(&daemon->key, &ops, &daemon->control, diag);
 }
 
+/* glibc gives threads heaps of their own, each of which keeps what was freed in it: the metadata cache would take
+ * its limit several times over. And tables that grow go back to the kernel when they have moved. */
+static void tune_memory(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+}
+
 int daemon_mount(struct daemon *daemon, struct diag *diag)
 {
 	CLEANUP_FD int lock = -1;
-	int err = volume_mount(daemon->volume, diag);
+	int err;
 
+	tune_memory();
+	err = volume_mount(daemon->volume, diag);
 	if (err == 0)
 		err = daemon_new_control(daemon, diag);
 	if (err == 0)
