@@ -2,173 +2,27 @@
 #include "audit/cms.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <gnutls/abstract.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/pkcs7.h>
-#include <gnutls/x509.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "audit/cms-gnutls.h"
 #include "audit/hash256.h"
 #include "audit/strict.h"
 #include "base/i18n.h"
-#include "base/secret.h"
 
-enum { CERTS_MAX = 16, KEY_BYTES_MAX = 64 * 1024 };
-
-#define DEINIT(type, fn)                                                                           \
-	static void cleanup_##fn(type *object)                                                     \
-	{                                                                                          \
-		if (*object)                                                                       \
-			fn(*object);                                                               \
-	}
-DEINIT(gnutls_pkcs7_t, gnutls_pkcs7_deinit)
-DEINIT(gnutls_x509_crt_t, gnutls_x509_crt_deinit)
-DEINIT(gnutls_privkey_t, gnutls_privkey_deinit)
-
-static int failed(struct diag *diag, const char *what, int err)
-{
-	return diag_set(diag, -SDE_SIGNATURE, "%s: %s", what, gnutls_strerror(err));
-}
-
-/* ---- sign ---- */
-
-/* The file goes into locked memory and from there to GnuTLS, which keeps a copy of its own as it does. */
-static int read_secret(const char *path, struct secret **ret_secret)
-{
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	CLEANUP_SECRET struct secret *secret = NULL;
-	struct stat st;
-	ssize_t n;
-	int r;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size < 1)
-		return -EINVAL;
-	if (st.st_size > KEY_BYTES_MAX)
-		return -EFBIG;
-	r = secret_new((size_t)st.st_size, &secret);
-	if (r < 0)
-		return r;
-	n = read(fd, secret_data(secret), (size_t)st.st_size);
-	if (n != st.st_size)
-		return n < 0 ? -errno : -EIO;
-	*ret_secret = take_ptr(secret);
-	return 0;
-}
-
-static int load_key(const char *path, gnutls_privkey_t *ret_key, struct diag *diag)
-{
-	CLEANUP_SECRET struct secret *secret = NULL;
-	CLEANUP(cleanup_gnutls_privkey_deinit) gnutls_privkey_t key = NULL;
-	int r = read_secret(path, &secret), err;
-
-	if (r < 0)
-		return diag_set(diag, r, "%s", path);
-	gnutls_datum_t pem = {secret_data(secret), (unsigned)secret_len(secret)};
-
-	err = gnutls_privkey_init(&key);
-	if (err == 0)
-		err = gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
-	if (err < 0)
-		return failed(diag, path, err);
-	*ret_key = take_ptr(key);
-	return 0;
-}
-
-static int load_cert(const char *path, gnutls_x509_crt_t *ret_cert, struct diag *diag)
-{
-	CLEANUP(cleanup_gnutls_x509_crt_deinit) gnutls_x509_crt_t cert = NULL;
-	CLEANUP_FREE char *text = NULL;
-	size_t len;
-	int r = strict_read_file(path, KEY_BYTES_MAX, &text, &len), err;
-
-	if (r < 0)
-		return diag_set(diag, r, "%s", path);
-	gnutls_datum_t pem = {(unsigned char *)text, (unsigned)len};
-
-	err = gnutls_x509_crt_init(&cert);
-	if (err == 0)
-		err = gnutls_x509_crt_import(cert, &pem, GNUTLS_X509_FMT_PEM);
-	if (err < 0)
-		return failed(diag, path, err);
-	*ret_cert = take_ptr(cert);
-	return 0;
-}
-
-/* A key that is not the certificate's makes signatures that nobody can verify. */
-static int check_pair(gnutls_privkey_t key, gnutls_x509_crt_t cert, const char *cert_path, struct diag *diag)
-{
-	unsigned char a[64], b[64];
-	size_t a_len = sizeof(a), b_len = sizeof(b);
-	gnutls_pubkey_t public = NULL;
-	int err = gnutls_pubkey_init(&public);
-
-	if (err == 0)
-		err = gnutls_pubkey_import_privkey(public, key, 0, 0);
-	if (err == 0)
-		err = gnutls_pubkey_get_key_id(public, GNUTLS_KEYID_USE_SHA256, a, &a_len);
-	if (err == 0)
-		err = gnutls_x509_crt_get_key_id(cert, GNUTLS_KEYID_USE_SHA256, b, &b_len);
-	if (public)
-		gnutls_pubkey_deinit(public);
-	if (err < 0)
-		return failed(diag, cert_path, err);
-	return a_len == b_len && memcmp(a, b, a_len) == 0
-		       ? 0
-		       : diag_set(diag, -SDE_SIGNATURE, _("%s is not the certificate of the key"), cert_path);
-}
-
-int cms_sign(const void *data, size_t len, const char *key_path, const char *cert_path, uint8_t **ret_der,
-	size_t *ret_len, struct diag *diag)
-{
-	CLEANUP(cleanup_gnutls_pkcs7_deinit) gnutls_pkcs7_t cms = NULL;
-	CLEANUP(cleanup_gnutls_x509_crt_deinit) gnutls_x509_crt_t cert = NULL;
-	CLEANUP(cleanup_gnutls_privkey_deinit) gnutls_privkey_t key = NULL;
-	gnutls_datum_t content = {(unsigned char *)(uintptr_t)data, (unsigned)len}, der = {0};
-	int r = load_cert(cert_path, &cert, diag), err;
-
-	if (r == 0)
-		r = load_key(key_path, &key, diag);
-	if (r == 0)
-		r = check_pair(key, cert, cert_path, diag);
-	if (r < 0)
-		return r;
-	err = gnutls_pkcs7_init(&cms);
-	if (err == 0)
-		err = gnutls_pkcs7_sign(cms, cert, key, &content, NULL, NULL, GNUTLS_DIG_SHA256,
-			GNUTLS_PKCS7_INCLUDE_CERT | GNUTLS_PKCS7_INCLUDE_TIME);
-	if (err == 0)
-		err = gnutls_pkcs7_export2(cms, GNUTLS_X509_FMT_DER, &der);
-	if (err < 0)
-		return failed(diag, key_path, err);
-	*ret_der = malloc(der.size);
-	if (*ret_der) {
-		memcpy(*ret_der, der.data, der.size);
-		*ret_len = der.size;
-	}
-	gnutls_free(der.data);
-	return *ret_der ? 0 : -ENOMEM;
-}
-
-/* ---- verify ---- */
+enum { CERTS_MAX = 16 };
 
 static int load_trust(const char *path, gnutls_x509_crt_t **ret_certs, unsigned *ret_count, struct diag *diag)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t len;
-	int r = strict_read_file(path, KEY_BYTES_MAX, &text, &len), err;
+	int r = strict_read_file(path, CMS_FILE_MAX, &text, &len), err;
 
 	if (r < 0)
 		return diag_set(diag, r, "%s", path);
 	gnutls_datum_t pem = {(unsigned char *)text, (unsigned)len};
 
 	err = gnutls_x509_crt_list_import2(ret_certs, ret_count, &pem, GNUTLS_X509_FMT_PEM, 0);
-	return err < 0 ? failed(diag, path, err) : 0;
+	return err < 0 ? diag_set(diag, -SDE_SIGNATURE, "%s: %s", path, gnutls_strerror(err)) : 0;
 }
 
 static void describe(gnutls_x509_crt_t cert, struct cms_signer *signer)
@@ -221,20 +75,72 @@ static int find_signer(gnutls_pkcs7_t cms, const gnutls_pkcs7_signature_info_st 
 	return -ENOENT;
 }
 
-/* Pinned itself, or issued by what is pinned; and valid today. */
+/*
+ * What a CA certifies people and machines for is more than signing: a certificate for a web server, or one to encrypt
+ * to, must not speak for an office. RFC 5280, sections 4.2.1.3 and 4.2.1.12; one that says nothing is for everything.
+ */
+static bool may_sign(gnutls_x509_crt_t cert)
+{
+	unsigned usage;
+
+	return gnutls_x509_crt_get_key_usage(cert, &usage, NULL) < 0 ||
+	       usage & (GNUTLS_KEY_DIGITAL_SIGNATURE | GNUTLS_KEY_NON_REPUDIATION);
+}
+
+static bool may_sign_documents(gnutls_x509_crt_t cert)
+{
+	static const char *const purposes[] = {GNUTLS_KP_EMAIL_PROTECTION, GNUTLS_KP_CODE_SIGNING, GNUTLS_KP_ANY,
+		"1.3.6.1.5.5.7.3.36" /* documents, RFC 9336 */};
+	char oid[128];
+	unsigned i = 0;
+	int err;
+
+	for (;; i++) {
+		size_t len = sizeof(oid);
+
+		err = gnutls_x509_crt_get_key_purpose_oid(cert, i, oid, &len, NULL);
+		if (err < 0)
+			break;
+		for (size_t p = 0; p < ARRAY_SIZE(purposes); p++)
+			if (strcmp(oid, purposes[p]) == 0)
+				return true;
+	}
+	return i == 0 && err == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+}
+
+/* Pinned itself, or issued by what is pinned; valid today, and for signatures. */
 static int check_trusted(gnutls_x509_crt_t cert, gnutls_x509_crt_t *trust, unsigned count, struct diag *diag)
 {
-	time_t now = time(NULL);
 	unsigned status;
 
-	if (now < gnutls_x509_crt_get_activation_time(cert) || now > gnutls_x509_crt_get_expiration_time(cert))
+	if (!cms_valid_today(cert))
 		return diag_set(diag, -SDE_SIGNATURE, _("the signer's certificate is not valid today"));
+	if (!may_sign(cert))
+		return diag_set(diag, -SDE_SIGNATURE, _("the signer's certificate is not one for signatures"));
 	for (unsigned i = 0; i < count; i++)
 		if (gnutls_x509_crt_equals(cert, trust[i]))
 			return 0;
 	if (gnutls_x509_crt_list_verify(&cert, 1, trust, (int)count, NULL, 0, 0, &status) < 0 || status)
 		return diag_set(diag, -SDE_SIGNATURE, _("whoever signed is not the one that is trusted"));
-	return 0;
+	return may_sign_documents(cert)
+		       ? 0
+		       : diag_set(diag, -SDE_SIGNATURE, _("the signer's certificate is not one for signatures"));
+}
+
+/* Whoever can make two documents of one SHA-1 has one signed and shows the other. */
+static bool strong_hash(gnutls_sign_algorithm_t algorithm)
+{
+	switch (gnutls_sign_get_hash_algorithm(algorithm)) {
+	case GNUTLS_DIG_SHA256:
+	case GNUTLS_DIG_SHA384:
+	case GNUTLS_DIG_SHA512:
+	case GNUTLS_DIG_SHA3_256:
+	case GNUTLS_DIG_SHA3_384:
+	case GNUTLS_DIG_SHA3_512:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static int verify_one(gnutls_pkcs7_t cms, unsigned idx, const gnutls_datum_t *content, gnutls_x509_crt_t *trust,
@@ -245,22 +151,30 @@ static int verify_one(gnutls_pkcs7_t cms, unsigned idx, const gnutls_datum_t *co
 	int err = gnutls_pkcs7_get_signature_info(cms, idx, &info), r;
 
 	if (err < 0)
-		return failed(diag, _("the signature"), err);
+		return diag_set(diag, -SDE_SIGNATURE, _("the signature: %s"), gnutls_strerror(err));
+	bool strong = strong_hash(info.algo);
+
 	r = find_signer(cms, &info, &cert);
 	gnutls_pkcs7_signature_info_deinit(&info);
+	if (!strong)
+		return diag_set(diag, -SDE_SIGNATURE, _("its hash function is not good enough: SHA-256 or better is needed"));
 	for (unsigned i = 0; r < 0 && i < count; i++)
 		/* without a certificate inside, the pinned one itself may fit */
-		if (gnutls_pkcs7_verify_direct(cms, trust[i], idx, content, 0) == 0) {
+		if (cms_valid_today(trust[i]) && gnutls_pkcs7_verify_direct(cms, trust[i], idx, content, 0) == 0) {
 			describe(trust[i], ret_signer);
 			return check_trusted(trust[i], trust, count, diag);
 		}
 	if (r < 0)
 		return diag_set(diag, -SDE_SIGNATURE, _("whoever signed is not the one that is trusted"));
+	/* before the signature, which GnuTLS calls bad when the certificate has run out */
+	r = check_trusted(cert, trust, count, diag);
+	if (r < 0)
+		return r;
 	err = gnutls_pkcs7_verify_direct(cms, cert, idx, content, 0);
 	if (err < 0)
 		return diag_set(diag, -SDE_SIGNATURE, _("it is not a signature of these bytes"));
 	describe(cert, ret_signer);
-	return check_trusted(cert, trust, count, diag);
+	return 0;
 }
 
 int cms_verify(const void *data, size_t len, const uint8_t *der, size_t der_len, const char *trust_path,

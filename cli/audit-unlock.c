@@ -52,7 +52,7 @@ int audit_unlock(struct facts *const *facts, size_t count, const struct cli_pass
 	int r;
 
 	*ret_failed = NULL;
-	r = cli_read_passphrase(source, NULL, false, &passphrase, diag);
+	r = source->token.wanted ? 0 : cli_read_passphrase(source, NULL, false, &passphrase, diag);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		struct diag why = {0};
 		int err;
@@ -60,8 +60,11 @@ int audit_unlock(struct facts *const *facts, size_t count, const struct cli_pass
 		/* known already: from a file of facts, which says nothing about where the drive is now */
 		if (!facts[i]->hdr || facts[i]->unlocked.known || !facts[i]->device.known)
 			continue;
-		err = source->key_file ? unlock_one(facts[i], passphrase, -1, &why)
-				       : cli_unlock_forms(passphrase, unlock_one, facts[i], &why);
+		if (source->token.wanted)
+			err = cli_unlock(source, facts[i]->target, facts[i]->hdr, -1, unlock_one, facts[i], &why);
+		else
+			err = source->key_file ? unlock_one(facts[i], passphrase, -1, &why)
+					       : cli_unlock_forms(passphrase, unlock_one, facts[i], &why);
 		if (err < 0)
 			cli_warn(facts[i]->target, _("not unlocked: %s"), error_text(err));
 	}

@@ -20,10 +20,11 @@
 #include "cli/audit-unlock.h"
 #include "cli/cli.h"
 #include "cli/event.h"
+#include "cli/outfile.h"
 #include "cli/sign.h"
 
 enum { OPT_HELP = 1, OPT_PROFILE, OPT_FORMAT, OPT_OUTPUT, OPT_FACTS, OPT_WAIVERS, OPT_INVENTORY, OPT_DATE,
-	OPT_PASSPHRASE_FILE, OPT_KEY_FILE, OPT_SIGN_KEY, OPT_SIGN_CERT, OPT_TRUST };
+	OPT_PASSPHRASE_FILE, OPT_KEY_FILE, OPT_TRUST, OPT_FORCE };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
@@ -36,8 +37,10 @@ static const struct option long_options[] = {
 	{"date", required_argument, NULL, OPT_DATE},
 	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
 	{"key-file", required_argument, NULL, OPT_KEY_FILE},
-	{"sign-key", required_argument, NULL, OPT_SIGN_KEY},
-	{"sign-cert", required_argument, NULL, OPT_SIGN_CERT},
+	CLI_TOKEN_OPTION,
+	SIGN_OPTIONS,
+	CLI_PIN_OPTIONS,
+	{"force", no_argument, NULL, OPT_FORCE},
 	{"trust", required_argument, NULL, OPT_TRUST},
 	{0},
 };
@@ -53,7 +56,9 @@ static const struct {
 };
 
 struct args {
-	const char *profile, *output, *facts, *waivers, *inventory, *date, *key, *cert, *trust;
+	const char *profile, *output, *facts, *waivers, *inventory, *date, *trust;
+	bool force;
+	struct sign_args sign;
 	struct cli_passphrase_source source;
 	report_fn *report;
 };
@@ -103,17 +108,14 @@ static int parse_option(int option, struct args *args)
 	case OPT_KEY_FILE:
 		args->source.key_file = optarg;
 		return 0;
-	case OPT_SIGN_KEY:
-		args->key = optarg;
-		return 0;
-	case OPT_SIGN_CERT:
-		args->cert = optarg;
-		return 0;
 	case OPT_TRUST:
 		args->trust = optarg;
 		return 0;
+	case OPT_FORCE:
+		args->force = true;
+		return 0;
 	}
-	return EXIT_USAGE;
+	return cli_token_option(option, &args->source.token) || sign_option(option, &args->sign) ? 0 : EXIT_USAGE;
 }
 
 /* ---- facts: from drives, and from files of facts ---- */
@@ -201,32 +203,24 @@ static int collect(const struct args *args, char **targets, int count, struct li
 
 /* ---- output ---- */
 
-/* NULL is standard output. A file is replaced only when it is whole. */
-static int write_report(const struct audit *audit, report_fn *report, const char *path)
-{
-	CLEANUP_FREE char *temp = NULL;
-	FILE *out = stdout;
-	int r;
+struct output {
+	const struct audit *audit;
+	report_fn *report;
+};
 
-	if (path) {
-		if (asprintf(&temp, "%s.new", path) < 0)
-			return -ENOMEM;
-		out = fopen(temp, "we");
-		if (!out)
-			return -errno;
-	}
-	r = report(audit, out);
-	if (!path)
-		return r;
-	if ((fflush(out) != 0 || fsync(fileno(out)) < 0 || ferror(out)) && r == 0)
-		r = errno ? -errno : -EIO;
-	if (fclose(out) != 0 && r == 0)
-		r = -errno;
-	if (r == 0 && rename(temp, path) < 0)
-		r = -errno;
-	if (r < 0)
-		unlink(temp);
-	return r;
+static int put_report(void *ctx, FILE *out)
+{
+	const struct output *output = ctx;
+
+	return output->report(output->audit, out);
+}
+
+static int write_report(const struct args *args, const struct audit *audit, struct diag *diag)
+{
+	struct output output = {audit, args->report};
+
+	return args->output ? outfile_write(args->output, args->force, put_report, &output, diag)
+			    : args->report(audit, stdout);
 }
 
 struct bytes {
@@ -234,22 +228,33 @@ struct bytes {
 	size_t len;
 };
 
-static const struct bytes *facts_text;
-
-static int print_facts(const struct audit *audit, FILE *out)
+static int put_bytes(void *ctx, FILE *out)
 {
-	return fwrite(facts_text->text, 1, facts_text->len, out) == facts_text->len ? 0 : -EIO;
+	const struct bytes *bytes = ctx;
+
+	return fwrite(bytes->text, 1, bytes->len, out) == bytes->len ? 0 : -EIO;
 }
 
-static int write_facts(const struct list *list, const char *path)
+static int write_facts(const struct args *args, const struct list *list, struct diag *diag)
 {
 	CLEANUP_FREE char *text = NULL;
 	struct bytes bytes;
 	int r = facts_file_print(list->facts, list->count, time(NULL), &text, &bytes.len);
 
 	bytes.text = text;
-	facts_text = &bytes;
-	return r < 0 ? r : write_report(NULL, print_facts, path);
+	if (r == 0)
+		r = outfile_write(args->facts, args->force, put_bytes, &bytes, diag);
+	return r == 0 && sign_wanted(&args->sign) ? sign_file(args->facts, &args->sign, NULL, diag) : r;
+}
+
+/* Before drives are read and passphrases asked for. */
+static int check_outputs(const struct args *args, struct diag *diag)
+{
+	int r = args->output ? outfile_check(args->output, args->force, diag) : 0;
+
+	if (r == 0 && args->facts)
+		r = outfile_check(args->facts, args->force, diag);
+	return r == 0 ? sign_check(&args->sign, diag) : r;
 }
 
 /* ---- the whole ---- */
@@ -296,6 +301,16 @@ static int report_unreadable(const struct list *list)
 	return status;
 }
 
+/* Where no drive could be opened, that has been said, and a table of what is unknown would only hide it. */
+static bool nothing_seen(const struct audit *audit, const struct args *args)
+{
+	size_t unreadable = 0;
+
+	for (size_t i = 0; i < audit->count; i++)
+		unreadable += audit->drives[i].facts->state == FACTS_UNREADABLE && audit->drives[i].facts->err;
+	return unreadable == audit->count && args->report == report_text && !args->output;
+}
+
 static int judge(struct run *run, struct list *list)
 {
 	run->audit.drives = calloc(list->count + 1, sizeof(*run->audit.drives));
@@ -312,25 +327,25 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	CLEANUP(list_clear) struct list list = {0};
 	struct diag diag = {0};
 	const char *failed = NULL;
-	int r = load(args, run, &failed, &diag), status = EXIT_DONE;
+	int r = check_outputs(args, &diag), status = EXIT_DONE;
 
+	if (r == 0)
+		r = load(args, run, &failed, &diag);
 	if (r == 0)
 		r = collect(args, targets, count, &list, &failed, &diag);
 	if (r == 0)
 		status = report_unreadable(&list);
-	if (r == 0 && (args->source.passphrase_file || args->source.key_file))
+	if (r == 0 && (args->source.passphrase_file || args->source.key_file || args->source.token.wanted))
 		r = audit_unlock(list.facts, list.count, &args->source, &failed, &diag);
 	if (r == 0 && args->facts) {
 		failed = args->facts;
-		r = write_facts(&list, args->facts);
-		if (r == 0 && args->key)
-			r = sign_file(args->facts, args->key, args->cert, NULL, &diag);
+		r = write_facts(args, &list, &diag);
 	}
 	if (r == 0)
 		r = judge(run, &list);
 	if (r == 0) {
 		failed = args->output;
-		r = write_report(&run->audit, args->report, args->output);
+		r = nothing_seen(&run->audit, args) ? 0 : write_report(args, &run->audit, &diag);
 	}
 	if (r == 0)
 		cli_event("audit", count == 1 ? targets[0] : NULL, NULL, 0,
@@ -357,7 +372,9 @@ static int run(int argc, char **argv)
 	}
 	if (!cli_operands(&command_audit, argc, argv, 1, INT32_MAX))
 		return EXIT_USAGE;
-	if ((args.key || args.cert) && (!args.key || !args.cert || !args.facts))
+	/* one reader of cards and one PIN, for the drives and the signature */
+	args.sign.token = args.source.token;
+	if (sign_wanted(&args.sign) && (!sign_complete(&args.sign) || !args.facts))
 		return cli_usage(&command_audit, _("--sign-key, --sign-cert and --facts belong together"));
 	time_text(time(NULL), run.today);
 	run.today[strlen("2026-11-30")] = '\0';
@@ -381,15 +398,18 @@ const struct command command_audit = {
 		"Options:\n"
 		"  --profile POLICY        a profile, or a file of your own (default: baseline)\n"
 		"  --format FORMAT         text (default), json, sarif or html\n"
-		"  --output FILE           write the report to FILE\n"
+		"  --output FILE           write the report to a new FILE\n"
 		"  --facts FILE            save what was seen, to be judged again later without the drives\n"
+		"  --force                 replace the files of --output and --facts\n"
 		"  --waivers FILE          exceptions that somebody has approved\n"
 		"  --inventory FILE        your list of drives, to compare with\n"
 		"  --date YYYY-MM-DD       judge as of this day (default: today)\n"
 		"  --passphrase-file FILE  unlock the drives for the checks U-01 to U-04; nothing is mounted\n"
 		"  --key-file FILE         the same with a binary key\n"
-		"  --sign-key KEY          sign the saved facts: private key (PEM)\n"
-		"  --sign-cert CERT        the certificate of the key (PEM)\n"
+		"  --token[=URI]           the same with a smart card or security key\n"
+		"  --sign-key KEY          sign the saved facts: private key (PEM), or one on a smart card: pkcs11:...\n"
+		"  --sign-cert CERT        the certificate of the key (PEM), unless it is on the card\n"
+		"  --pin-file FILE         the PIN of the card is in the first line of FILE; - is standard input\n"
 		"  --trust CERT            facts and waivers must be signed by this certificate or CA\n"
 		"  --help                  show this help\n"),
 	.run = run,

@@ -15,7 +15,7 @@
 #include "cli/sign.h"
 
 enum { OPT_HELP = 1, OPT_JSON, OPT_LOG, OPT_DRIVE, OPT_OP, OPT_SINCE, OPT_UNTIL, OPT_CHECKPOINT, OPT_OUTPUT,
-	OPT_SIGN_KEY, OPT_SIGN_CERT, OPT_TRUST, OPT_FROM, OPT_EARLIER };
+	OPT_TRUST, OPT_FROM, OPT_EARLIER };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
@@ -27,8 +27,8 @@ static const struct option long_options[] = {
 	{"until", required_argument, NULL, OPT_UNTIL},
 	{"checkpoint", required_argument, NULL, OPT_CHECKPOINT},
 	{"output", required_argument, NULL, OPT_OUTPUT},
-	{"sign-key", required_argument, NULL, OPT_SIGN_KEY},
-	{"sign-cert", required_argument, NULL, OPT_SIGN_CERT},
+	SIGN_OPTIONS,
+	CLI_PIN_OPTIONS,
 	{"trust", required_argument, NULL, OPT_TRUST},
 	{"from", required_argument, NULL, OPT_FROM},
 	{"earlier", required_argument, NULL, OPT_EARLIER},
@@ -37,7 +37,8 @@ static const struct option long_options[] = {
 
 struct args {
 	bool json;
-	const char *path, *drive, *op, *since, *until, *checkpoint, *output, *key, *cert, *trust, *from, *earlier;
+	const char *path, *drive, *op, *since, *until, *checkpoint, *output, *trust, *from, *earlier;
+	struct sign_args sign;
 	int argc; /* operands behind the verb */
 	char **argv;
 };
@@ -159,11 +160,13 @@ static int checkpoint(const struct args *args, const struct eventlog *log, struc
 	int r = eventlog_verify(log, &backwards, diag);
 
 	if (r == 0)
+		r = sign_check(&args->sign, diag);
+	if (r == 0)
 		r = checkpoint_print(log, time(NULL), &text, &len);
 	if (r == 0)
 		r = write_text(args, text, len, diag);
-	if (r == 0 && args->key)
-		r = sign_file(args->output, args->key, args->cert, NULL, diag);
+	if (r == 0 && sign_wanted(&args->sign))
+		r = sign_file(args->output, &args->sign, NULL, diag);
 	return r;
 }
 
@@ -298,12 +301,6 @@ static int run(int argc, char **argv)
 		case OPT_OUTPUT:
 			args.output = optarg;
 			break;
-		case OPT_SIGN_KEY:
-			args.key = optarg;
-			break;
-		case OPT_SIGN_CERT:
-			args.cert = optarg;
-			break;
 		case OPT_TRUST:
 			args.trust = optarg;
 			break;
@@ -314,12 +311,13 @@ static int run(int argc, char **argv)
 			args.earlier = optarg;
 			break;
 		default:
-			return EXIT_USAGE;
+			if (!sign_option(option, &args.sign))
+				return EXIT_USAGE;
 		}
 	}
 	if (!cli_operands(&command_log, argc, argv, 1, 2))
 		return EXIT_USAGE;
-	if ((args.key || args.cert) && (!args.key || !args.cert || !args.output))
+	if (sign_wanted(&args.sign) && (!sign_complete(&args.sign) || !args.output))
 		return cli_usage(&command_log, _("--sign-key, --sign-cert and --output belong together"));
 	args.argc = argc - optind - 1;
 	args.argv = argv + optind + 1;
@@ -355,8 +353,10 @@ const struct command command_log = {
 		"  --checkpoint FILE  verify, verify-proof: a checkpoint of the log\n"
 		"  --earlier FILE     verify-proof of prove --from: the checkpoint with SIZE records\n"
 		"  --output FILE      checkpoint, prove: write to a new FILE\n"
-		"  --sign-key KEY     checkpoint: sign it with this private key (PEM), into FILE.p7s\n"
-		"  --sign-cert CERT   the certificate of the key (PEM)\n"
+		"  --sign-key KEY     checkpoint: sign it with this private key (PEM, or pkcs11:... on a smart card),\n"
+		"                     into FILE.p7s\n"
+		"  --sign-cert CERT   the certificate of the key (PEM), unless it is on the card\n"
+		"  --pin-file FILE    the card's PIN is in the first line of FILE; - is standard input\n"
 		"  --trust CERT       the checkpoint must be signed by this certificate or CA\n"
 		"  --log FILE         another log than that of this computer or user\n"
 		"  --help             show this help\n"),

@@ -18,13 +18,12 @@
 #include "cli/offline.h"
 #include "cli/sign.h"
 
-enum { OPT_HELP = 1, OPT_OUTPUT, OPT_SIGN_KEY, OPT_SIGN_CERT, OPT_TRUST };
+enum { OPT_HELP = 1, OPT_OUTPUT, OPT_TRUST };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
 	{"output", required_argument, NULL, OPT_OUTPUT},
-	{"sign-key", required_argument, NULL, OPT_SIGN_KEY},
-	{"sign-cert", required_argument, NULL, OPT_SIGN_CERT},
+	SIGN_OPTIONS,
 	{"trust", required_argument, NULL, OPT_TRUST},
 	OFFLINE_OPTIONS,
 	{0},
@@ -32,7 +31,8 @@ static const struct option long_options[] = {
 
 struct args {
 	struct offline_args drive;
-	const char *output, *key, *cert, *trust, *before; /* before: the manifest to compare with */
+	struct sign_args sign;
+	const char *output, *trust, *before; /* before: the manifest to compare with */
 };
 
 /* ---- the drive ---- */
@@ -95,8 +95,8 @@ static int write_manifest(const struct args *args, const struct manifest *manife
 		r = -errno;
 	if (r < 0)
 		unlink(args->output);
-	else if (args->key)
-		r = sign_file(args->output, args->key, args->cert, NULL, diag);
+	else if (sign_wanted(&args->sign))
+		r = sign_file(args->output, &args->sign, NULL, diag);
 	return r < 0 ? diag_set(diag, r, "%s", args->output) : 0;
 }
 
@@ -104,8 +104,11 @@ static int make(const struct args *args)
 {
 	CLEANUP_MANIFEST struct manifest manifest = {0};
 	struct diag diag = {0};
-	int r = read_drive(args, &manifest, &diag);
+	int r = sign_check(&args->sign, &diag);
 
+	if (r < 0)
+		return cli_fail(args->drive.target, r, &diag);
+	r = read_drive(args, &manifest, &diag);
 	if (r == 0)
 		r = write_manifest(args, &manifest, &diag);
 	cli_event("manifest", args->drive.target, NULL, r, NULL);
@@ -170,17 +173,11 @@ static int parse_option(int option, struct args *args)
 	case OPT_OUTPUT:
 		args->output = optarg;
 		return 0;
-	case OPT_SIGN_KEY:
-		args->key = optarg;
-		return 0;
-	case OPT_SIGN_CERT:
-		args->cert = optarg;
-		return 0;
 	case OPT_TRUST:
 		args->trust = optarg;
 		return 0;
 	default:
-		return offline_option(option, &args->drive) ? 0 : EXIT_USAGE;
+		return offline_option(option, &args->drive) || sign_option(option, &args->sign) ? 0 : EXIT_USAGE;
 	}
 }
 
@@ -198,7 +195,9 @@ static int run(int argc, char **argv)
 	}
 	if (!cli_operands(&command_manifest, argc, argv, 1, 3))
 		return EXIT_USAGE;
-	if ((args.key || args.cert) && (!args.key || !args.cert || !args.output))
+	/* one reader of cards and one PIN, for the drive and the signature */
+	args.sign.token = args.drive.source.token;
+	if (sign_wanted(&args.sign) && (!sign_complete(&args.sign) || !args.output))
 		return cli_usage(&command_manifest, _("--sign-key, --sign-cert and --output belong together"));
 	if (argc - optind == 1) {
 		args.drive.target = argv[optind];
@@ -221,12 +220,15 @@ const struct command command_manifest = {
 		"\n"
 		"Options:\n"
 		"  --output FILE           write the manifest to a new FILE\n"
-		"  --sign-key KEY          sign it: private key (PEM); the signature goes to FILE.p7s\n"
-		"  --sign-cert CERT        the certificate of the key (PEM)\n"
+		"  --sign-key KEY          sign it: private key (PEM, or pkcs11:... on a smart card); the signature goes\n"
+		"                          to FILE.p7s\n"
+		"  --sign-cert CERT        the certificate of the key (PEM), unless it is on the card\n"
 		"  --trust CERT            verify: the manifest must be signed by this certificate or CA\n"
 		"  --passphrase-file FILE  read the passphrase from the first line of FILE;\n"
 		"                          - is standard input\n"
 		"  --key-file FILE         use the whole FILE as the key\n"
+		"  --token[=URI]           unlock with a smart card or security key\n"
+		"  --pin-file FILE         the PIN of the card is in the first line of FILE\n"
 		"  --header FILE           the drive's LUKS header is in FILE\n"
 		"  --help                  show this help\n"),
 	.run = run,

@@ -14,12 +14,12 @@ int policy_sign(const struct policy_sign_args *args)
 	struct diag diag = {0};
 	int r;
 
-	if (!args->key || !args->cert)
+	if (!sign_complete(&args->by))
 		return cli_usage(&command_policy, _("'policy sign' needs --sign-key and --sign-cert"));
 	/* nobody signs what would be refused */
 	r = policy_load(args->path, &policy, &diag);
 	if (r == 0)
-		r = sign_file(args->path, args->key, args->cert, args->signature, &diag);
+		r = sign_file(args->path, &args->by, args->signature, &diag);
 	if (r < 0)
 		return cli_fail(args->path, r, &diag);
 	printf(_("Signed: policy %s, version %llu\n"), policy->id, (unsigned long long)policy->version);

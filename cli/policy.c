@@ -11,13 +11,13 @@
 #include "cli/jsonout.h"
 #include "cli/policy.h"
 
-enum { OPT_HELP = 1, OPT_JSON, OPT_SIGN_KEY, OPT_SIGN_CERT, OPT_TRUST, OPT_SIGNATURE };
+enum { OPT_HELP = 1, OPT_JSON, OPT_TRUST, OPT_SIGNATURE };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
 	{"json", no_argument, NULL, OPT_JSON},
-	{"sign-key", required_argument, NULL, OPT_SIGN_KEY},
-	{"sign-cert", required_argument, NULL, OPT_SIGN_CERT},
+	SIGN_OPTIONS,
+	CLI_PIN_OPTIONS,
 	{"trust", required_argument, NULL, OPT_TRUST},
 	{"signature", required_argument, NULL, OPT_SIGNATURE},
 	{0},
@@ -325,12 +325,6 @@ static int run(int argc, char **argv)
 		case OPT_JSON:
 			json = true;
 			break;
-		case OPT_SIGN_KEY:
-			signing.key = optarg;
-			break;
-		case OPT_SIGN_CERT:
-			signing.cert = optarg;
-			break;
 		case OPT_TRUST:
 			signing.trust = optarg;
 			break;
@@ -338,7 +332,8 @@ static int run(int argc, char **argv)
 			signing.signature = optarg;
 			break;
 		default:
-			return EXIT_USAGE;
+			if (!sign_option(option, &signing.by))
+				return EXIT_USAGE;
 		}
 	}
 	if (!cli_operands(&command_policy, argc, argv, 1, 1001))
@@ -373,8 +368,9 @@ const struct command command_policy = {
 		"\n"
 		"Options:\n"
 		"  --json            list, show: print JSON for programs\n"
-		"  --sign-key KEY    sign: private key (PEM)\n"
-		"  --sign-cert CERT  sign: the certificate of the key (PEM)\n"
+		"  --sign-key KEY    sign: private key (PEM), or one on a smart card: pkcs11:...\n"
+		"  --sign-cert CERT  sign: the certificate of the key (PEM), unless it is on the card\n"
+		"  --pin-file FILE   the card's PIN is in the first line of FILE; - is standard input\n"
 		"  --trust CERT      verify: certificate of the signer, or of the CA that issued it (PEM)\n"
 		"  --signature FILE  sign, verify: the signature, when it is not in FILE.p7s\n"
 		"  --help            show this help\n"),

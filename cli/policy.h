@@ -3,8 +3,11 @@
 #ifndef CLI_POLICY_H
 #define CLI_POLICY_H
 
+#include "cli/sign.h"
+
 struct policy_sign_args {
-	const char *path, *key, *cert, *trust;
+	struct sign_args by;
+	const char *path, *trust;
 	const char *signature; /* NULL: PATH.p7s */
 };
 

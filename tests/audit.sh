@@ -123,7 +123,7 @@ cat >"$T/waivers" <<EOF
  {"id": "W-7", "check": "H-09", "reason": "replaced next month", "approved_by": "CISO", "expires": "2026-12-31"},
  {"id": "W-8", "check": "H-23", "uuid": "00000000-0000-0000-0000-000000000000", "reason": "x", "approved_by": "y", "expires": "2099-01-01"}]}
 EOF
-check "a waiver" sealdrive audit "$T/ours" --waivers "$T/waivers" --date 2026-12-31 --format json --output "$T/report"
+check "a waiver" sealdrive audit "$T/ours" --waivers "$T/waivers" --date 2026-12-31 --format json --output "$T/report" --force
 like 0 'H-09=waived' "... is a state of its own"
 like 0 'H-23=warn' "... and holds for its drive only"
 check_status 9 "... until it expires" sealdrive audit "$T/ours" --waivers "$T/waivers" --date 2027-01-01
@@ -139,7 +139,7 @@ check "a hostile token" bash -c 'printf "%s" "{\"type\":\"<img src=http://x.exam
 cp "$T/hostile" "$T/h<b>\"'.img"
 for lang in en vi; do
 	LC_ALL=C.UTF-8 LANGUAGE=$lang "$top_builddir/sealdrive-here" audit "$T/h<b>\"'.img" "$T/ours" --format html \
-		--profile vn-qcvn --output "$T/page.html"
+		--profile vn-qcvn --output "$T/page.html" --force
 	check "the page ($lang)" "$PYTHON" "$top_srcdir/tests/audit/page.py" "$T/page.html"
 done
 sealdrive audit "$T/hostile" >"$T/out" 2>&1
@@ -152,6 +152,20 @@ is "$(json '(j["version"], j["runs"][0]["tool"]["driver"]["name"], len(j["runs"]
 check_status 9 "a full disk" bash -c 'sealdrive audit "$1" >/dev/full' - "$T/ours"
 said 'standard output: .*space' "... is noticed"
 check_status 1 "a report that cannot be written" sealdrive audit "$T/ours" --output "$T/no/such/folder"
+printf mine >"$T/mine"
+refused 1 "$T/mine" 'exists' "a report does not replace a file" sealdrive audit "$T/ours" --output "$T/mine"
+refused 1 "$T/mine" 'exists' "... nor do facts" sealdrive audit "$T/ours" --facts "$T/mine"
+ln -s "$T/mine" "$T/link"
+refused 1 "$T/link" 'exists' "... through a link" sealdrive audit "$T/ours" --output "$T/link"
+refused 1 "$T/link" 'not a regular file' "... and a link itself is not replaced" sealdrive audit "$T/ours" --output "$T/link" --force
+mkfifo "$T/fifo"
+check_status 1 "... nor a device, say" sealdrive audit "$T/ours" --output "$T/fifo" --force
+is "$(cat "$T/mine")" mine "... all is as it was"
+check_status 9 "... unless that is wanted" sealdrive audit "$T/ours" --output "$T/mine" --force
+check "... when it is the report" grep -q H-01 "$T/mine"
+is "$(compgen -G "$T/mine.*")" "" "... and nothing else is left"
+sealdrive audit "$T/nothing" "$T/nothing2" >"$T/out" 2>"$T/err"
+is "$(wc -c <"$T/out") $(grep -c 'nothing.*o such file' "$T/err")" "0 2" "drives that are not there: a sentence for each, and no table"
 check_status 2 "no target" sealdrive audit
 check_status 2 "an unknown format" sealdrive audit "$T/ours" --format pdf
 check_status 1 "an unknown profile" sealdrive audit "$T/ours" --profile nosuch

@@ -62,6 +62,41 @@ echo '{' >broken.json
 refused 1 broken.json 'line 2, column 1' "what is no policy is not signed" sealdrive policy sign broken.json --sign-key ec.key --sign-cert ec.pem
 check_status 2 "sign without a key" sealdrive policy sign p.json
 
+# ---- certificates that are not for this ----
+refused 1 p.json 'not valid today' "nobody signs with a certificate that has run out" \
+	sealdrive policy sign p.json --sign-key old.key --sign-cert old.pem --signature new.p7s
+check "openssl does" openssl cms -sign -binary -in p.json -signer old.pem -inkey old.key -outform DER -out old.p7s -md sha256
+refused 1 p.json 'not valid today' "... which is refused, pinned as it is" sealdrive policy verify p.json --trust old.pem --signature old.p7s
+purpose() { # NAME EXTENSIONS...: a certificate of the CA, and a signature by it
+	local name=$1
+	shift
+	openssl genpkey "${ec[@]}" -out "$name.key" 2>/dev/null && openssl req -new -key "$name.key" -subj "/CN=$name" -out "$name.csr" &&
+		openssl x509 -req -in "$name.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out "$name.pem" \
+			-extfile <(printf '%s\n' "$@") 2>/dev/null &&
+		openssl cms -sign -binary -in p.json -signer "$name.pem" -inkey "$name.key" -outform DER -out "$name.p7s" -md sha256
+}
+for mail in extendedKeyUsage=emailProtection keyUsage=digitalSignature keyUsage=nonRepudiation \
+	extendedKeyUsage=serverAuth,1.3.6.1.5.5.7.3.36; do
+	check "a certificate with $mail" purpose mail "$mail"
+	check "... is one for signatures" sealdrive policy verify p.json --trust ca.pem --signature mail.p7s
+done
+for server in extendedKeyUsage=serverAuth,clientAuth keyUsage=keyEncipherment,dataEncipherment; do
+	check "a certificate with $server" purpose server "$server"
+	refused 1 p.json 'not one for signatures' "... is none" sealdrive policy verify p.json --trust ca.pem --signature server.p7s
+done
+check "one that a signer has issued, who is no CA" bash -c 'openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out child.key 2>/dev/null &&
+	openssl req -new -key child.key -subj /CN=child -out child.csr &&
+	openssl x509 -req -in child.csr -CA mail.pem -CAkey mail.key -CAcreateserial -days 30 -out child.pem 2>/dev/null &&
+	openssl cms -sign -binary -in p.json -signer child.pem -inkey child.key -outform DER -out child.p7s -md sha256'
+refused 1 p.json 'not the one that is trusted' "... is not trusted because he is pinned" sealdrive policy verify p.json --trust mail.pem --signature child.p7s
+check "a signature with SHA-1" openssl cms -sign -binary -in p.json -signer rsa.pem -inkey rsa.key -outform DER -out sha1.p7s -md sha1
+refused 1 p.json 'hash function is not good enough' "... is not good enough" sealdrive policy verify p.json --trust rsa.pem --signature sha1.p7s
+check "a signature with SHA-512" openssl cms -sign -binary -in p.json -signer rsa.pem -inkey rsa.key -outform DER -out sha512.p7s -md sha512
+check "... is" sealdrive policy verify p.json --trust rsa.pem --signature sha512.p7s
+check "a signature by two" openssl cms -sign -binary -in p.json -signer rsa.pem -inkey rsa.key -signer stranger.pem -inkey stranger.key \
+	-outform DER -out two.p7s -md sha256
+refused 1 p.json 'not the one' "... of whom one is a stranger" sealdrive policy verify p.json --trust ca.pem --signature two.p7s
+
 # ---- facts, checkpoints ----
 check "a drive" new_drive a.img 32M
 sealdrive audit a.img --facts facts --sign-key ec.key --sign-cert ec.pem >/dev/null

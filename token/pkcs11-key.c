@@ -10,15 +10,13 @@
 enum {
 	TEMPLATE_MAX = 8,
 	ATTRIBUTE_MAX = 16 * 1024, /* bytes: certificates */
-	FOUND_MAX = 2,		   /* one is right, more are too many */
 	SHARED_MAX = 66,	   /* bytes: P-521 */
 };
 
 static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 
-/* The objects that uri and the extra attributes describe; *ret_count up to FOUND_MAX. */
-static int find(struct pkcs11_session *session, P11KitUri *uri, const CK_ATTRIBUTE *extra, size_t extra_count,
-	CK_OBJECT_HANDLE found[FOUND_MAX], CK_ULONG *ret_count, struct diag *diag)
+int pkcs11_find_objects(struct pkcs11_session *session, P11KitUri *uri, const CK_ATTRIBUTE *extra, size_t extra_count,
+	CK_OBJECT_HANDLE found[PKCS11_FOUND_MAX], CK_ULONG *ret_count, struct diag *diag)
 {
 	CK_FUNCTION_LIST *module = session->token->module;
 	CK_ATTRIBUTE template[TEMPLATE_MAX];
@@ -34,9 +32,9 @@ static int find(struct pkcs11_session *session, P11KitUri *uri, const CK_ATTRIBU
 	if (rv != CKR_OK)
 		return pkcs11_error(rv, diag);
 	*ret_count = 0;
-	rv = module->C_FindObjects(session->handle, found, FOUND_MAX, ret_count);
+	rv = module->C_FindObjects(session->handle, found, PKCS11_FOUND_MAX, ret_count);
 	module->C_FindObjectsFinal(session->handle);
-	return rv == CKR_OK && *ret_count > FOUND_MAX ? -SDE_TOKEN : pkcs11_error(rv, diag);
+	return rv == CKR_OK && *ret_count > PKCS11_FOUND_MAX ? -SDE_TOKEN : pkcs11_error(rv, diag);
 }
 
 int pkcs11_find_private(struct pkcs11_session *session, P11KitUri *uri, CK_OBJECT_HANDLE *ret_key,
@@ -44,7 +42,7 @@ int pkcs11_find_private(struct pkcs11_session *session, P11KitUri *uri, CK_OBJEC
 {
 	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
 	const CK_ATTRIBUTE_TYPE uses[] = {CKA_DECRYPT, CKA_DERIVE};
-	CK_OBJECT_HANDLE found[FOUND_MAX];
+	CK_OBJECT_HANDLE found[PKCS11_FOUND_MAX];
 	CK_ULONG count = 0;
 	bool many = false;
 
@@ -53,7 +51,7 @@ int pkcs11_find_private(struct pkcs11_session *session, P11KitUri *uri, CK_OBJEC
 			{CKA_CLASS, &class, sizeof(class)},
 			{uses[i], &yes, sizeof(yes)},
 		};
-		int r = find(session, uri, extra, ARRAY_SIZE(extra), found, &count, diag);
+		int r = pkcs11_find_objects(session, uri, extra, ARRAY_SIZE(extra), found, &count, diag);
 
 		if (r < 0)
 			return r;
@@ -67,8 +65,7 @@ int pkcs11_find_private(struct pkcs11_session *session, P11KitUri *uri, CK_OBJEC
 		    : diag_set(diag, -SDE_TOKEN, _("the token does not have the key"));
 }
 
-/* A malloc'ed value; -SDE_TOKEN where the object has none. */
-static int attribute(struct pkcs11_session *session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
+int pkcs11_attribute(struct pkcs11_session *session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
 	uint8_t **ret_value, size_t *ret_len)
 {
 	CK_FUNCTION_LIST *module = session->token->module;
@@ -90,7 +87,7 @@ static int attribute(struct pkcs11_session *session, CK_OBJECT_HANDLE object, CK
 	return 0;
 }
 
-static int key_type(struct pkcs11_session *session, CK_OBJECT_HANDLE key, CK_KEY_TYPE *ret_type, struct diag *diag)
+int pkcs11_key_type(struct pkcs11_session *session, CK_OBJECT_HANDLE key, CK_KEY_TYPE *ret_type, struct diag *diag)
 {
 	CK_ATTRIBUTE value = {CKA_KEY_TYPE, ret_type, sizeof(*ret_type)};
 	CK_RV rv = session->token->module->C_GetAttributeValue(session->handle, key, &value, 1);
@@ -199,7 +196,7 @@ int pkcs11_unwrap(struct pkcs11_session *session, CK_OBJECT_HANDLE key, const st
 	struct secret **ret_d, struct diag *diag)
 {
 	CK_KEY_TYPE type = 0;
-	int r = key_type(session, key, &type, diag);
+	int r = pkcs11_key_type(session, key, &type, diag);
 
 	if (r < 0)
 		return r;
@@ -215,7 +212,7 @@ static int public_from_certificate(struct pkcs11_session *session, CK_OBJECT_HAN
 {
 	CLEANUP_FREE uint8_t *der = NULL;
 	size_t len;
-	int r = attribute(session, object, CKA_VALUE, &der, &len);
+	int r = pkcs11_attribute(session, object, CKA_VALUE, &der, &len);
 
 	return r < 0 ? r : pubkey_from_certificate(der, len, ret_key, diag);
 }
@@ -228,15 +225,15 @@ static int public_from_key(struct pkcs11_session *session, CK_OBJECT_HANDLE obje
 	size_t first_len, second_len;
 	CK_KEY_TYPE type = 0;
 	bool rsa;
-	int r = key_type(session, object, &type, diag);
+	int r = pkcs11_key_type(session, object, &type, diag);
 
 	if (r < 0)
 		return r;
 	rsa = type == CKK_RSA;
 	if (!rsa && type != CKK_EC)
 		return diag_set(diag, -SDE_TOKEN, _("the token's key is neither RSA nor EC"));
-	r = attribute(session, object, rsa ? CKA_MODULUS : CKA_EC_PARAMS, &first, &first_len);
-	r = r < 0 ? r : attribute(session, object, rsa ? CKA_PUBLIC_EXPONENT : CKA_EC_POINT, &second, &second_len);
+	r = pkcs11_attribute(session, object, rsa ? CKA_MODULUS : CKA_EC_PARAMS, &first, &first_len);
+	r = r < 0 ? r : pkcs11_attribute(session, object, rsa ? CKA_PUBLIC_EXPONENT : CKA_EC_POINT, &second, &second_len);
 	if (r < 0)
 		return r;
 	return rsa ? pubkey_from_rsa(first, first_len, second, second_len, ret_key, diag)
@@ -250,9 +247,9 @@ static int name_key(struct pkcs11_session *session, CK_OBJECT_HANDLE object, cha
 	CK_ATTRIBUTE id_value = {CKA_ID, NULL, 0}, label_value = {CKA_LABEL, NULL, 0};
 	size_t len = 0;
 
-	if (attribute(session, object, CKA_ID, &id, &len) == 0)
+	if (pkcs11_attribute(session, object, CKA_ID, &id, &len) == 0)
 		id_value = (CK_ATTRIBUTE){CKA_ID, id, len};
-	if (attribute(session, object, CKA_LABEL, &label, &len) == 0)
+	if (pkcs11_attribute(session, object, CKA_LABEL, &label, &len) == 0)
 		label_value = (CK_ATTRIBUTE){CKA_LABEL, label, len};
 	return pkcs11_uri_for_key(&session->token->info, &id_value, &label_value, ret_uri_text);
 }
@@ -261,14 +258,14 @@ int pkcs11_find_public(struct pkcs11_session *session, P11KitUri *uri, struct pu
 	char **ret_uri_text, struct diag *diag)
 {
 	static const CK_OBJECT_CLASS classes[] = {CKO_CERTIFICATE, CKO_PUBLIC_KEY};
-	CK_OBJECT_HANDLE found[FOUND_MAX];
+	CK_OBJECT_HANDLE found[PKCS11_FOUND_MAX];
 	CK_ULONG count = 0;
 	bool many = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
 		CK_OBJECT_CLASS class = classes[i];
 		CK_ATTRIBUTE extra = {CKA_CLASS, &class, sizeof(class)};
-		int r = find(session, uri, &extra, 1, found, &count, diag);
+		int r = pkcs11_find_objects(session, uri, &extra, 1, found, &count, diag);
 
 		many |= count > 1;
 		if (r < 0 || count > 1)

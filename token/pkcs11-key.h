@@ -7,6 +7,17 @@
 #include "token/pkcs11.h"
 #include "token/pubkey.h"
 
+enum { PKCS11_FOUND_MAX = 2 /* one is right, more are too many */ };
+
+/* The objects that uri and the extra attributes describe; *ret_count up to PKCS11_FOUND_MAX. */
+int pkcs11_find_objects(struct pkcs11_session *session, P11KitUri *uri, const CK_ATTRIBUTE *extra, size_t extra_count,
+	CK_OBJECT_HANDLE found[PKCS11_FOUND_MAX], CK_ULONG *ret_count, struct diag *diag) MUST_CHECK;
+/* The value of an attribute, which the caller frees; -SDE_TOKEN where the object has none. */
+int pkcs11_attribute(struct pkcs11_session *session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
+	uint8_t **ret_value, size_t *ret_len) MUST_CHECK;
+int pkcs11_key_type(struct pkcs11_session *session, CK_OBJECT_HANDLE key, CK_KEY_TYPE *ret_type,
+	struct diag *diag) MUST_CHECK;
+
 /*
  * The one private key that uri describes (one that decrypts, else one that derives); after login.
  * -SDE_TOKEN with diag when there is none, or more than one.

@@ -19,26 +19,6 @@ static int unlock_with(const struct pkcs11_token *token, P11KitUri *uri, const s
 	return r < 0 ? r : token_passphrase(d, ret_passphrase);
 }
 
-/* The token that has the key of wrapped, of those that are plugged in. Two with one label and no serial
- * number in the URI are not told apart: neither gets a PIN that may be the other's. */
-static int find_token(struct pkcs11_modules *modules, P11KitUri *uri, P11KitUri *only,
-	struct pkcs11_token *ret_token, struct diag *diag)
-{
-	struct pkcs11_token found[PKCS11_TOKENS_MAX];
-	size_t count = pkcs11_find_tokens(modules, uri, found), fitting = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (only && !p11_kit_uri_match_token_info(only, &found[i].info))
-			continue;
-		*ret_token = found[i];
-		fitting++;
-	}
-	if (fitting > 1)
-		return diag_set(diag, -SDE_TOKEN,
-			_("several tokens that are plugged in could be the right one: leave only one in"));
-	return fitting == 1 ? 0 : -SDE_NO_TOKEN;
-}
-
 int pkcs11_unlock(struct pkcs11_modules *modules, const struct token_pkcs11 *tokens, size_t count,
 	P11KitUri *only, const struct token_ui *ui, size_t *ret_index, struct secret **ret_passphrase,
 	struct diag *diag)
@@ -50,7 +30,7 @@ int pkcs11_unlock(struct pkcs11_modules *modules, const struct token_pkcs11 *tok
 		struct pkcs11_token token;
 		int r = pkcs11_uri_parse(tokens[i].uri, &uri, diag);
 
-		r = r < 0 ? r : find_token(modules, uri, only, &token, diag);
+		r = r < 0 ? r : pkcs11_find_token(modules, uri, only, &token, diag);
 		if (r == 0) {
 			*ret_index = i;
 			return unlock_with(&token, uri, &tokens[i], ui, ret_passphrase, diag);
@@ -119,7 +99,7 @@ int pkcs11_enroll(struct pkcs11_modules *modules, P11KitUri *uri, enum pkcs11_pa
 	struct pkcs11_token token;
 	CK_OBJECT_HANDLE private;
 	struct pubkey key;
-	int r = find_token(modules, uri, NULL, &token, diag);
+	int r = pkcs11_find_token(modules, uri, NULL, &token, diag);
 
 	r = r < 0 ? r : pkcs11_open(&token, &session, diag);
 	r = r < 0 ? r : pkcs11_find_public(&session, uri, &key, &text, diag);

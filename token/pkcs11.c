@@ -144,6 +144,24 @@ size_t pkcs11_find_tokens(struct pkcs11_modules *modules, P11KitUri *uri, struct
 	return count;
 }
 
+int pkcs11_find_token(struct pkcs11_modules *modules, P11KitUri *uri, P11KitUri *only,
+	struct pkcs11_token *ret_token, struct diag *diag)
+{
+	struct pkcs11_token found[PKCS11_TOKENS_MAX];
+	size_t count = pkcs11_find_tokens(modules, uri, found), fitting = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (only && !p11_kit_uri_match_token_info(only, &found[i].info))
+			continue;
+		*ret_token = found[i];
+		fitting++;
+	}
+	if (fitting > 1)
+		return diag_set(diag, -SDE_TOKEN,
+			_("several tokens that are plugged in could be the right one: leave only one in"));
+	return fitting == 1 ? 0 : -SDE_NO_TOKEN;
+}
+
 int pkcs11_open(const struct pkcs11_token *token, struct pkcs11_session *ret_session, struct diag *diag)
 {
 	CK_SESSION_HANDLE handle;
@@ -170,23 +188,42 @@ static bool logged_in(const struct pkcs11_session *session)
 	       (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS);
 }
 
-static int login_with(struct pkcs11_session *session, const struct secret *pin, struct diag *diag)
+static int login_with(struct pkcs11_session *session, CK_USER_TYPE user, const struct secret *pin, struct diag *diag)
 {
 	/* the interface has no const, but does not write to it */
 	CK_UTF8CHAR *text = pin ? (CK_UTF8CHAR *)secret_data_const(pin) : NULL;
 	CK_RV rv = session->token->module->C_Login(
-		session->handle, CKU_USER, text, pin ? secret_len(pin) : 0);
+		session->handle, user, text, pin ? secret_len(pin) : 0);
 
 	return rv == CKR_USER_ALREADY_LOGGED_IN ? 0 : pkcs11_error(rv, diag);
 }
 
-int pkcs11_login(struct pkcs11_session *session, const struct token_ui *ui, struct diag *diag)
+static int ask_and_login(struct pkcs11_session *session, CK_USER_TYPE user, const CK_TOKEN_INFO *info, const struct token_ui *ui,
+	struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *pin = NULL;
 	const struct pkcs11_token *token = session->token;
+	int r;
+
+	if (info->flags & CKF_USER_PIN_LOCKED)
+		return -SDE_PIN_LOCKED;
+	if (info->flags & CKF_PROTECTED_AUTHENTICATION_PATH) {
+		ui->tell(ui->ctx, token->name, _("Enter the PIN on the token's own keypad."));
+		return login_with(session, user, NULL, diag);
+	}
+	r = ui->ask_pin(ui->ctx, token->name,
+		info->flags & CKF_USER_PIN_FINAL_TRY	? TOKEN_PIN_FINAL
+		: info->flags & CKF_USER_PIN_COUNT_LOW ? TOKEN_PIN_LOW
+							: TOKEN_PIN_FINE,
+		-1, &pin, diag);
+	return r < 0 ? r : login_with(session, user, pin, diag);
+}
+
+int pkcs11_login(struct pkcs11_session *session, const struct token_ui *ui, struct diag *diag)
+{
+	const struct pkcs11_token *token = session->token;
 	CK_TOKEN_INFO info;
 	CK_RV rv;
-	int r;
 
 	if (logged_in(session))
 		return 0;
@@ -196,16 +233,14 @@ int pkcs11_login(struct pkcs11_session *session, const struct token_ui *ui, stru
 		return pkcs11_error(rv, diag);
 	if (!(info.flags & CKF_LOGIN_REQUIRED))
 		return 0;
-	if (info.flags & CKF_USER_PIN_LOCKED)
-		return -SDE_PIN_LOCKED;
-	if (info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) {
-		ui->tell(ui->ctx, token->name, _("Enter the PIN on the token's own keypad."));
-		return login_with(session, NULL, diag);
-	}
-	r = ui->ask_pin(ui->ctx, token->name,
-		info.flags & CKF_USER_PIN_FINAL_TRY	 ? TOKEN_PIN_FINAL
-		: info.flags & CKF_USER_PIN_COUNT_LOW ? TOKEN_PIN_LOW
-						       : TOKEN_PIN_FINE,
-		-1, &pin, diag);
-	return r < 0 ? r : login_with(session, pin, diag);
+	return ask_and_login(session, CKU_USER, &info, ui, diag);
+}
+
+int pkcs11_login_for_use(struct pkcs11_session *session, const struct token_ui *ui, struct diag *diag)
+{
+	const struct pkcs11_token *token = session->token;
+	CK_TOKEN_INFO info;
+	CK_RV rv = token->module->C_GetTokenInfo(token->slot, &info);
+
+	return rv == CKR_OK ? ask_and_login(session, CKU_CONTEXT_SPECIFIC, &info, ui, diag) : pkcs11_error(rv, diag);
 }

@@ -41,6 +41,11 @@ static inline void cleanup_pkcs11_modules(struct pkcs11_modules **modules)
  * number. A module that fails is passed over. */
 size_t pkcs11_find_tokens(struct pkcs11_modules *modules, P11KitUri *uri, struct pkcs11_token *tokens);
 
+/* The one token that uri and only (NULL: any) describe. Two that both could be it are not told apart: neither gets
+ * a PIN that may be the other's. -SDE_NO_TOKEN; -SDE_TOKEN with diag. */
+int pkcs11_find_token(struct pkcs11_modules *modules, P11KitUri *uri, P11KitUri *only,
+	struct pkcs11_token *ret_token, struct diag *diag) MUST_CHECK;
+
 int pkcs11_open(const struct pkcs11_token *token, struct pkcs11_session *ret_session,
 	struct diag *diag) MUST_CHECK;
 void pkcs11_close(struct pkcs11_session *session);
@@ -52,6 +57,9 @@ void pkcs11_close(struct pkcs11_session *session);
  * (pulled out meanwhile), -SDE_CANCELLED, -SDE_TOKEN.
  */
 int pkcs11_login(struct pkcs11_session *session, const struct token_ui *ui, struct diag *diag) MUST_CHECK;
+
+/* The same once more, for the one use of a key that has begun (CKA_ALWAYS_AUTHENTICATE). */
+int pkcs11_login_for_use(struct pkcs11_session *session, const struct token_ui *ui, struct diag *diag) MUST_CHECK;
 
 /* The error that a failed call stands for. */
 int pkcs11_error(CK_RV rv, struct diag *diag);

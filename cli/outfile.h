@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A file that is written for others to read: whole or not there, and never in the place of something else by accident. */
+#ifndef CLI_OUTFILE_H
+#define CLI_OUTFILE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+/* Whether path may be written: nothing is there, or (replace) a regular file. -EEXIST and others, with diag. */
+int outfile_check(const char *path, bool replace, struct diag *diag) MUST_CHECK;
+
+typedef int outfile_fn(void *ctx, FILE *out);
+/*
+ * Has write fill a new file beside path, which then takes its name. What has come there meanwhile stays, unless replace.
+ * -errno, what write returned.
+ */
+int outfile_write(const char *path, bool replace, outfile_fn *write, void *ctx, struct diag *diag) MUST_CHECK;
+
+#endif
