@@ -98,11 +98,27 @@ void check_key_random(const struct check_input *in, struct finding *f)
 	finding_saw(f, key->random ? VERDICT_GOOD : VERDICT_BAD, NULL, key->random ? _("random") : _("a pattern"));
 }
 
+/* That no other drive has it is added by audit_compare_drives(). */
 void check_fingerprint(const struct check_input *in, struct finding *f)
 {
-	finding_want(f, _("as on record"));
-	if (unlocked(in, f))
-		finding_saw(f, VERDICT_UNKNOWN, NULL, _("no inventory of fingerprints was given"));
+	const char *fingerprint = in->facts->unlocked.fingerprint;
+	const char *recorded = json_string_value(json_object_get(in->record, "key_fingerprint"));
+
+	finding_want(f, _("as on record, and that of no other drive"));
+	if (!unlocked(in, f))
+		return;
+	if (!fingerprint[0])
+		finding_saw(f, VERDICT_UNKNOWN, NULL, _("no key for fingerprints was given"));
+	else if (!in->inventory)
+		finding_saw(f, VERDICT_UNKNOWN, "/unlocked/fingerprint", _("%s; no inventory was given"), fingerprint);
+	else if (!in->record)
+		finding_saw(f, VERDICT_BAD, "/unlocked/fingerprint", _("%s; the drive is not on record"), fingerprint);
+	else if (!recorded)
+		finding_saw(f, VERDICT_UNKNOWN, "/unlocked/fingerprint", _("%s; the record has none"), fingerprint);
+	else if (strcmp(recorded, fingerprint) != 0)
+		finding_saw(f, VERDICT_BAD, "/unlocked/fingerprint", _("%s, on record %s"), fingerprint, recorded);
+	else
+		finding_saw(f, VERDICT_GOOD, "/unlocked/fingerprint", "%s", fingerprint);
 }
 
 void check_file_system(const struct check_input *in, struct finding *f)

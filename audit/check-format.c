@@ -64,7 +64,7 @@ void check_document(const struct check_input *in, struct finding *f)
 									     : error_text(-SDE_HEADER_INVALID));
 		return;
 	}
-	if (facts->state != FACTS_OK) {
+	if (!in->hdr) {
 		finding_saw(f, VERDICT_UNKNOWN, "/state", _("there is no header to look at"));
 		return;
 	}
@@ -73,7 +73,9 @@ void check_document(const struct check_input *in, struct finding *f)
 	if (in->hdr->has_unknown_requirement)
 		for (char **name = in->hdr->requirements; *name; name++)
 			finding_saw(f, VERDICT_BAD, "/config/requirements/mandatory", _("requirement '%s'"), *name);
-	/* names such as "07" are in the document and nowhere else */
+	/* names such as "07" are in the document and nowhere else; version 1 has none */
+	if (in->hdr->version == 1)
+		return;
 	if ((int)json_object_size(json_object_get(in->doc, "keyslots")) != in->hdr->keyslot_count ||
 		(int)json_object_size(json_object_get(in->doc, "tokens")) != in->hdr->token_count)
 		finding_saw(f, VERDICT_BAD, "/keyslots", _("key slots or tokens have names that are no usual numbers"));

@@ -47,7 +47,7 @@ void check_token_types(const struct check_input *in, struct finding *f)
 		if (!(token->keyslots & slot_mask(in->hdr)) && !ours)
 			finding_saw(f, VERDICT_BAD, at, _("token %d has no key slot"), token->id);
 	}
-	for (int i = 0; i < in->hdr->keyslot_count; i++)
+	for (int i = 0; i < in->hdr->keyslot_count && in->hdr->version != 1; i++)
 		if (strcmp(in->hdr->keyslots[i].type, "luks2") != 0)
 			finding_saw(f, VERDICT_BAD, finding_at(at, "keyslots", in->hdr->keyslots[i].id, "/type"),
 				_("key slot %d: type %s"), in->hdr->keyslots[i].id, in->hdr->keyslots[i].type);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/facts-luks1.h"
 #include "audit/facts.h"
 #include "audit/strict.h"
 #include "base/i18n.h"
@@ -64,6 +65,28 @@ static int add_header(const struct facts *facts, json_t *json)
 	return header && json_object_set_new(json, "header", header) == 0 ? 0 : -ENOMEM;
 }
 
+static int add_luks1(const struct facts *facts, json_t *json)
+{
+	char bytes[2 * LUKS1_HDR_BYTES + 1];
+	json_t *header;
+
+	hex_encode(facts->luks1, LUKS1_HDR_BYTES, bytes);
+	header = json_pack("{s:s, s:s}", "bytes", bytes, "sha256", facts->header_sha256);
+	return header && json_object_set_new(json, "luks1", header) == 0 ? 0 : -ENOMEM;
+}
+
+static int add_unlocked(const struct facts_unlocked *unlocked, json_t *json)
+{
+	json_t *doc = json_pack("{s:b, s:b, s:b, s:s}", "halves_differ", unlocked->halves_differ, "random", unlocked->random,
+		"published", unlocked->published, "clean", clean_names[unlocked->clean + 1]);
+
+	if (!doc || (unlocked->fingerprint[0] && json_object_set_new(doc, "fingerprint", json_string(unlocked->fingerprint)))) {
+		json_decref(doc);
+		return -ENOMEM;
+	}
+	return json_object_set_new(json, "unlocked", doc) ? -ENOMEM : 0;
+}
+
 int facts_to_json(const struct facts *facts, json_t **ret_json)
 {
 	CLEANUP_JSON json_t *json = json_pack("{s:o, s:s, s:s, s:o, s:o}", "target", safe_string(facts->target), "kind",
@@ -73,15 +96,11 @@ int facts_to_json(const struct facts *facts, json_t **ret_json)
 								   : ""),
 		"size_bytes", u64_string(facts->size_bytes));
 
-	if (!json || (facts->hdr && add_header(facts, json) < 0))
+	if (!json || (facts->doc && add_header(facts, json) < 0) || (facts->luks1 && add_luks1(facts, json) < 0))
 		return -ENOMEM;
 	if (facts->device.known && json_object_set_new(json, "device", device_to_json(&facts->device)))
 		return -ENOMEM;
-	if (facts->unlocked.known &&
-		json_object_set_new(json, "unlocked",
-			json_pack("{s:b, s:b, s:b, s:s}", "halves_differ", facts->unlocked.halves_differ, "random",
-				facts->unlocked.random, "published", facts->unlocked.published, "clean",
-				clean_names[facts->unlocked.clean + 1])))
+	if (facts->unlocked.known && add_unlocked(&facts->unlocked, json) < 0)
 		return -ENOMEM;
 	*ret_json = take_ptr(json);
 	return 0;
@@ -96,6 +115,7 @@ static const struct strict_field drive_fields[] = {
 	{"detail", STRICT_STRING},
 	{"size_bytes", STRICT_STRING},
 	{"header", STRICT_OBJECT | STRICT_OPTIONAL},
+	{"luks1", STRICT_OBJECT | STRICT_OPTIONAL},
 	{"device", STRICT_OBJECT | STRICT_OPTIONAL},
 	{"unlocked", STRICT_OBJECT | STRICT_OPTIONAL},
 };
@@ -111,6 +131,10 @@ static const struct strict_field header_fields[] = {
 	{"sha256", STRICT_STRING},
 	{"metadata", STRICT_STRING},
 };
+static const struct strict_field luks1_fields[] = {
+	{"bytes", STRICT_STRING},
+	{"sha256", STRICT_STRING},
+};
 static const struct strict_field device_fields[] = {
 	{"vendor", STRICT_STRING},
 	{"model", STRICT_STRING},
@@ -125,6 +149,7 @@ static const struct strict_field unlocked_fields[] = {
 	{"random", STRICT_BOOL},
 	{"published", STRICT_BOOL},
 	{"clean", STRICT_STRING},
+	{"fingerprint", STRICT_STRING | STRICT_OPTIONAL},
 };
 
 static const char *get(const json_t *object, const char *name)
@@ -167,18 +192,26 @@ static int read_copies(const struct strict *s, const json_t *json, const char *a
 	return 0;
 }
 
+static int read_hash(const struct strict *s, const json_t *json, const char *at, struct facts *facts)
+{
+	uint8_t digest[HASH256_BYTES];
+
+	if (get(json, "sha256")[0] && hex_decode(get(json, "sha256"), digest, sizeof(digest)) < 0)
+		return bad_value(s, at, "sha256");
+	snprintf(facts->header_sha256, sizeof(facts->header_sha256), "%s", get(json, "sha256"));
+	return 0;
+}
+
 static int read_model(const struct strict *s, const json_t *json, const char *at, struct facts *facts)
 {
 	uint64_t hdr_bytes = (uint64_t)json_integer_value(json_object_get(json, "copy_bytes"));
 	struct diag diag = {0};
-	uint8_t digest[HASH256_BYTES];
-	int r;
+	int r = read_hash(s, json, at, facts);
 
+	if (r < 0)
+		return r;
 	if (!luks2_disk_size_valid(hdr_bytes))
 		return bad_value(s, at, "copy_bytes");
-	if (get(json, "sha256")[0] && hex_decode(get(json, "sha256"), digest, sizeof(digest)) < 0)
-		return bad_value(s, at, "sha256");
-	snprintf(facts->header_sha256, sizeof(facts->header_sha256), "%s", get(json, "sha256"));
 	facts->metadata = strdup(get(json, "metadata"));
 	facts->hdr = calloc(1, sizeof(*facts->hdr));
 	if (!facts->metadata || !facts->hdr)
@@ -217,6 +250,30 @@ static int read_header(const struct strict *s, const json_t *json, const char *a
 	return r == 0 ? read_model(s, json, at, facts) : r;
 }
 
+/* Files of before had nothing but the state. */
+static int read_luks1(const struct strict *s, const json_t *json, const char *at, struct facts *facts)
+{
+	struct diag diag = {0};
+	int r;
+
+	if (!json)
+		return 0;
+	if (facts->state != FACTS_LUKS1)
+		return bad_value(s, at, "bytes");
+	r = strict_fields(s, json, at, luks1_fields, ARRAY_SIZE(luks1_fields));
+	if (r == 0)
+		r = read_hash(s, json, at, facts);
+	if (r < 0)
+		return r;
+	facts->luks1 = malloc(LUKS1_HDR_BYTES);
+	if (!facts->luks1)
+		return -ENOMEM;
+	if (hex_decode(get(json, "bytes"), facts->luks1, LUKS1_HDR_BYTES) < 0)
+		return bad_value(s, at, "bytes");
+	r = facts_luks1_model(facts->luks1, facts->size_bytes, &facts->hdr, &diag);
+	return r == 0 || r == -ENOMEM ? r : bad_value(s, at, "bytes");
+}
+
 static int read_device(const struct strict *s, const json_t *json, const char *at, struct facts_device *device)
 {
 	int r = json ? strict_fields(s, json, at, device_fields, ARRAY_SIZE(device_fields)) : 0, kind;
@@ -252,6 +309,13 @@ static int read_unlocked(const struct strict *s, const json_t *json, const char 
 	unlocked->halves_differ = json_is_true(json_object_get(json, "halves_differ"));
 	unlocked->random = json_is_true(json_object_get(json, "random"));
 	unlocked->published = json_is_true(json_object_get(json, "published"));
+	if (get(json, "fingerprint")) {
+		uint8_t digest[HASH256_BYTES];
+
+		if (hex_decode(get(json, "fingerprint"), digest, sizeof(digest)) < 0)
+			return bad_value(s, at, "fingerprint");
+		snprintf(unlocked->fingerprint, sizeof(unlocked->fingerprint), "%s", get(json, "fingerprint"));
+	}
 	return 0;
 }
 
@@ -280,6 +344,8 @@ static int read_drive(const struct strict *s, const json_t *json, const char *po
 	if (!facts->target || !facts->detail)
 		return -ENOMEM;
 	r = read_header(s, json_object_get(json, "header"), strict_pointer(at, pointer, "header"), facts);
+	if (r == 0)
+		r = read_luks1(s, json_object_get(json, "luks1"), strict_pointer(at, pointer, "luks1"), facts);
 	if (r == 0)
 		r = read_device(s, json_object_get(json, "device"), strict_pointer(at, pointer, "device"), &facts->device);
 	if (r == 0)

@@ -9,6 +9,8 @@
 #include "audit/facts-device.h"
 #include "base/bytes.h"
 #include "kernel-shim/filedev.h"
+#include "keymgr/hkdf.h"
+#include "keymgr/luks1-disk.h"
 #include "keymgr/luks2-disk.h"
 #include "keymgr/luks2-json.h"
 
@@ -44,6 +46,7 @@ void facts_free(struct facts *facts)
 	free(facts->target);
 	free(facts->detail);
 	free(facts->metadata);
+	free(facts->luks1);
 	free(facts->device.vendor);
 	free(facts->device.model);
 	free(facts->device.serial);
@@ -104,7 +107,7 @@ static int read_copies(struct blkdev *dev, struct facts *facts)
 
 static int hash_header(struct blkdev *dev, struct facts *facts)
 {
-	uint64_t len = 2 * facts->hdr->hdr_bytes;
+	uint64_t len = facts->luks1 ? LUKS1_HDR_BYTES : 2 * facts->hdr->hdr_bytes;
 	CLEANUP_FREE uint8_t *bytes = NULL;
 	uint8_t digest[HASH256_BYTES];
 	int r;
@@ -134,6 +137,15 @@ static enum facts_kind kind_of(struct blkdev *dev, const struct facts *facts)
 	return S_ISBLK(st.st_mode) ? FACTS_DRIVE : FACTS_CONTAINER;
 }
 
+/* Neither a second copy nor a document. */
+static int read_luks1(struct blkdev *dev, struct facts *facts)
+{
+	facts->luks1 = malloc(LUKS1_HDR_BYTES);
+	if (!facts->luks1)
+		return -ENOMEM;
+	return blkdev_read(dev, facts->luks1, LUKS1_HDR_BYTES, 0) < 0 ? -EIO : 0;
+}
+
 static int collect_header(struct blkdev *dev, struct facts *facts)
 {
 	struct diag diag = {0};
@@ -148,14 +160,12 @@ static int collect_header(struct blkdev *dev, struct facts *facts)
 	if (!facts->detail || r < 0)
 		return facts->detail ? 0 : -ENOMEM;
 	if (facts->hdr->version == 1) {
-		/* the checks are about LUKS2: H-01 says so, and the others know nothing */
 		facts->state = FACTS_LUKS1;
-		luks2_free(facts->hdr);
-		facts->hdr = NULL;
-		return 0;
+		r = read_luks1(dev, facts);
+	} else {
+		facts->doc = json_incref(facts->hdr->json);
+		r = read_copies(dev, facts);
 	}
-	facts->doc = json_incref(facts->hdr->json);
-	r = read_copies(dev, facts);
 	if (r == 0)
 		r = hash_header(dev, facts);
 	if (r == -EIO) {
@@ -233,11 +243,13 @@ static bool looks_random(const uint8_t *key, size_t len)
 	return different >= (len < 32 ? len / 2 : 16);
 }
 
-void facts_add_key(struct facts *facts, const struct secret *volume_key, bool weak)
+int facts_add_key(struct facts *facts, const struct secret *volume_key, bool weak, const struct secret *fingerprint_key)
 {
 	struct facts_unlocked *unlocked = &facts->unlocked;
 	const uint8_t *key = volume_key ? secret_data_const(volume_key) : NULL;
 	size_t len = volume_key ? secret_len(volume_key) : 0;
+	uint8_t digest[HMAC_BYTES];
+	int r;
 
 	unlocked->known = true;
 	unlocked->halves_differ = !weak && (len < 2 || !bytes_equal_ct(key, key + len / 2, len / 2));
@@ -245,4 +257,10 @@ void facts_add_key(struct facts *facts, const struct secret *volume_key, bool we
 	for (size_t i = 0; key && i < ARRAY_SIZE(published); i++)
 		if (len >= sizeof(published[i]) && bytes_equal_ct(key, published[i], sizeof(published[i])))
 			unlocked->published = true;
+	if (!key || !fingerprint_key)
+		return 0;
+	r = hmac_sha256(fingerprint_key, &(struct bytes_part){key, len}, 1, digest);
+	if (r == 0)
+		hex_encode(digest, sizeof(digest), unlocked->fingerprint);
+	return r;
 }

@@ -23,7 +23,7 @@ enum facts_kind {
 enum facts_state {
 	FACTS_OK, /* hdr is there */
 	FACTS_NOT_LUKS,
-	FACTS_LUKS1,
+	FACTS_LUKS1, /* so is it, in the model of version 2 */
 	FACTS_DAMAGED,
 	FACTS_AMBIGUOUS, /* one copy damaged, and something else on the drive */
 	FACTS_INVALID,	 /* checksum right, content against the rules */
@@ -44,6 +44,7 @@ struct facts_unlocked {
 	bool halves_differ;
 	bool random;	/* no constant, no pattern, enough different bytes */
 	bool published; /* a key of a published test vector */
+	char fingerprint[HASH256_HEX]; /* of the volume key, by a key of the organisation's; "": not made */
 	int clean;	/* file system: 1 clean, 0 not, -1 unknown */
 };
 
@@ -60,6 +61,7 @@ struct facts {
 	char header_sha256[HASH256_HEX]; /* of both copies as they lie on the drive; "" unknown */
 	char *metadata;		       /* the JSON text of the header; NULL unless FACTS_OK */
 	json_t *doc;		       /* that text, parsed */
+	uint8_t *luks1;		       /* FACTS_LUKS1: LUKS1_HDR_BYTES, the header as it is */
 	struct luks2 *hdr;	       /* its model */
 	struct facts_device device;
 	struct facts_unlocked unlocked;
@@ -67,8 +69,12 @@ struct facts {
 
 /* Never fails but for memory: what cannot be read is a fact. */
 int facts_collect(const char *target, struct facts **ret_facts) MUST_CHECK;
-/* What the volume key says; the key stays the caller's. weak: luks2_unlock() refused it as such. */
-void facts_add_key(struct facts *facts, const struct secret *volume_key, bool weak);
+/*
+ * What the volume key says; the key stays the caller's. weak: luks2_unlock() refused it as such. fingerprint_key:
+ * HMAC-SHA-256 with this key is the volume key's fingerprint; NULL: none is made. -SDE_CRYPTO.
+ */
+int facts_add_key(struct facts *facts, const struct secret *volume_key, bool weak,
+	const struct secret *fingerprint_key) MUST_CHECK;
 void facts_free(struct facts *facts);
 
 /* One drive's facts as a JSON object, and back (facts-json.c). -ENOMEM. */

@@ -10,7 +10,7 @@
 #include "audit/audit.h"
 #include "base/i18n.h"
 
-enum mark_kind { MARK_KEY, MARK_UUID, MARK_SALT };
+enum mark_kind { MARK_KEY, MARK_UUID, MARK_SALT, MARK_FINGERPRINT };
 
 struct mark {
 	enum mark_kind kind;
@@ -50,8 +50,12 @@ static void add(struct mark *marks, size_t *count, enum mark_kind kind, const vo
 		marks[(*count)++] = (struct mark){kind, bytes, len, drive, section, id};
 }
 
-static void add_drive(struct mark *marks, size_t *count, const struct luks2 *hdr, size_t drive)
+static void add_drive(struct mark *marks, size_t *count, const struct facts *facts, size_t drive)
 {
+	const struct luks2 *hdr = facts->hdr;
+
+	add(marks, count, MARK_FINGERPRINT, facts->unlocked.fingerprint, strlen(facts->unlocked.fingerprint), drive,
+		"unlocked/fingerprint", -1);
 	add(marks, count, MARK_UUID, hdr->uuid, strlen(hdr->uuid), drive, "uuid", -1);
 	for (int i = 0; i < hdr->digest_count; i++) {
 		const struct luks2_digest *digest = &hdr->digests[i];
@@ -92,6 +96,10 @@ static void report(const struct audit *audit, const struct mark *mark, const str
 	case MARK_SALT:
 		if (audit_has(audit, H12))
 			finding_saw(&findings[H12], VERDICT_BAD, at, _("the same salt as %s"), target);
+		break;
+	case MARK_FINGERPRINT:
+		if (audit_has(audit, U03))
+			finding_saw(&findings[U03], VERDICT_BAD, at, _("the same key as %s"), target);
 		break;
 	}
 }
@@ -143,19 +151,20 @@ int audit_compare_drives(struct audit *audit)
 		const struct luks2 *hdr = audit->drives[i].facts->hdr;
 
 		with_header += hdr != NULL;
-		room += hdr ? 1 + 2 * (size_t)hdr->digest_count + (size_t)hdr->keyslot_count : 0;
+		room += hdr ? 2 + 2 * (size_t)hdr->digest_count + (size_t)hdr->keyslot_count : 0;
 	}
 	marks = calloc(room + 1, sizeof(*marks));
 	if (!marks)
 		return -ENOMEM;
 	for (size_t i = 0; i < audit->count; i++)
 		if (audit->drives[i].facts->hdr)
-			add_drive(marks, &count, audit->drives[i].facts->hdr, i);
+			add_drive(marks, &count, audit->drives[i].facts, i);
 	qsort(marks, count, sizeof(*marks), compare);
 	report_good(audit, with_header);
 	report_runs(audit, marks, count);
 	for (size_t i = 0; i < audit->count; i++)
-		if (audit->drives[i].findings[H12].no_memory || audit->drives[i].findings[H27].no_memory)
+		if (audit->drives[i].findings[H12].no_memory || audit->drives[i].findings[H27].no_memory ||
+			audit->drives[i].findings[U03].no_memory)
 			return -ENOMEM;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/hash256.h"
 #include "audit/strict.h"
 #include "base/i18n.h"
 
@@ -21,12 +22,14 @@ static const struct strict_field drive_fields[] = {
 	{"serial", STRICT_STRING | STRICT_OPTIONAL},
 	{"size_bytes", STRICT_INTEGER | STRICT_OPTIONAL},
 	{"token_slots", STRICT_ARRAY | STRICT_OPTIONAL},
+	{"key_fingerprint", STRICT_STRING | STRICT_OPTIONAL},
 	{"note", STRICT_STRING | STRICT_OPTIONAL},
 };
 
 static int read_one(const struct strict *s, size_t i, json_t *object, json_t *by_uuid)
 {
 	char at[STRICT_POINTER_MAX], inside[STRICT_POINTER_MAX], number[24];
+	uint8_t digest[HASH256_BYTES];
 	const char *uuid;
 	json_t *slot;
 	size_t n;
@@ -43,6 +46,10 @@ static int read_one(const struct strict *s, size_t i, json_t *object, json_t *by
 			return r;
 	}
 	uuid = json_string_value(json_object_get(object, "uuid"));
+	if (json_object_get(object, "key_fingerprint") &&
+		hex_decode(json_string_value(json_object_get(object, "key_fingerprint")), digest, sizeof(digest)) < 0)
+		return strict_fail(s, strict_pointer(inside, at, "key_fingerprint"),
+			_("a fingerprint has 64 small hexadecimal digits"));
 	if (json_object_get(by_uuid, uuid))
 		return strict_fail(s, at, _("the drive %s is listed twice"), uuid);
 	return json_object_set(by_uuid, uuid, object) ? -ENOMEM : 0;

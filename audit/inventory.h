@@ -11,7 +11,8 @@ struct inventory;
 
 /* docs/POLICY.md has the schema. -SDE_FILE_INVALID with diag, -errno. */
 int inventory_load(const char *path, struct inventory **ret_inventory, struct diag *diag) MUST_CHECK;
-/* The record of the drive with this UUID: members serial, size_bytes, token_slots; NULL: none. */
+/* The record of the drive with this UUID: members serial, size_bytes, token_slots,
+ * key_fingerprint; NULL: none. */
 const json_t *inventory_find(const struct inventory *inventory, const char *uuid);
 void inventory_free(struct inventory *inventory);
 

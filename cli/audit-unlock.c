@@ -29,24 +29,34 @@ static int look_inside(struct blkdev **dev, const struct luks2 *hdr, const struc
 	return e4_peek(plain, &peek) < 0 ? -1 : !peek.needs_recovery;
 }
 
+struct unlocking {
+	struct facts *facts;
+	const struct secret *fingerprint_key; /* NULL: none */
+};
+
 static int unlock_one(void *ctx, const struct secret *passphrase, int slot, struct diag *diag)
 {
-	struct facts *facts = ctx;
+	const struct unlocking *unlocking = ctx;
+	struct facts *facts = unlocking->facts;
 	CLEANUP_BLKDEV struct blkdev *dev = NULL;
 	CLEANUP_SECRET struct secret *key = NULL;
 	int r = filedev_open(facts->target, FILEDEV_NO_LOCK, 0, &dev, diag);
 
 	if (r == 0)
 		r = luks2_unlock(facts->hdr, dev, passphrase, slot, &key, NULL, diag);
-	if (r == 0 || r == -SDE_WEAK_KEY)
-		facts_add_key(facts, key, r == -SDE_WEAK_KEY);
+	if (r == 0 || r == -SDE_WEAK_KEY) {
+		int err = facts_add_key(facts, key, r == -SDE_WEAK_KEY, unlocking->fingerprint_key);
+
+		if (err < 0)
+			return err;
+	}
 	if (r == 0 && facts->kind != FACTS_HEADER && luks2_check_usable(facts->hdr, dev->size_bytes, NULL) == 0)
 		facts->unlocked.clean = look_inside(&dev, facts->hdr, key);
 	return r == -SDE_WEAK_KEY ? 0 : r;
 }
 
 int audit_unlock(struct facts *const *facts, size_t count, const struct cli_passphrase_source *source,
-	const char **ret_failed, struct diag *diag)
+	const struct secret *fingerprint_key, const char **ret_failed, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *passphrase = NULL;
 	int r;
@@ -54,6 +64,7 @@ int audit_unlock(struct facts *const *facts, size_t count, const struct cli_pass
 	*ret_failed = NULL;
 	r = source->token.wanted ? 0 : cli_read_passphrase(source, NULL, false, &passphrase, diag);
 	for (size_t i = 0; r == 0 && i < count; i++) {
+		struct unlocking unlocking = {facts[i], fingerprint_key};
 		struct diag why = {0};
 		int err;
 
@@ -61,10 +72,10 @@ int audit_unlock(struct facts *const *facts, size_t count, const struct cli_pass
 		if (!facts[i]->hdr || facts[i]->unlocked.known || !facts[i]->device.known)
 			continue;
 		if (source->token.wanted)
-			err = cli_unlock(source, facts[i]->target, facts[i]->hdr, -1, unlock_one, facts[i], &why);
+			err = cli_unlock(source, facts[i]->target, facts[i]->hdr, -1, unlock_one, &unlocking, &why);
 		else
-			err = source->key_file ? unlock_one(facts[i], passphrase, -1, &why)
-					       : cli_unlock_forms(passphrase, unlock_one, facts[i], &why);
+			err = source->key_file ? unlock_one(&unlocking, passphrase, -1, &why)
+					       : cli_unlock_forms(passphrase, unlock_one, &unlocking, &why);
 		if (err < 0)
 			cli_warn(facts[i]->target, _("not unlocked: %s"), error_text(err));
 	}

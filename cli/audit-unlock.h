@@ -9,8 +9,9 @@
 /*
  * Reads the passphrase once and tries it on every drive; those that it does not open stay unknown,
  * with a warning. The keys are wiped as soon as they were looked at. Nothing is written.
+ * fingerprint_key: see facts_add_key(); NULL: none.
  */
 int audit_unlock(struct facts *const *facts, size_t count, const struct cli_passphrase_source *source,
-	const char **ret_failed, struct diag *diag) MUST_CHECK;
+	const struct secret *fingerprint_key, const char **ret_failed, struct diag *diag) MUST_CHECK;
 
 #endif

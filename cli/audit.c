@@ -24,7 +24,9 @@
 #include "cli/sign.h"
 
 enum { OPT_HELP = 1, OPT_PROFILE, OPT_FORMAT, OPT_OUTPUT, OPT_FACTS, OPT_WAIVERS, OPT_INVENTORY, OPT_DATE,
-	OPT_PASSPHRASE_FILE, OPT_KEY_FILE, OPT_TRUST, OPT_FORCE };
+	OPT_PASSPHRASE_FILE, OPT_KEY_FILE, OPT_TRUST, OPT_FORCE, OPT_FINGERPRINT_KEY };
+
+enum { FINGERPRINT_KEY_MIN = 16 };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
@@ -41,6 +43,7 @@ static const struct option long_options[] = {
 	SIGN_OPTIONS,
 	CLI_PIN_OPTIONS,
 	{"force", no_argument, NULL, OPT_FORCE},
+	{"fingerprint-key", required_argument, NULL, OPT_FINGERPRINT_KEY},
 	{"trust", required_argument, NULL, OPT_TRUST},
 	{0},
 };
@@ -56,7 +59,7 @@ static const struct {
 };
 
 struct args {
-	const char *profile, *output, *facts, *waivers, *inventory, *date, *trust;
+	const char *profile, *output, *facts, *waivers, *inventory, *date, *trust, *fingerprint_key;
 	bool force;
 	struct sign_args sign;
 	struct cli_passphrase_source source;
@@ -113,6 +116,9 @@ static int parse_option(int option, struct args *args)
 		return 0;
 	case OPT_FORCE:
 		args->force = true;
+		return 0;
+	case OPT_FINGERPRINT_KEY:
+		args->fingerprint_key = optarg;
 		return 0;
 	}
 	return cli_token_option(option, &args->source.token) || sign_option(option, &args->sign) ? 0 : EXIT_USAGE;
@@ -322,6 +328,26 @@ static int judge(struct run *run, struct list *list)
 	return audit_evaluate(&run->audit);
 }
 
+static bool may_unlock(const struct args *args)
+{
+	return args->source.passphrase_file || args->source.key_file || args->source.token.wanted;
+}
+
+static int unlock(const struct args *args, const struct list *list, const char **ret_failed, struct diag *diag)
+{
+	const struct cli_passphrase_source source = {.key_file = args->fingerprint_key};
+	CLEANUP_SECRET struct secret *key = NULL;
+	int r = args->fingerprint_key ? cli_read_passphrase(&source, NULL, false, &key, diag) : 0;
+
+	if (r == 0 && key && secret_len(key) < FINGERPRINT_KEY_MIN)
+		r = diag_set(diag, -EINVAL, _("a key for fingerprints has at least %d bytes"), FINGERPRINT_KEY_MIN);
+	if (r < 0) {
+		*ret_failed = args->fingerprint_key;
+		return r;
+	}
+	return audit_unlock(list->facts, list->count, &args->source, key, ret_failed, diag);
+}
+
 static int audit(const struct args *args, char **targets, int count, struct run *run)
 {
 	CLEANUP(list_clear) struct list list = {0};
@@ -335,8 +361,8 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 		r = collect(args, targets, count, &list, &failed, &diag);
 	if (r == 0)
 		status = report_unreadable(&list);
-	if (r == 0 && (args->source.passphrase_file || args->source.key_file || args->source.token.wanted))
-		r = audit_unlock(list.facts, list.count, &args->source, &failed, &diag);
+	if (r == 0 && may_unlock(args))
+		r = unlock(args, &list, &failed, &diag);
 	if (r == 0 && args->facts) {
 		failed = args->facts;
 		r = write_facts(args, &list, &diag);
@@ -374,6 +400,8 @@ static int run(int argc, char **argv)
 		return EXIT_USAGE;
 	/* one reader of cards and one PIN, for the drives and the signature */
 	args.sign.token = args.source.token;
+	if (args.fingerprint_key && !may_unlock(&args))
+		return cli_usage(&command_audit, _("--fingerprint-key needs something that unlocks the drives"));
 	if (sign_wanted(&args.sign) && (!sign_complete(&args.sign) || !args.facts))
 		return cli_usage(&command_audit, _("--sign-key, --sign-cert and --facts belong together"));
 	time_text(time(NULL), run.today);
@@ -407,6 +435,7 @@ const struct command command_audit = {
 		"  --passphrase-file FILE  unlock the drives for the checks U-01 to U-04; nothing is mounted\n"
 		"  --key-file FILE         the same with a binary key\n"
 		"  --token[=URI]           the same with a smart card or security key\n"
+		"  --fingerprint-key FILE  make a fingerprint of each volume key with the secret in FILE, for U-03\n"
 		"  --sign-key KEY          sign the saved facts: private key (PEM), or one on a smart card: pkcs11:...\n"
 		"  --sign-cert CERT        the certificate of the key (PEM), unless it is on the card\n"
 		"  --pin-file FILE         the PIN of the card is in the first line of FILE; - is standard input\n"

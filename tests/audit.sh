@@ -64,6 +64,59 @@ sealdrive audit "$T/ours" --passphrase-file "$T/wrong" --format json >"$T/report
 like 0 'U-01=unknown U-02=unknown' "a wrong passphrase: unknown, not pass"
 is "$(grep -c 'not unlocked' "$T/err")" 1 "... and it says so"
 
+# The fingerprint of a key that we know, by a key of the office's.
+head -c 32 /dev/urandom >"$T/office-key"
+want=$("$PYTHON" -c 'import hmac, sys
+print(hmac.new(open(sys.argv[1], "rb").read(), open(sys.argv[2], "rb").read(), "sha256").hexdigest())' "$T/office-key" "$T/key2")
+fingerprint() { # DRIVE...: with the inventory
+	sealdrive audit "$@" --passphrase-file "$PASS" --fingerprint-key "$T/office-key" --inventory "$T/inventory" --format json \
+		--output "$T/report" --force >/dev/null 2>&1
+}
+printf '{"schema": 1, "drives": [{"uuid": "%s", "key_fingerprint": "%s"}]}' "$(cryptsetup luksUUID "$T/published")" "$want" >"$T/inventory"
+fingerprint "$T/published" "$T/ours"
+like 0 'U-03=pass' "a fingerprint as Python computes it passes U-03"
+like 1 'U-03=warn' "a drive that is not on record does not"
+cp "$T/published" "$T/again"
+must "a drive with the same key, formatted anew" cs luksFormat "${fast[@]}" --volume-key-file "$T/key2" "$T/again" "$PASS"
+fingerprint "$T/published" "$T/again"
+like 0 'H-27=pass.*U-03=warn' "... is found out by U-03, where H-27 sees nothing"
+check_status 2 "a key for fingerprints, and nothing to unlock with" sealdrive audit "$T/ours" --fingerprint-key "$T/office-key"
+printf short >"$T/short"
+check_status 1 "one that could be guessed" sealdrive audit "$T/ours" --fingerprint-key "$T/short" --passphrase-file "$PASS"
+sealdrive audit "$T/published" --passphrase-file "$PASS" --fingerprint-key "$T/office-key" --facts "$T/prints" >/dev/null
+sealdrive audit "$T/prints" --inventory "$T/inventory" --format json --output "$T/report" --force
+like 0 'U-03=pass' "... also from saved facts"
+
+# ---- LUKS version 1: what its header says ----
+luks1() { # FILE OPTION...
+	truncate -s 8M "$1" && cs luksFormat --type luks1 "${@:2}" "$1" "$PASS"
+}
+must "LUKS1, good" luks1 "$T/one" --cipher aes-xts-plain64 --key-size 512 --hash sha256 --pbkdf-force-iterations 700000
+must "LUKS1, bad" luks1 "$T/two" --cipher aes-cbc-plain --key-size 128 --hash sha1 --pbkdf-force-iterations 1000
+must "... with a copy" cp "$T/two" "$T/three"
+must "LUKS1, a backup of the header" cs luksHeaderBackup "$T/one" --header-backup-file "$T/one.header"
+for profile in baseline nist vn-qcvn; do
+	sealdrive audit "$T/one" "$T/two" "$T/three" "$T/one.header" --profile $profile --facts "$T/facts1" --force --format json >"$T/report"
+	case $profile in # H-24 and H-04 are not in all of them
+	baseline) h08=warn h08bad=' H-08=warn' h05=warn h23=warn h24='' h10=warn ;;
+	nist) h08=pass h08bad='' h05=fail h23=fail h24=' H-24=warn' h10=fail ;;
+	vn-qcvn) h08=pass h08bad='' h05=fail h23=fail h24=' H-24=fail' h10=fail ;;
+	esac
+	is "$(states "$T/report" 0 | tr ' ' '\n' | grep -v '^[DU]\|H-04' | xargs)" "H-01=fail H-02=pass H-03=pass H-05=pass H-06=pass H-07=pass \
+H-08=$h08 H-09=pass H-10=pass H-11=pass H-12=pass H-13=pass H-14=pass H-15=pass H-16=pass H-17=pass H-18=not-applicable \
+H-19=not-applicable H-20=not-applicable H-21=not-applicable H-22=not-applicable H-23=$h23$h24 H-25=pass H-26=pass H-27=pass" "LUKS1, good ($profile)"
+	is "$(states "$T/report" 1 | tr ' ' '\n' | grep '^H' | grep -v 'pass$\|not-app\|H-04' | xargs)" "H-01=fail H-03=fail H-05=$h05 H-07=fail$h08bad \
+H-09=fail H-10=$h10 H-11=fail H-12=fail H-13=fail H-23=$h23$h24 H-27=fail" "LUKS1, bad ($profile)"
+	sealdrive audit "$T/facts1" --profile $profile --format json >"$T/again.json"
+	check "... the same from saved facts" cmp "$T/report" "$T/again.json"
+done
+is "$(sha256sum <"$T/facts1" | wc -w) $("$PYTHON" -c 'import hashlib, json, sys
+d = json.load(open(sys.argv[1]))["drives"][0]["luks1"]
+b = open(sys.argv[2], "rb").read(592)
+print(d["bytes"] == b.hex(), d["sha256"] == hashlib.sha256(b).hexdigest())' "$T/facts1" "$T/one")" "2 True True" "... which hold its header"
+sealdrive audit "$T/one" --passphrase-file "$PASS" --format json >"$T/report"
+like 0 'D-01=pass.* U-01=pass U-02=pass' "... and it is unlocked like any other"
+
 # ---- nothing is written, nobody is stopped ----
 before=$(unchanged_sum "$T/ours")
 exec 9<"$T/ours"
