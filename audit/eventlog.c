@@ -46,9 +46,40 @@ static int make_folders(char *path)
 	return 0;
 }
 
+/* Whether root may write below: not where the user whom root was before can put links. */
+static bool is_roots(const char *folder)
+{
+	CLEANUP_FREE char *path = strdup(folder);
+	struct stat st;
+
+	/* of one that is not there yet, where it will be made counts */
+	while (path && stat(path, &st) < 0) {
+		char *slash = strrchr(path, '/');
+
+		if (!slash || slash == path)
+			return true;
+		*slash = '\0';
+	}
+	return path && st.st_uid == 0;
+}
+
+static const char *own_folder(const char *folder)
+{
+	return folder && folder[0] == '/' && (geteuid() != 0 || is_roots(folder)) ? folder : NULL;
+}
+
+/* Where sudo leaves HOME as it was, root still has a home of its own. */
+static const char *own_home(void)
+{
+	const char *home = own_folder(getenv("HOME"));
+	const struct passwd *entry = home || !getenv("HOME") ? NULL : getpwuid(geteuid());
+
+	return entry ? own_folder(entry->pw_dir) : home;
+}
+
 int eventlog_path(const char *folder, char **ret_path)
 {
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	const char *state = own_folder(getenv("XDG_STATE_HOME")), *home = own_home();
 	CLEANUP_FREE char *path = NULL;
 	int n, r;
 
@@ -63,9 +94,9 @@ int eventlog_path(const char *folder, char **ret_path)
 		free(path);
 		path = NULL;
 	}
-	if (state && state[0] == '/')
+	if (state)
 		n = asprintf(&path, "%s/sealdrive/" FILE_NAME, state);
-	else if (home && home[0] == '/')
+	else if (home)
 		n = asprintf(&path, "%s/.local/state/sealdrive/" FILE_NAME, home);
 	else
 		return -ENOENT;

@@ -28,6 +28,17 @@ void hash256_final(struct hash256 *hash, uint8_t out[HASH256_BYTES])
 	gcry_md_reset(hash->handle);
 }
 
+int hash256_peek(const struct hash256 *hash, char out[HASH256_HEX])
+{
+	gcry_md_hd_t copy;
+
+	if (gcry_md_copy(&copy, hash->handle))
+		return -SDE_CRYPTO;
+	hex_encode(gcry_md_read(copy, GCRY_MD_SHA256), HASH256_BYTES, out);
+	gcry_md_close(copy);
+	return 0;
+}
+
 void hash256_hex(struct hash256 *hash, char out[HASH256_HEX])
 {
 	uint8_t digest[HASH256_BYTES];

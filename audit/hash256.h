@@ -19,6 +19,8 @@ int hash256_begin(struct hash256 *hash) MUST_CHECK; /* -SDE_CRYPTO */
 void hash256_update(struct hash256 *hash, const void *data, size_t len);
 /* The digest of all so far, which begins anew afterwards. */
 void hash256_final(struct hash256 *hash, uint8_t out[HASH256_BYTES]);
+/* The same, and it goes on. -SDE_CRYPTO. */
+int hash256_peek(const struct hash256 *hash, char out[HASH256_HEX]) MUST_CHECK;
 void hash256_hex(struct hash256 *hash, char out[HASH256_HEX]);
 void hash256_clear(struct hash256 *hash);
 #define CLEANUP_HASH256 CLEANUP(hash256_clear)

@@ -61,6 +61,8 @@ static int read_all(const struct strict *s, json_t *by_uuid)
 	size_t i;
 	int r = strict_fields(s, s->doc, "", file_fields, ARRAY_SIZE(file_fields));
 
+	if (r == 0)
+		r = strict_printable(s);
 	if (r == 0 && json_integer_value(json_object_get(s->doc, "schema")) != 1)
 		r = strict_fail(s, "/schema", _("this program knows schema %d only"), 1);
 	if (r < 0)

@@ -26,6 +26,7 @@ static const struct strict_field policy_fields[] = {
 	{"note", STRICT_OBJECT | STRICT_OPTIONAL},
 	{"issuer", STRICT_STRING | STRICT_OPTIONAL},
 	{"inherits", STRICT_STRING | STRICT_OPTIONAL},
+	{"inherits_sha256", STRICT_STRING | STRICT_OPTIONAL},
 	{"provisional", STRICT_BOOL | STRICT_OPTIONAL},
 	{"not_before", STRICT_STRING | STRICT_OPTIONAL},
 	{"not_after", STRICT_STRING | STRICT_OPTIONAL},
@@ -123,17 +124,32 @@ static int check_date(const struct strict *s, const char *name)
 	return strict_fail(s, strict_pointer(at, "", name), _("%s is not a date like 2026-12-31"), name);
 }
 
+static int check_pin(const struct strict *s, const char *inherits)
+{
+	const char *pin = json_string_value(json_object_get(s->doc, "inherits_sha256"));
+	uint8_t digest[HASH256_BYTES];
+
+	if (!pin || (inherits && hex_decode(pin, digest, sizeof(digest)) == 0))
+		return 0;
+	return strict_fail(s, "/inherits_sha256",
+		inherits ? _("a SHA-256 has 64 small hexadecimal digits") : _("there is nothing that it inherits from"));
+}
+
 static int check_head(const struct strict *s)
 {
 	const char *inherits = json_string_value(json_object_get(s->doc, "inherits"));
 	int r = strict_fields(s, s->doc, "", policy_fields, ARRAY_SIZE(policy_fields));
 
+	if (r == 0)
+		r = strict_printable(s);
 	if (r == 0 && json_integer_value(json_object_get(s->doc, "schema")) != POLICY_SCHEMA)
 		r = strict_fail(s, "/schema", _("this program knows schema %d only"), POLICY_SCHEMA);
 	if (r == 0 && !is_id(json_string_value(json_object_get(s->doc, "id"))))
 		r = strict_fail(s, "/id", _("an id has small letters, digits and hyphens, at most 64"));
 	if (r == 0 && inherits && !is_id(inherits))
 		r = strict_fail(s, "/inherits", _("an id has small letters, digits and hyphens, at most 64"));
+	if (r == 0)
+		r = check_pin(s, inherits);
 	if (r == 0)
 		r = check_bilingual(s, s->doc, "", "title");
 	if (r == 0)
@@ -248,12 +264,35 @@ struct chain {
 	void *ctx;
 	struct hash256 *hash;
 	int depth;
+	/* of the policy itself, not of those that it inherits from */
+	bool pinned;
+	char parent_sha256[HASH256_HEX];
 };
 
 static int read_doc(const char *text, size_t len, struct chain *chain, json_t **ret_doc, struct diag *diag);
 
+/* The hash is that of everything so far: of the parent and of what that inherits from. */
+static int check_parent(const struct strict *s, struct chain *chain, bool own)
+{
+	const char *pin = json_string_value(json_object_get(s->doc, "inherits_sha256"));
+	char hash[HASH256_HEX];
+	int r = hash256_peek(chain->hash, hash);
+
+	if (r < 0)
+		return r;
+	if (pin && strcmp(pin, hash) != 0)
+		return strict_fail(s, "/inherits_sha256", _("policy '%s' is another one: its SHA-256 is %s"),
+			json_string_value(json_object_get(s->doc, "inherits")), hash);
+	if (own) {
+		chain->pinned = pin != NULL;
+		memcpy(chain->parent_sha256, hash, sizeof(hash));
+	}
+	return 0;
+}
+
 static int read_parent(const struct strict *s, struct chain *chain, json_t **ret_doc)
 {
+	bool own = chain->depth == 0;
 	const char *id = json_string_value(json_object_get(s->doc, "inherits"));
 	CLEANUP_FREE char *text = NULL;
 	struct diag inner = {0};
@@ -271,6 +310,12 @@ static int read_parent(const struct strict *s, struct chain *chain, json_t **ret
 	if (r == 0 && strcmp(json_string_value(json_object_get(*ret_doc, "id")), id) != 0) {
 		json_decref(*ret_doc);
 		return strict_fail(s, "/inherits", _("the file of policy '%s' has another id"), id);
+	}
+	if (r == 0) {
+		r = check_parent(s, chain, own);
+		if (r < 0)
+			json_decref(*ret_doc);
+		return r;
 	}
 	return r == -SDE_FILE_INVALID ? diag_set(s->diag, r, "%s: %s", id, inner.detail) : r;
 }
@@ -301,7 +346,7 @@ int policy_parse(const char *text, size_t len, policy_open_fn *open, void *ctx, 
 	struct diag *diag)
 {
 	CLEANUP_HASH256 struct hash256 hash = {0};
-	struct chain chain = {open, ctx, &hash, 0};
+	struct chain chain = {.open = open, .ctx = ctx, .hash = &hash};
 	json_t *doc = NULL;
 	int r = hash256_begin(&hash);
 
@@ -311,7 +356,10 @@ int policy_parse(const char *text, size_t len, policy_open_fn *open, void *ctx, 
 		return r;
 	r = policy_from_doc(doc, ret_policy);
 	json_decref(doc);
-	if (r == 0)
+	if (r == 0) {
 		hash256_hex(&hash, (*ret_policy)->sha256);
+		memcpy((*ret_policy)->parent_sha256, chain.parent_sha256, sizeof(chain.parent_sha256));
+		(*ret_policy)->pinned = chain.pinned;
+	}
 	return r;
 }

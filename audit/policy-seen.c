@@ -20,10 +20,38 @@ static const char *get(const json_t *json, const char *name)
 	return text ? text : "";
 }
 
-static void remember(const char *path, const struct policy *policy)
+/* The newest version that was seen of a policy, whatever other policies have been in force since. */
+static uint64_t newest(const json_t *json, const char *id)
 {
-	CLEANUP_JSON json_t *json = json_pack("{s:s, s:I, s:s}", "id", policy->id, "version", (json_int_t)policy->version,
-		"sha256", policy->sha256);
+	json_int_t version = json_integer_value(json_object_get(json_object_get(json, "newest"), id));
+
+	/* files of before remember one policy */
+	if (strcmp(get(json, "id"), id) == 0 && json_integer_value(json_object_get(json, "version")) > version)
+		version = json_integer_value(json_object_get(json, "version"));
+	return version > 0 ? (uint64_t)version : 0;
+}
+
+static json_t *seen_now(const json_t *before, const struct policy *policy)
+{
+	json_t *versions = json_deep_copy(json_object_get(before, "newest"));
+	const char *last = get(before, "id");
+
+	if (!json_is_object(versions)) {
+		json_decref(versions);
+		versions = json_object();
+	}
+	if (!versions || (last[0] && json_object_set_new(versions, last, json_integer((json_int_t)newest(before, last)))) ||
+		json_object_set_new(versions, policy->id, json_integer((json_int_t)policy->version))) {
+		json_decref(versions);
+		return NULL;
+	}
+	return json_pack("{s:s, s:I, s:s, s:o}", "id", policy->id, "version", (json_int_t)policy->version, "sha256",
+		policy->sha256, "newest", versions);
+}
+
+static void remember(const char *path, const json_t *before, const struct policy *policy)
+{
+	CLEANUP_JSON json_t *json = seen_now(before, policy);
 	CLEANUP_FREE char *text = NULL;
 	CLEANUP_FREE char *temp = NULL;
 	size_t len;
@@ -46,14 +74,14 @@ int policy_seen(const char *path, const struct policy *policy, bool *ret_changed
 
 	if (strict_read_file(path, POLICY_BYTES_MAX, &text, &len) == 0)
 		json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	bool same = strcmp(get(json, "id"), policy->id) == 0;
-	uint64_t seen = (uint64_t)json_integer_value(json_object_get(json, "version"));
+	uint64_t seen = newest(json, policy->id);
 
-	if (same && policy->version < seen)
+	if (policy->version < seen)
 		return diag_set(diag, -SDE_POLICY, _("version %llu of policy %s was in force here, and this is the older version %llu"),
 			(unsigned long long)seen, policy->id, (unsigned long long)policy->version);
-	*ret_changed = !same || seen != policy->version || strcmp(get(json, "sha256"), policy->sha256) != 0;
+	*ret_changed = strcmp(get(json, "id"), policy->id) != 0 || seen != policy->version ||
+		       strcmp(get(json, "sha256"), policy->sha256) != 0;
 	if (*ret_changed)
-		remember(path, policy);
+		remember(path, json, policy);
 	return 0;
 }

@@ -47,6 +47,8 @@ struct policy {
 	struct rule rules[CHECK_COUNT];
 	json_t *doc;	 /* resolved; all strings above lie in it */
 	char sha256[65]; /* of the file, and of the files that it inherits from */
+	char parent_sha256[65]; /* the same of the policy that it inherits from; "" none */
+	bool pinned;		/* it names that hash itself */
 };
 
 /* How a policy that is inherited from is found; returns -ENOENT and so on. */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/i18n.h"
+#include "base/text.h"
 
 enum { DEPTH_MAX = 32 };
 
@@ -234,6 +235,41 @@ int strict_type(const struct strict *strict, const json_t *value, const char *po
 	if (is_type(value, type))
 		return 0;
 	return strict_fail(strict, pointer, _("%s must be %s"), pointer, type_name(type));
+}
+
+static int printable(const struct strict *strict, const json_t *value, const char *pointer)
+{
+	char at[STRICT_POINTER_MAX], number[24];
+	CLEANUP_FREE char *safe = NULL;
+	const char *name;
+	json_t *item;
+	size_t i;
+	int r = 0;
+
+	if (json_is_string(value)) {
+		r = text_sanitize(json_string_value(value), json_string_length(value), &safe);
+		if (r == 0 && strcmp(safe, json_string_value(value)) != 0)
+			r = strict_fail(strict, pointer, _("%s has characters that cannot be shown"), pointer);
+	}
+	json_array_foreach(value, i, item)
+	{
+		snprintf(number, sizeof(number), "%zu", i);
+		r = printable(strict, item, strict_pointer(at, pointer, number));
+		if (r < 0)
+			return r;
+	}
+	json_object_foreach((json_t *)(uintptr_t)value, name, item)
+	{
+		r = printable(strict, item, strict_pointer(at, pointer, name));
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+int strict_printable(const struct strict *strict)
+{
+	return printable(strict, strict->doc, "");
 }
 
 int strict_fields(const struct strict *strict, const json_t *object, const char *pointer,

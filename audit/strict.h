@@ -59,9 +59,12 @@ int strict_fields(const struct strict *strict, const json_t *object, const char 
 /* The value at pointer is of this type. */
 int strict_type(const struct strict *strict, const json_t *value, const char *pointer, unsigned type) MUST_CHECK;
 
+/* Every text in it can be shown to people as it is: no control characters, no line breaks, nothing that turns the
+ * direction of writing. */
+int strict_printable(const struct strict *strict) MUST_CHECK;
+
 /* "parent/name" with name escaped; cut when it is too long, which only makes a message vaguer. */
 const char *strict_pointer(char buf[STRICT_POINTER_MAX], const char *parent, const char *name);
-
 
 /* The whole of a file, with a final zero; -EFBIG over max bytes, -errno. The caller frees. */
 int strict_read_file(const char *path, size_t max, char **ret_text, size_t *ret_len) MUST_CHECK;

@@ -45,6 +45,13 @@ static int read_one(const struct strict *s, size_t i, const json_t *object, stru
 	r = strict_fields(s, object, at, waiver_fields, ARRAY_SIZE(waiver_fields));
 	if (r < 0)
 		return r;
+	/* an empty UUID is not all drives, and nobody answers for an exception without a reason */
+	for (size_t f = 0; f < ARRAY_SIZE(waiver_fields); f++) {
+		const char *name = waiver_fields[f].name;
+
+		if (json_object_get(object, name) && !get(object, name)[0])
+			return strict_fail(s, strict_pointer(inside, at, name), _("%s is empty"), name);
+	}
 	if (check_find(get(object, "check")) == CHECK_COUNT)
 		return strict_fail(s, strict_pointer(inside, at, "check"), _("there is no check '%s'"),
 			get(object, "check"));
@@ -63,6 +70,8 @@ static int read_all(const struct strict *s, struct waivers *waivers)
 	size_t i;
 	int r = strict_fields(s, s->doc, "", file_fields, ARRAY_SIZE(file_fields));
 
+	if (r == 0)
+		r = strict_printable(s);
 	if (r == 0 && json_integer_value(json_object_get(s->doc, "schema")) != 1)
 		r = strict_fail(s, "/schema", _("this program knows schema %d only"), 1);
 	if (r < 0)

@@ -8,6 +8,19 @@
 #include "cli/policy.h"
 #include "cli/sign.h"
 
+/* What the signature says nothing about, unless the policy names its hash. */
+static void show_parent(const struct policy *policy)
+{
+	if (!policy->inherits[0])
+		return;
+	if (policy->pinned)
+		printf(_("What it inherits from %s is covered: the policy demands its SHA-256.\n"), policy->inherits);
+	else
+		printf(_("What it inherits from %s is not covered. To cover it as it is now, add to the policy:\n"
+			 "\"inherits_sha256\": \"%s\"\n"),
+			policy->inherits, policy->parent_sha256);
+}
+
 int policy_sign(const struct policy_sign_args *args)
 {
 	CLEANUP_POLICY struct policy *policy = NULL;
@@ -23,6 +36,7 @@ int policy_sign(const struct policy_sign_args *args)
 	if (r < 0)
 		return cli_fail(args->path, r, &diag);
 	printf(_("Signed: policy %s, version %llu\n"), policy->id, (unsigned long long)policy->version);
+	show_parent(policy);
 	return EXIT_DONE;
 }
 
@@ -43,5 +57,6 @@ int policy_verify(const struct policy_sign_args *args)
 	printf(_("Good signature of policy %s, version %llu, by "), policy->id, (unsigned long long)policy->version);
 	cli_put_safe(signer.name);
 	printf(_("\nSHA-256 of the signer's certificate: %s\n"), signer.sha256);
+	show_parent(policy);
 	return EXIT_DONE;
 }

@@ -165,6 +165,9 @@ static void show_head(const struct policy *policy)
 		putchar('\n');
 	}
 	printf(_("Inherits from: %s\n"), or_dash(policy->inherits));
+	if (policy->inherits[0])
+		printf(policy->pinned ? _("  with the SHA-256 that it demands: %s\n") : _("  with the SHA-256: %s\n"),
+			policy->parent_sha256);
 	printf(_("In force: from %s to %s\n"), or_dash(policy->not_before), or_dash(policy->not_after));
 	printf(_("Event log required: %s\n"), policy->require_log ? _("yes") : _("no"));
 	printf("SHA-256: %s\n\n", policy->sha256);

@@ -180,6 +180,19 @@ check "a waiver" sealdrive audit "$T/ours" --waivers "$T/waivers" --date 2026-12
 like 0 'H-09=waived' "... is a state of its own"
 like 0 'H-23=warn' "... and holds for its drive only"
 check_status 9 "... until it expires" sealdrive audit "$T/ours" --waivers "$T/waivers" --date 2027-01-01
+waiver() { # MEMBERS
+	printf '{"schema": 1, "waivers": [{"id": "W", "check": "H-09", "reason": "r", "approved_by": "a", "expires": "2099-01-01"%s}]}' "$1" >"$T/waiver"
+}
+waiver ', "uuid": ""'
+refused 1 "$T/waiver" 'uuid is empty' "an empty UUID is not all drives" sealdrive audit "$T/ours" --waivers "$T/waiver"
+waiver ', "uuid": "00000000"'
+check_status 9 "a part of a UUID is none" sealdrive audit "$T/ours" --waivers "$T/waiver"
+waiver ''
+sed -i 's/"r"/"r\\u001b[2J"/' "$T/waiver"
+refused 1 "$T/waiver" 'cannot be shown' "a reason that would clear the screen" sealdrive audit "$T/ours" --waivers "$T/waiver"
+waiver ''
+sed -i 's/"H-09"/"H-*"/' "$T/waiver"
+refused 1 "$T/waiver" "no check 'H-\*'" "a waiver of many checks" sealdrive audit "$T/ours" --waivers "$T/waiver"
 sed -i 's/"reason": "x", //' "$T/waivers"
 refused 1 "$T/waivers" 'line 3, column 2: .*reason is missing' "a waiver without a reason" sealdrive audit "$T/ours" --waivers "$T/waivers"
 

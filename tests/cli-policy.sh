@@ -43,6 +43,40 @@ sed 's/max_slots/max_slot/' "$T/ours.json" >"$T/typing.json"
 refused 1 "$T/typing.json" 'line 3, column 45: .*max_slot is not known' "a mistyped parameter" sealdrive policy check "$T/typing.json"
 sed 's/"inherits": "bsi"/"inherits": "ours"/' "$T/ours.json" >"$T/home/ours.json"
 refused 1 "$T/home/ours.json" 'circle' "a policy that inherits from itself" sealdrive policy check "$T/home/ours.json"
+strict() { # DESCRIPTION PATTERN SED: what is not taken, and where
+	sed "$3" "$T/ours.json" >"$T/strict.json"
+	refused 1 "$T/strict.json" "$2" "$1" sealdrive policy check "$T/strict.json"
+}
+strict "a text that would move the cursor" 'line 2, column .*cannot be shown' 's/Ours/\\u001b[2J/'
+strict "... or turn the direction of writing" 'cannot be shown' 's/Ours/\\u202e/'
+strict "... or begin a line of its own" 'cannot be shown' 's/Ours/a\\nb/'
+strict "a zero byte" 'line 2' 's/Ours/\\u0000/'
+strict "bytes that are no UTF-8" 'line 2' 's/Ours/\xc3\x28/'
+strict "a number that is too large" 'line 1' 's/"version": 1/"version": 99999999999999999999/'
+strict "a negative number" 'line 1.*version' 's/"version": 1/"version": -1/'
+strict "a fraction" 'line 1.*version' 's/"version": 1/"version": 1.0/'
+strict "a member twice" 'line 1.*twice|duplicate' 's/"version": 1/"version": 1, "version": 2/'
+strict "a member twice, written differently" 'line 1.*twice|duplicate' 's/"version": 1/"version": 1, "vers\\u0069on": 2/'
+printf '{"schema": %s1%s}' "$(printf '[%.0s' $(seq 200000))" "$(printf ']%.0s' $(seq 200000))" >"$T/deep.json"
+refused 1 "$T/deep.json" 'line 1' "200000 arrays in each other" sealdrive policy check "$T/deep.json"
+
+# What is inherited can be demanded by its hash.
+bsi=$(sealdrive policy show bsi | sed -n 's/^SHA-256: //p')
+sed "s/\"inherits\": \"bsi\"/\"inherits\": \"bsi\", \"inherits_sha256\": \"$bsi\"/" "$T/ours.json" >"$T/pinned.json"
+check "a policy that demands the hash of what it inherits from" sealdrive policy show "$T/pinned.json"
+said "it demands: $bsi" "... and says so"
+cp "$top_srcdir/policy/bsi.json" "$T/bsi.json"
+check "... which may lie beside it" sealdrive policy check "$T/pinned.json"
+sed -i 's/"version": 1/"version": 2/' "$T/bsi.json"
+refused 1 "$T/pinned.json" 'another one: its SHA-256' "... but not be another" sealdrive policy check "$T/pinned.json"
+cp "$top_srcdir/policy/bsi.json" "$T/bsi.json"
+sed 's/"max_slots": 8/"max_slots": 31/' "$top_srcdir/policy/baseline.json" >"$T/baseline.json"
+if cmp -s "$T/baseline.json" "$top_srcdir/policy/baseline.json"; then not_ok "the baseline has that threshold"; fi
+refused 1 "$T/pinned.json" 'another one: its SHA-256' "... nor inherit from another one" sealdrive policy check "$T/pinned.json"
+rm "$T/bsi.json" "$T/baseline.json"
+sed 's/"inherits": "bsi"/"inherits": "bsi", "inherits_sha256": "abc"/' "$T/ours.json" >"$T/strict.json"
+refused 1 "$T/strict.json" '64 small hexadecimal' "no hash" sealdrive policy check "$T/strict.json"
+
 refused 1 "$T/nothing.json" 'no such file' "no file" sealdrive policy check "$T/nothing.json"
 refused 1 "$T/home" 'directory' "a folder" sealdrive policy show "$T/home/"
 refused 1 nosuch "no profile 'nosuch'" "no profile" sealdrive policy show nosuch

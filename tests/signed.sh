@@ -32,6 +32,7 @@ for who in ec rsa; do
 	check "sign ($who)" sealdrive policy sign p.json --sign-key $who.key --sign-cert $who.pem
 	check "... verify, by his certificate" sealdrive policy verify p.json --trust $who.pem
 	said "Good signature of policy ours, version 2, by .*$who" "... says who"
+	said 'baseline is not covered.*' "... and what he has not signed"
 	check "... verify, by his CA" sealdrive policy verify p.json --trust ca.pem
 	check "... openssl agrees" openssl cms -verify -binary -inform DER -in p.json.p7s -content p.json -CAfile ca.pem -purpose any -out verified
 	check "... about these bytes" cmp verified p.json
@@ -128,6 +129,13 @@ sealdrive policy sign etc/policy.json --sign-key ec.key --sign-cert ec.pem >/dev
 check "a newer one is what binds from then on" try
 is "$("$PYTHON" -c 'import json; print(*(r["detail"]["version"] for r in map(json.loads, open("log/events.jsonl")) if r["op"] == "policy"))')" \
 	"2 3" "each change of the policy is in the log"
+rm etc/policy.json.p7s
+printf '{"schema": 1, "id": "other", "version": 1, "inherits": "baseline", "title": {"en": "x", "vi": "y"}, "checks": {"H-09": {"mode": "warn"}}}' >etc/policy.json
+sealdrive policy sign etc/policy.json --sign-key ec.key --sign-cert ec.pem >/dev/null
+check "another policy" sealdrive-bound format "$T/home/n3.img" --size 32M --passphrase-file "$PASS" "${FAST_KDF[@]}"
+cp p.json etc/policy.json && cp p.json.p7s etc/policy.json.p7s
+sealdrive policy sign etc/policy.json --sign-key ec.key --sign-cert ec.pem >/dev/null
+refused 5 n.img 'the older version 2' "... is no way back to an older version of the first" try
 rm etc/policy.json
 refused 5 n2.img 'policy' "a signer without a policy forbids" sealdrive-bound format n2.img --size 32M --passphrase-file "$PASS" "${FAST_KDF[@]}"
 done_testing

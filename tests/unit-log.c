@@ -228,6 +228,17 @@ static void test_place(void)
 	CU_ASSERT_STRING_EQUAL(own, below);
 	*strrchr(below, '/') = '\0';
 	CU_ASSERT_EQUAL(rmdir(below), 0);
+	/* root with a user's environment writes nothing that the user could lead elsewhere */
+	if (geteuid() == 0 && chown(folder, 65534, 65534) == 0) {
+		free(own);
+		own = NULL;
+		unsetenv("HOME");
+		CU_ASSERT_EQUAL(eventlog_path("/nonexistent", &own), -ENOENT);
+		snprintf(below, sizeof(below), "%s/not/there", folder);
+		setenv("XDG_STATE_HOME", below, 1);
+		CU_ASSERT_EQUAL(eventlog_path("/nonexistent", &own), -ENOENT);
+		CU_ASSERT_EQUAL(chown(folder, 0, 0), 0);
+	}
 	unsetenv("XDG_STATE_HOME");
 	unsetenv("HOME");
 	CU_ASSERT_EQUAL(eventlog_path("/nonexistent", &own), -ENOENT);
