@@ -158,21 +158,27 @@ static int put_row(FILE *out, const struct audit_drive *drive, size_t i)
 	fprintf(out, "<tr data-state=\"%s\"><td><a href=\"#d%zu\">", finding_state_name(drive->worst), i);
 	html_text(out, target);
 	fputs("</a></td>", out);
+	fprintf(out, "<td data-key=\"%d\">", STATE_FAIL - (int)drive->worst);
+	put_state(out, drive->worst);
+	fprintf(out, "</td><td class=\"n\">%u</td><td class=\"n\">%u</td><td class=\"n\">%u</td>",
+		drive->counts[STATE_FAIL], drive->counts[STATE_WARN], drive->counts[STATE_UNKNOWN]);
 	cell(out, "td", label);
 	cell(out, "td class=\"mono\"", uuid);
 	cell(out, "td", report_cipher(drive));
 	cell(out, "td", report_kdf(drive));
-	fprintf(out, "<td data-key=\"%d\">", STATE_FAIL - (int)drive->worst);
-	put_state(out, drive->worst);
-	fprintf(out, "</td><td class=\"n\">%u</td><td class=\"n\">%u</td><td class=\"n\">%u</td></tr>\n",
-		drive->counts[STATE_FAIL], drive->counts[STATE_WARN], drive->counts[STATE_UNKNOWN]);
+	fputs("</tr>\n", out);
 	return 0;
 }
 
 static int put_table(FILE *out, const struct audit *audit)
 {
-	static const char *const columns[] = {N_("Drive"), N_("Label"), "UUID", N_("Cipher"), N_("Key derivation"),
-		N_("Result"), N_("Failures"), N_("Warnings"), N_("Unknown")};
+	/* what a phone shows without scrolling comes first */
+	static const struct {
+		const char *name;
+		bool number;
+	} columns[] = {{N_("Drive"), false}, {N_("Result"), false}, {N_("Failures"), true}, {N_("Warnings"), true},
+		{N_("Unknown"), true}, {N_("Label"), false}, {"UUID", false}, {N_("Cipher"), false},
+		{N_("Key derivation"), false}};
 	int r = 0;
 
 	fputs("<h2 id=\"all\">", out);
@@ -181,8 +187,8 @@ static int put_table(FILE *out, const struct audit *audit)
 	put_filter(out);
 	fputs("<div class=\"scroll\"><table id=\"fleet\"><thead><tr>", out);
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
-		fputs("<th scope=\"col\"><button type=\"button\">", out);
-		html_text(out, _(columns[i]));
+		fprintf(out, "<th scope=\"col\"%s><button type=\"button\">", columns[i].number ? " class=\"n\"" : "");
+		html_text(out, _(columns[i].name));
 		fputs("</button></th>", out);
 	}
 	fputs("</tr></thead><tbody>\n", out);
@@ -225,6 +231,16 @@ static void put_waiver(FILE *out, const struct waiver *waiver)
 	fputs(")</p>", out);
 }
 
+/* Where the columns stand one below the other, their heads are out of sight. */
+static void put_labelled(FILE *out, const char *label, const char *text)
+{
+	fputs("<td data-label=\"", out);
+	html_text(out, label);
+	fputs("\">", out);
+	html_text(out, text ? text : "–");
+	fputs("</td>", out);
+}
+
 static void put_finding(FILE *out, enum check_id id, const struct rule *rule, const struct finding *finding)
 {
 	bool quiet = finding->state == STATE_PASS || finding->state == STATE_NOT_APPLICABLE;
@@ -244,8 +260,8 @@ static void put_finding(FILE *out, enum check_id id, const struct rule *rule, co
 		put_evidence(out, finding);
 	}
 	fputs("</td>", out);
-	cell(out, "td", finding->observed ? finding->observed : "–");
-	cell(out, "td", finding->threshold ? finding->threshold : "–");
+	put_labelled(out, _("Seen"), finding->observed);
+	put_labelled(out, _("Wanted"), finding->threshold);
 	fputs("</tr>\n", out);
 }
 

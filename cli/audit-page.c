@@ -30,14 +30,18 @@ const char audit_page_style[] =
 	"th,td{border-bottom:1px solid var(--line);padding:.35rem .5rem;text-align:left;vertical-align:top;"
 	"overflow-wrap:anywhere}"
 	"section td{min-width:6rem}section td:nth-child(4){min-width:16rem}section td:nth-child(5){min-width:12rem}"
-	"th,.mono{white-space:nowrap}#fleet td{min-width:6rem}thead th{background:var(--head)}td.n{text-align:right;font-variant-numeric:tabular-nums}"
+	"th,.mono{white-space:nowrap}#fleet td{min-width:6rem}#fleet td.n{min-width:0}thead th{background:var(--head)}.n{text-align:right;font-variant-numeric:tabular-nums}"
 	"th button{all:unset;cursor:pointer;font-weight:600}th button:focus-visible{outline:2px solid var(--fg)}"
 	"th[aria-sort=ascending] button::after{content:' ▲'}th[aria-sort=descending] button::after{content:' ▼'}"
 	".quiet td,.quiet th{color:var(--dim)}.quiet strong{font-weight:400}"
 	"input,select{font:inherit;padding:.2rem .4rem;max-width:100%}"
-	"@media(max-width:40rem){body{padding:.7rem;font-size:15px}.charts{grid-template-columns:1fr}}"
+	"@media(max-width:40rem){body{padding:.7rem;font-size:15px}.charts{grid-template-columns:1fr}#fleet td+td{white-space:nowrap}"
+	"section thead{display:none}section table,section tbody,section tr,section td,section th{display:block}"
+	"section tr{border-bottom:1px solid var(--line);padding:.5rem 0}section td,section th{border:0;padding:.1rem 0}"
+	"section tr>:nth-child(-n+3){display:inline-block;min-width:0;margin-right:.8rem}"
+	"section td[data-label]::before{content:attr(data-label) ': ';color:var(--dim)}}"
 	"@media print{:root{--bg:#fff;--fg:#000;--dim:#333;--line:#999;--head:#eee;--fail:#000;--warn:#000;--unknown:#000;"
-	"--pass:#000;--waived:#000}body{max-width:none;padding:0;font-size:10pt}.filter{display:none}"
+	"--pass:#000;--waived:#000}body{max-width:none;padding:0;font-size:10pt}.filter{display:none}th button{display:contents}.charts{grid-template-columns:1fr 1fr}table{font-size:8.5pt}#fleet td,#fleet th,section td,section td:nth-child(n){min-width:0;white-space:normal}"
 	".scroll{overflow:visible}tr,figure{break-inside:avoid}section{break-before:page}thead{display:table-header-group}}";
 
 const char audit_page_script[] =
