@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libFuzzer on what people exchange: `make fuzz-audit && ./fuzz-audit CORPUS-DIR` (clang).
+ * libFuzzer on what people exchange: `make fuzz-audit && ./fuzz-audit CORPUS-DIR` (clang). With FUZZ_POLICY=FILE
+ * (policy/baseline.json, say) all checks of that policy look at the drives of facts files, too.
  *
  * The first byte of an input says what the rest is: a policy, waivers' or an inventory's text goes the
  * same way through the strict reader, or the drives of a facts file, which gets its frame and its
@@ -14,7 +15,7 @@
 #include "audit/audit.h"
 #include "audit/canon.h"
 #include "audit/facts-file.h"
-#include "audit/policy.h"
+#include "audit/policy-find.h"
 #include "kernel-shim/cryptdev.h"
 #include "keymgr/luks2-json.h"
 
@@ -29,6 +30,24 @@ static void try_policy(const char *text, size_t len)
 		policy_free(policy);
 	else if (!diag.detail[0])
 		abort();
+}
+
+/* Takes the facts. */
+static void judge(struct facts **facts, size_t count)
+{
+	static struct policy *policy;
+	const char *path = getenv("FUZZ_POLICY");
+	struct audit audit = {.today = "2026-11-30", .count = count};
+
+	if (path && !policy && policy_load(path, &policy, NULL) < 0)
+		abort();
+	audit.policy = policy;
+	audit.drives = calloc(count + 1, sizeof(*audit.drives));
+	for (size_t i = 0; i < count; i++)
+		audit.drives[i].facts = facts[i];
+	if (policy && audit_evaluate(&audit) < 0)
+		abort();
+	audit_clear(&audit);
 }
 
 static void try_facts(const char *text, size_t len)
@@ -57,8 +76,7 @@ static void try_facts(const char *text, size_t len)
 	whole[n] = '\n';
 	if (facts_file_parse(whole, n + 1, &facts, &count, &diag) < 0)
 		return;
-	while (count)
-		facts_free(facts[--count]);
+	judge(facts, count);
 	free(facts);
 }
 

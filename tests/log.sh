@@ -166,6 +166,21 @@ bound audit a.img >/dev/null
 check "... and is repaired" bound log verify --checkpoint checkpoint
 is "$(ops | tr ' ' '\n' | grep -c log-repaired)" 1 "... and marked"
 
+if command -v strace >/dev/null; then
+	strace -f -e trace=openat,pwrite64,fsync,close -o trace sealdrive-bound audit a.img >/dev/null 2>&1
+	is "$(sed -n '/events.jsonl.*O_RDWR/,$p' trace | grep -oE 'pwrite64|fsync|close' | sed '/pwrite64/,/close/!d' | xargs)" \
+		"pwrite64 fsync close" "a record is on the disk before the command goes on"
+fi
+# a volume that is full, and the clock of a computer whose battery is empty
+cp log/events.jsonl whole
+check "a full disk" bash -c 'ulimit -f $(($(stat -c %s log/events.jsonl) / 1024)); trap "" XFSZ; sealdrive-bound audit a.img >/dev/null; true'
+said 'event log was not written' "... is a warning"
+check "... and the log is as it was" cmp whole log/events.jsonl
+tail -n 1 log/events.jsonl | grep -q '"ts":"20' && sed -i '$s/"ts":"20/"ts":"19/' log/events.jsonl
+check "a clock that was set back" bound log verify
+said 'clock went back before 1 of them' "... is told"
+cp whole log/events.jsonl
+
 # ---- a log that cannot be written stops nobody ----
 mv log gone
 printf x >log

@@ -112,6 +112,74 @@ static void test_every_byte(void)
 	}
 }
 
+/* The chain by itself, of somebody who has no checkpoint: all but the last record is held by the next one. */
+static void test_chain(void)
+{
+	CLEANUP_FREE char *text = NULL, *checkpoint = NULL, *wide = NULL;
+	size_t len, checkpoint_len, last;
+
+	make_log(4, &text, &len, &checkpoint, &checkpoint_len);
+	last = (size_t)((char *)memrchr(text, '\n', len - 1) + 1 - text);
+	for (size_t i = 0; i < last; i++) {
+		text[i] ^= 1;
+		put(text, len);
+		if (verify(NULL) != -SDE_LOG) {
+			printf("# byte %zu\n", i);
+			CU_FAIL("a change was not noticed");
+		}
+		text[i] ^= 1;
+	}
+	/* the same record, written in another way */
+	CU_ASSERT_TRUE_FATAL(asprintf(&wide, "%.*s{ %s", (int)last, text, text + last + 1) > 0);
+	put(wide, len + 1);
+	CU_ASSERT_EQUAL(verify(NULL), -SDE_LOG);
+	put(text, len);
+	CU_ASSERT_EQUAL(verify(NULL), 0);
+}
+
+/* Records are in the order in which they were written, whatever the clock says; how often it went back is told. */
+static void test_clock(void)
+{
+	CLEANUP_FREE char *text = NULL, *checkpoint = NULL;
+	CLEANUP_EVENTLOG struct eventlog log = {0};
+	struct diag diag = {0};
+	size_t len, checkpoint_len, backwards = 0;
+	char *ts;
+
+	make_log(3, &text, &len, &checkpoint, &checkpoint_len);
+	ts = strstr((char *)memrchr(text, '\n', len - 1), "\"ts\":\"");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(ts);
+	memcpy(ts + 6, "1999", 4);
+	put(text, len);
+	CU_ASSERT_EQUAL(append("after"), 0);
+	CU_ASSERT_EQUAL_FATAL(eventlog_read(path, &log), 0);
+	CU_ASSERT_EQUAL(eventlog_verify(&log, &backwards, &diag), 0);
+	CU_ASSERT_EQUAL(log.count, 4);
+	CU_ASSERT_EQUAL(backwards, 1);
+}
+
+/* What lies in the place of the log is not followed. */
+static void test_link(void)
+{
+	char victim[300];
+	struct stat st;
+
+	snprintf(victim, sizeof(victim), "%s/victim", folder);
+	unlink(path);
+	CU_ASSERT_EQUAL_FATAL(symlink(victim, path), 0);
+	CU_ASSERT_EQUAL(append("x"), -ELOOP);
+	CU_ASSERT_TRUE(lstat(victim, &st) < 0);
+	FILE *file = fopen(victim, "w");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	fclose(file);
+	CU_ASSERT_EQUAL(append("x"), -ELOOP);
+	CU_ASSERT_EQUAL(stat(victim, &st), 0);
+	CU_ASSERT_EQUAL(st.st_size, 0);
+	unlink(victim);
+	unlink(path);
+}
+
 static void test_lines(void)
 {
 	CLEANUP_FREE char *text = NULL, *checkpoint = NULL;
@@ -381,7 +449,7 @@ int main(void)
 	if (!mkdtemp(folder) || crypto_init() < 0)
 		return 99;
 	snprintf(path, sizeof(path), "%s/log", folder);
-	r = UNIT_RUN(UNIT(test_too_long), UNIT(test_every_byte), UNIT(test_lines), UNIT(test_half_written), UNIT(test_many_writers),
+	r = UNIT_RUN(UNIT(test_too_long), UNIT(test_every_byte), UNIT(test_chain), UNIT(test_clock), UNIT(test_link), UNIT(test_lines), UNIT(test_half_written), UNIT(test_many_writers),
 		UNIT(test_full), UNIT(test_merkle), UNIT(test_consistency), UNIT(test_place));
 	unlink(path);
 	rmdir(folder);
