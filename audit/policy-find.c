@@ -58,21 +58,28 @@ static int open_inherited(void *folder, const char *id, char **ret_text, size_t 
 	return strict_read_file(path, POLICY_BYTES_MAX, ret_text, ret_len);
 }
 
-static int load_file(const char *path, struct policy **ret_policy, struct diag *diag)
+int policy_load_text(const char *path, const char *text, size_t len, struct policy **ret_policy, struct diag *diag)
 {
-	CLEANUP_FREE char *text = NULL, *folder = strdup(path);
+	CLEANUP_FREE char *folder = strdup(path);
 	char *slash;
-	size_t len;
-	int r = folder ? strict_read_file(path, POLICY_BYTES_MAX, &text, &len) : -ENOMEM;
 
-	if (r < 0)
-		return r;
+	if (!folder)
+		return -ENOMEM;
 	slash = strrchr(folder, '/');
 	if (slash)
 		*slash = '\0';
 	else
 		strcpy(folder, path[0] ? "." : ""); /* never longer than path */
 	return policy_parse(text, len, open_inherited, folder, ret_policy, diag);
+}
+
+static int load_file(const char *path, struct policy **ret_policy, struct diag *diag)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t len;
+	int r = strict_read_file(path, POLICY_BYTES_MAX, &text, &len);
+
+	return r < 0 ? r : policy_load_text(path, text, len, ret_policy, diag);
 }
 
 int policy_load(const char *name, struct policy **ret_policy, struct diag *diag)

@@ -18,6 +18,9 @@ const char *policy_conf_folder(void);
 
 /* name is a profile's id, or a path when it has a slash or ends in ".json". -ENOENT, as policy_parse(). */
 int policy_load(const char *name, struct policy **ret_policy, struct diag *diag) MUST_CHECK;
+/* The policy of a text that was read from the file at path already, and verified, say. */
+int policy_load_text(const char *path, const char *text, size_t len, struct policy **ret_policy,
+	struct diag *diag) MUST_CHECK;
 /* The binding policy; NULL when this machine has none. */
 int policy_load_bound(struct policy **ret_policy, struct diag *diag) MUST_CHECK;
 /* Ids of the profiles, sorted, NULL-terminated; the caller frees with policy_names_free(). */

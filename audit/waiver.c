@@ -89,16 +89,12 @@ static int read_all(const struct strict *s, struct waivers *waivers)
 	return 0;
 }
 
-int waivers_load(const char *path, struct waivers **ret_waivers, struct diag *diag)
+int waivers_parse(const char *text, size_t len, struct waivers **ret_waivers, struct diag *diag)
 {
-	CLEANUP_FREE char *text = NULL;
 	CLEANUP_STRICT struct strict s = {0};
 	struct waivers *waivers;
-	size_t len;
-	int r = strict_read_file(path, STRICT_BYTES_MAX, &text, &len);
+	int r = strict_parse(text, len, diag, &s);
 
-	if (r == 0)
-		r = strict_parse(text, len, diag, &s);
 	if (r < 0)
 		return r;
 	waivers = calloc(1, sizeof(*waivers));
@@ -109,6 +105,15 @@ int waivers_load(const char *path, struct waivers **ret_waivers, struct diag *di
 	}
 	*ret_waivers = waivers;
 	return 0;
+}
+
+int waivers_load(const char *path, struct waivers **ret_waivers, struct diag *diag)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t len;
+	int r = strict_read_file(path, STRICT_BYTES_MAX, &text, &len);
+
+	return r < 0 ? r : waivers_parse(text, len, ret_waivers, diag);
 }
 
 const struct waiver *waivers_find(const struct waivers *waivers, const char *check, const char *uuid, const char *today)

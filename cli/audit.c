@@ -6,10 +6,13 @@
  * whoever uses it notices.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "audit/audit.h"
 #include "base/text.h"
@@ -152,13 +155,13 @@ static void list_clear(struct list *list)
 
 static bool is_facts_file(const char *path)
 {
-	FILE *file = fopen(path, "re");
-	char first[32] = "";
-	size_t len = file ? fread(first, 1, sizeof(first), file) : 0;
+	/* a fifo in the folder is no reason to wait for ever */
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char first[32];
+	struct stat st;
+	ssize_t len = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? pread(fd, first, sizeof(first), 0) : 0;
 
-	if (file)
-		fclose(file);
-	return facts_file_claims(first, len);
+	return len > 0 && facts_file_claims(first, (size_t)len);
 }
 
 static int read_facts_file(const struct args *args, const char *path, struct list *list, struct diag *diag)
@@ -265,6 +268,20 @@ static int check_outputs(const struct args *args, struct diag *diag)
 
 /* ---- the whole ---- */
 
+/* What was verified, and not what the file is by then. */
+static int load_waivers(const struct args *args, struct run *run, struct diag *diag)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct cms_signer signer;
+	size_t len;
+	int r;
+
+	if (!args->trust)
+		return waivers_load(args->waivers, &run->waivers, diag);
+	r = verify_file(args->waivers, NULL, args->trust, &signer, &text, &len, diag);
+	return r < 0 ? r : waivers_parse(text, len, &run->waivers, diag);
+}
+
 static int load(const struct args *args, struct run *run, const char **ret_failed, struct diag *diag)
 {
 	int r;
@@ -272,13 +289,8 @@ static int load(const struct args *args, struct run *run, const char **ret_faile
 	*ret_failed = args->profile;
 	r = policy_load(args->profile, &run->policy, diag);
 	if (r == 0 && args->waivers) {
-		struct cms_signer signer;
-
 		*ret_failed = args->waivers;
-		if (args->trust)
-			r = verify_file(args->waivers, NULL, args->trust, &signer, NULL, NULL, diag);
-		if (r == 0)
-			r = waivers_load(args->waivers, &run->waivers, diag);
+		r = load_waivers(args, run, diag);
 	}
 	if (r == 0 && args->inventory) {
 		*ret_failed = args->inventory;

@@ -43,15 +43,18 @@ int policy_sign(const struct policy_sign_args *args)
 int policy_verify(const struct policy_sign_args *args)
 {
 	CLEANUP_POLICY struct policy *policy = NULL;
+	CLEANUP_FREE char *text = NULL;
 	struct cms_signer signer;
 	struct diag diag = {0};
+	size_t len;
 	int r;
 
 	if (!args->trust)
 		return cli_usage(&command_policy, _("'policy verify' needs --trust"));
-	r = verify_file(args->path, args->signature, args->trust, &signer, NULL, NULL, &diag);
+	r = verify_file(args->path, args->signature, args->trust, &signer, &text, &len, &diag);
+	/* what was verified, and not what the file is by now */
 	if (r == 0)
-		r = policy_load(args->path, &policy, &diag);
+		r = policy_load_text(args->path, text, len, &policy, &diag);
 	if (r < 0)
 		return cli_fail(args->path, r, &diag);
 	printf(_("Good signature of policy %s, version %llu, by "), policy->id, (unsigned long long)policy->version);

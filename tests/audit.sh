@@ -232,6 +232,8 @@ check "... when it is the report" grep -q H-01 "$T/mine"
 is "$(compgen -G "$T/mine.*")" "" "... and nothing else is left"
 sealdrive audit "$T/nothing" "$T/nothing2" >"$T/out" 2>"$T/err"
 is "$(wc -c <"$T/out") $(grep -c 'nothing.*o such file' "$T/err")" "0 2" "drives that are not there: a sentence for each, and no table"
+check_status 1 "a fifo among the targets stops nobody" timeout 20 sealdrive audit "$T/fifo"
+check_status 9 "... and the others are audited" timeout 20 sealdrive audit "$T/fifo" "$T/ours"
 check_status 2 "no target" sealdrive audit
 check_status 2 "an unknown format" sealdrive audit "$T/ours" --format pdf
 check_status 1 "an unknown profile" sealdrive audit "$T/ours" --profile nosuch
