@@ -146,6 +146,16 @@ static int put_drive(FILE *out, const struct audit *audit, const struct audit_dr
 	if (!target || !label || !uuid)
 		return -ENOMEM;
 	fprintf(out, "%s%s%s%s%s\n", target, label[0] ? "  " : "", label, uuid[0] ? "  " : "", uuid);
+	/* the first two checks say what is wrong; that all the others know nothing is one sentence */
+	if (!drive->facts->hdr) {
+		for (enum check_id id = H01; id <= H02; id++)
+			if (audit_has(audit, id))
+				put_finding(out, id, &audit->policy->rules[id], &drive->findings[id], colour);
+		fputs(_("  There is no header that the other checks could look at.\n  "), out);
+		put_counts(out, drive->counts);
+		putc('\n', out);
+		return 0;
+	}
 	for (int state = STATE_FAIL; state >= STATE_NOT_APPLICABLE; state--)
 		for (enum check_id id = 0; id < CHECK_COUNT; id++)
 			if (audit_has(audit, id) && (int)drive->findings[id].state == state)

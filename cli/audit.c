@@ -6,19 +6,16 @@
  * whoever uses it notices.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "audit/audit.h"
 #include "base/text.h"
 #include "audit/facts-file.h"
 #include "audit/policy-find.h"
-#include "audit/strict.h"
+#include "cli/audit-collect.h"
 #include "cli/audit-report.h"
 #include "cli/audit-unlock.h"
 #include "cli/cli.h"
@@ -127,89 +124,6 @@ static int parse_option(int option, struct args *args)
 	return cli_token_option(option, &args->source.token) || sign_option(option, &args->sign) ? 0 : EXIT_USAGE;
 }
 
-/* ---- facts: from drives, and from files of facts ---- */
-
-struct list {
-	struct facts **facts;
-	size_t count, room;
-};
-
-static int list_add(struct list *list, struct facts *const *facts, size_t count)
-{
-	struct facts **more = reallocarray(list->facts, list->count + count + 1, sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	memcpy(more + list->count, facts, count * sizeof(*facts));
-	list->facts = more;
-	list->count += count;
-	return 0;
-}
-
-static void list_clear(struct list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		facts_free(list->facts[i]);
-	free(list->facts);
-}
-
-static bool is_facts_file(const char *path)
-{
-	/* a fifo in the folder is no reason to wait for ever */
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char first[32];
-	struct stat st;
-	ssize_t len = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? pread(fd, first, sizeof(first), 0) : 0;
-
-	return len > 0 && facts_file_claims(first, (size_t)len);
-}
-
-static int read_facts_file(const struct args *args, const char *path, struct list *list, struct diag *diag)
-{
-	struct cms_signer signer;
-	CLEANUP_FREE char *text = NULL;
-	struct facts **facts;
-	size_t len, count;
-	int r = args->trust ? verify_file(path, NULL, args->trust, &signer, &text, &len, diag)
-			    : strict_read_file(path, STRICT_BYTES_MAX, &text, &len);
-
-	if (r == 0)
-		r = facts_file_parse(text, len, &facts, &count, diag);
-	if (r < 0)
-		return r;
-	r = list_add(list, facts, count);
-	while (r < 0 && count)
-		facts_free(facts[--count]);
-	free(facts);
-	return r;
-}
-
-/* Drives that stand next to each other on the command line are read at once. */
-static int collect(const struct args *args, char **targets, int count, struct list *list, const char **ret_failed, struct diag *diag)
-{
-	int r = 0;
-
-	for (int i = 0, n; i < count && r == 0; i += n) {
-		CLEANUP_FREE struct facts **facts = NULL;
-
-		n = 1;
-		*ret_failed = targets[i];
-		if (is_facts_file(targets[i])) {
-			r = read_facts_file(args, targets[i], list, diag);
-			continue;
-		}
-		while (i + n < count && !is_facts_file(targets[i + n]))
-			n++;
-		facts = calloc((size_t)n, sizeof(*facts));
-		r = facts ? audit_collect(&targets[i], (size_t)n, facts) : -ENOMEM;
-		if (r == 0)
-			r = list_add(list, facts, (size_t)n);
-		for (int j = 0; facts && r < 0 && j < n; j++)
-			facts_free(facts[j]);
-	}
-	return r;
-}
-
 /* ---- output ---- */
 
 struct output {
@@ -244,7 +158,7 @@ static int put_bytes(void *ctx, FILE *out)
 	return fwrite(bytes->text, 1, bytes->len, out) == bytes->len ? 0 : -EIO;
 }
 
-static int write_facts(const struct args *args, const struct list *list, struct diag *diag)
+static int write_facts(const struct args *args, const struct facts_list *list, struct diag *diag)
 {
 	CLEANUP_FREE char *text = NULL;
 	struct bytes bytes;
@@ -303,7 +217,7 @@ static int load(const struct args *args, struct run *run, const char **ret_faile
 }
 
 /* What could not be read is said at once, and is in the report as "unknown". */
-static int report_unreadable(const struct list *list)
+static int report_unreadable(const struct facts_list *list)
 {
 	int status = EXIT_DONE;
 
@@ -329,7 +243,7 @@ static bool nothing_seen(const struct audit *audit, const struct args *args)
 	return unreadable == audit->count && args->report == report_text && !args->output;
 }
 
-static int judge(struct run *run, struct list *list)
+static int judge(struct run *run, struct facts_list *list)
 {
 	run->audit.drives = calloc(list->count + 1, sizeof(*run->audit.drives));
 	if (!run->audit.drives)
@@ -345,7 +259,7 @@ static bool may_unlock(const struct args *args)
 	return args->source.passphrase_file || args->source.key_file || args->source.token.wanted;
 }
 
-static int unlock(const struct args *args, const struct list *list, const char **ret_failed, struct diag *diag)
+static int unlock(const struct args *args, const struct facts_list *list, const char **ret_failed, struct diag *diag)
 {
 	const struct cli_passphrase_source source = {.key_file = args->fingerprint_key};
 	CLEANUP_SECRET struct secret *key = NULL;
@@ -362,7 +276,7 @@ static int unlock(const struct args *args, const struct list *list, const char *
 
 static int audit(const struct args *args, char **targets, int count, struct run *run)
 {
-	CLEANUP(list_clear) struct list list = {0};
+	CLEANUP_FACTS_LIST struct facts_list list = {0};
 	struct diag diag = {0};
 	const char *failed = NULL;
 	int r = check_outputs(args, &diag), status = EXIT_DONE;
@@ -370,7 +284,7 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	if (r == 0)
 		r = load(args, run, &failed, &diag);
 	if (r == 0)
-		r = collect(args, targets, count, &list, &failed, &diag);
+		r = facts_list_collect(&list, targets, count, args->trust, &failed, &diag);
 	if (r == 0)
 		status = report_unreadable(&list);
 	if (r == 0 && may_unlock(args))
