@@ -80,16 +80,20 @@ static int add_path(json_t *json, const char *path)
 	return json_object_set_new(json, "path_hex", json_string(hex)) ? -ENOMEM : 0;
 }
 
+static json_t *time_json(const struct timespec *time)
+{
+	return json_sprintf("%lld.%09ld", (long long)time->tv_sec, time->tv_nsec);
+}
+
 static int entry_json(const struct manifest_entry *entry, json_t **ret_json)
 {
 	char mode[16];
 
 	snprintf(mode, sizeof(mode), "%04o", entry->mode & 07777);
 	CLEANUP_JSON json_t *json = json_pack("{s:s, s:s, s:o, s:o}", "kind", kind_name(entry->kind), "mode", mode, "mtime",
-		json_sprintf("%lld.%09ld", (long long)entry->mtime.tv_sec, entry->mtime.tv_nsec), "size",
-		json_sprintf("%" PRIu64, entry->size));
+		time_json(&entry->mtime), "size", json_sprintf("%" PRIu64, entry->size));
 
-	if (!json || add_path(json, entry->path) < 0 ||
+	if (!json || (entry->has_ctime && json_object_set_new(json, "ctime", time_json(&entry->ctime))) || add_path(json, entry->path) < 0 ||
 		(entry->sha256[0] && json_object_set_new(json, "sha256", json_string(entry->sha256))))
 		return -ENOMEM;
 	*ret_json = take_ptr(json);
@@ -162,19 +166,29 @@ static char *read_path(const json_t *json)
 	return path;
 }
 
-static bool read_entry(const json_t *json, struct manifest_entry *entry)
+static bool read_time(const char *text, struct timespec *ret)
 {
 	long long seconds;
+
+	if (sscanf(text, "%lld.%9ld", &seconds, &ret->tv_nsec) != 2)
+		return false;
+	ret->tv_sec = seconds;
+	return true;
+}
+
+static bool read_entry(const json_t *json, struct manifest_entry *entry)
+{
 	size_t kind = 0;
 
 	while (kind < ARRAY_SIZE(kinds) && strcmp(kinds[kind].name, get(json, "kind")) != 0)
 		kind++;
-	if (kind == ARRAY_SIZE(kinds) || sscanf(get(json, "mtime"), "%lld.%9ld", &seconds, &entry->mtime.tv_nsec) != 2 ||
+	entry->has_ctime = json_object_get(json, "ctime") != NULL;
+	if (kind == ARRAY_SIZE(kinds) || !read_time(get(json, "mtime"), &entry->mtime) ||
+		(entry->has_ctime && !read_time(get(json, "ctime"), &entry->ctime)) ||
 		sscanf(get(json, "mode"), "%o", &entry->mode) != 1 ||
 		!luks2_json_u64(json_object_get(json, "size"), &entry->size) || strlen(get(json, "sha256")) >= HASH256_HEX)
 		return false;
 	entry->kind = kinds[kind].kind;
-	entry->mtime.tv_sec = seconds;
 	strcpy(entry->sha256, get(json, "sha256"));
 	entry->path = read_path(json);
 	return entry->path && entry->path[0];
@@ -252,11 +266,17 @@ int manifest_parse(const char *text, size_t len, struct manifest *ret_manifest, 
 
 /* ---- compare ---- */
 
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 static bool differ(const struct manifest_entry *a, const struct manifest_entry *b, char what[64])
 {
-	snprintf(what, 64, "%s%s%s%s%s", a->kind != b->kind ? ", kind" : "", a->mode != b->mode ? ", mode" : "",
+	snprintf(what, 64, "%s%s%s%s%s%s", a->kind != b->kind ? ", kind" : "", a->mode != b->mode ? ", mode" : "",
 		a->size != b->size ? ", size" : "",
-		a->mtime.tv_sec != b->mtime.tv_sec || a->mtime.tv_nsec != b->mtime.tv_nsec ? ", mtime" : "",
+		same_time(&a->mtime, &b->mtime) ? "" : ", mtime",
+		!a->has_ctime || !b->has_ctime || same_time(&a->ctime, &b->ctime) ? "" : ", ctime",
 		strcmp(a->sha256, b->sha256) != 0 ? ", sha256" : "");
 	return what[0] != '\0';
 }

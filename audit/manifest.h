@@ -3,7 +3,7 @@
  * A manifest: what files a drive held at one moment. JSON Lines in canonical form (RFC 8785):
  *
  *	{"schema":1,"type":"sealdrive-manifest","ts":...,"uuid":...}
- *	{"kind":"file","mode":"0644","mtime":"1796072400.000000000","path":"a/b","sha256":...,"size":"5"}
+ *	{"ctime":"1796072400.000000000","kind":"file","mode":"0644","mtime":...,"path":"a/b","sha256":...,"size":"5"}
  *	...
  *	{"entries":2,"sha256":...}	of all bytes before this line
  *
@@ -25,6 +25,8 @@ struct manifest_entry {
 	uint32_t mode; /* permissions */
 	uint64_t size; /* of files and links */
 	struct timespec mtime;
+	struct timespec ctime; /* of the last change of content or attributes, which programs cannot set */
+	bool has_ctime;	       /* manifests of before do not */
 	char sha256[HASH256_HEX]; /* of a file's content, or of a link's target; "" of others */
 };
 

@@ -76,6 +76,8 @@ static int add_entry(struct walk *walk, const char *name, size_t name_len, uint3
 	entry.mode = attr.mode & 07777;
 	entry.size = S_ISREG(attr.mode) || S_ISLNK(attr.mode) ? attr.size : 0;
 	entry.mtime = attr.mtime;
+	entry.ctime = attr.ctime;
+	entry.has_ctime = true;
 	if (walk->manifest->count == walk->inos_room) {
 		size_t room = walk->inos_room ? 2 * walk->inos_room : 256;
 		uint32_t *more = reallocarray(walk->inos, room, sizeof(*more));

@@ -18,7 +18,7 @@ printf 'z' >"m/Kế toán \"2026\""
 mkfifo m/fifo
 for i in $(seq 300); do printf '%s' "$i" >"m/deep/er/$i"; done
 (cd m && find . -mindepth 1 -type f -print0 | sort -z | xargs -0 sha256sum -z) >sums
-(cd m && find . -mindepth 1 -printf '%P\0%y\0%s\0%m\0') >found
+(cd m && find . -mindepth 1 -printf '%P\0%y\0%s\0%m\0%T@\0%C@\0') >found
 must "unmount" drive_unmount m
 before=$(unchanged_sum a.img)
 check "manifest" sealdrive manifest a.img --passphrase-file "$PASS" --output list
@@ -40,11 +40,12 @@ for line in lines[1:]:
 assert order == sorted(order)
 f = open("found", "rb").read().split(b"\0")[:-1]
 kinds = {b"f": "file", b"d": "folder", b"l": "link", b"p": "fifo"}
-found = [f[i:i + 4] for i in range(0, len(f), 4)]
+found = [f[i:i + 6] for i in range(0, len(f), 6)]
 assert {p for p, *_ in found} == set(entries), set(entries) ^ {p for p, *_ in found}
-for path, kind, size, mode in found:
+for path, kind, size, mode, mtime, ctime in found:
     e = entries[path]
     assert e["kind"] == kinds[kind] and int(e["mode"], 8) == int(mode, 8), (path, e)
+    assert (e["mtime"], e["ctime"]) == (mtime.decode()[:-1], ctime.decode()[:-1]), (path, mtime, ctime, e)
     assert kind not in b"fl" or e["size"] == size.decode(), (path, e)
 for line in open("sums", "rb").read().split(b"\0")[:-1]:
     digest, path = line.split(b"  ", 1)
@@ -59,13 +60,25 @@ rm m/deep/er/7
 printf new >m/new
 chmod 600 m/deep/er/8
 touch -d 2001-01-01 m/deep/er/9
+cp -p m/deep/er/10 saved && printf '11' >m/deep/er/10 && printf '10' >m/deep/er/10 && touch -r saved m/deep/er/10
 must "unmount" drive_unmount m
 sealdrive manifest verify list a.img --passphrase-file "$PASS" >out
 is $? 9 "verify: exit status 9"
-is "$(sort out)" "$(printf '%s\n' 'added     new' 'changed   deep/er  (mtime)' 'changed   deep/er/8  (mode)' 'changed   deep/er/9  (mtime)' \
-	'changed   hard  (mtime, sha256)' 'changed   one  (mtime, sha256)' 'removed   deep/er/7' | sort)" "... what was added, removed, changed"
+is "$(sort out)" "$(printf '%s\n' 'added     new' 'changed   deep/er  (mtime, ctime)' 'changed   deep/er/10  (ctime)' 'changed   deep/er/8  (mode, ctime)' \
+	'changed   deep/er/9  (mtime, ctime)' \
+	'changed   hard  (mtime, ctime, sha256)' 'changed   one  (mtime, ctime, sha256)' 'removed   deep/er/7' | sort)" "... what was added, removed, changed"
 sed '3s/"mode":"0/"mode":"1/' list >forged
 refused 1 forged 'changed after' "a changed manifest" sealdrive manifest verify forged a.img --passphrase-file "$PASS"
+"$PYTHON" - <<'PY' # as manifests were before they had it
+import hashlib, json
+lines = open("list", "rb").read().splitlines()
+out = b"\n".join([lines[0]] + [json.dumps({k: v for k, v in json.loads(l).items() if k != "ctime"}, sort_keys=True,
+    ensure_ascii=False, separators=(",", ":")).encode() for l in lines[1:-1]]) + b"\n"
+open("old-list", "wb").write(out + json.dumps({"entries": len(lines) - 2, "sha256": hashlib.sha256(out).hexdigest()},
+    separators=(",", ":")).encode() + b"\n")
+PY
+sealdrive manifest verify old-list a.img --passphrase-file "$PASS" >out
+is "$(grep -c ctime out) $(grep -c 'er/10' out) $(grep -c 'one  (mtime, sha256)' out)" "0 0 1" "an older manifest, without the ctime"
 head -n -1 list >short-list
 refused 1 short-list 'end is missing' "one that was cut off" sealdrive manifest verify short-list a.img --passphrase-file "$PASS"
 refused 1 "$PASS" 'end is missing|not a' "what is none" sealdrive manifest verify "$PASS" a.img --passphrase-file "$PASS"
