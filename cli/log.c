@@ -10,6 +10,7 @@
 #include "audit/eventlog.h"
 #include "audit/strict.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/event.h"
 #include "cli/sign.h"
@@ -75,13 +76,22 @@ static const char *result_word(const char *result)
 	return strcmp(result, "failed") == 0 ? _("failed") : result;
 }
 
+/* A log that somebody else has sent may say anything. */
+static void put_column(const char *text, int width)
+{
+	CLEANUP_FREE char *safe = NULL;
+
+	if (text_sanitize(text, strlen(text), &safe) == 0)
+		cli_put_padded(safe, width);
+}
+
 static void show_record(const json_t *doc)
 {
 	printf("%6lld  ", (long long)json_integer_value(json_object_get(doc, "seq")));
-	cli_put_padded(get(doc, "ts"), 26);
-	cli_put_padded(get(json_object_get(doc, "actor"), "name"), 12);
-	cli_put_padded(get(doc, "op"), 16);
-	cli_put_padded(result_word(get(doc, "result")), 10);
+	put_column(get(doc, "ts"), 26);
+	put_column(get(json_object_get(doc, "actor"), "name"), 12);
+	put_column(get(doc, "op"), 16);
+	put_column(result_word(get(doc, "result")), 10);
 	cli_put_safe(get(doc, "target"));
 	printf("  ");
 	cli_put_safe(get(doc, "uuid"));

@@ -46,6 +46,16 @@ check "show, as it is, byte for byte" cmp shown log/events.jsonl
 check "show by UUID" bound log show --drive "$(cryptsetup luksUUID a.img)"
 is "$(wc -l <"$T/out")" "$(wc -l <log/events.jsonl)" "... everything was about this drive"
 
+"$PYTHON" - <<'PY' # of somebody who wishes the auditor's terminal ill
+import json
+evil = "\x1b[2J\u202e"
+json.dump({"v": 1, "seq": 1, "prev": evil, "ts": evil, "actor": {"name": evil}, "op": evil, "result": evil, "target": evil,
+    "uuid": evil}, open("evil.jsonl", "w"))
+open("evil.jsonl", "a").write("\n[[\n")
+PY
+bound log show --log evil.jsonl >shown 2>&1
+is "$(grep -c $'\e\|\u202e' shown) $(wc -l <shown)" "0 2" "a hostile log is shown and does nothing"
+
 # ---- by somebody else's arithmetic ----
 for _ in 1 2 3 4 5 6; do bound audit a.img >/dev/null; done
 check "checkpoint" bound log checkpoint --output checkpoint
