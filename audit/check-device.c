@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "audit/checks.h"
+#include "base/bytes.h"
 #include "base/i18n.h"
 
 static const char *or_empty(const char *text)
@@ -26,7 +27,7 @@ void check_beside(const struct check_input *in, struct finding *f)
 void check_wiped(const struct check_input *in, struct finding *f)
 {
 	const struct facts_device *device = &in->facts->device;
-	uint64_t max = rule_number(in->rule, "max_plain_permille");
+	uint64_t max = min_u64(rule_number(in->rule, "max_plain_permille"), 1000);
 
 	finding_want(f, _("at most %llu of 1000 samples"), (unsigned long long)max);
 	if (!device->samples)
