@@ -93,7 +93,8 @@ static int entry_json(const struct manifest_entry *entry, json_t **ret_json)
 	CLEANUP_JSON json_t *json = json_pack("{s:s, s:s, s:o, s:o}", "kind", kind_name(entry->kind), "mode", mode, "mtime",
 		time_json(&entry->mtime), "size", json_sprintf("%" PRIu64, entry->size));
 
-	if (!json || (entry->has_ctime && json_object_set_new(json, "ctime", time_json(&entry->ctime))) || add_path(json, entry->path) < 0 ||
+	if (!json || (entry->has_ctime && json_object_set_new(json, "ctime", time_json(&entry->ctime))) ||
+		add_path(json, entry->path) < 0 ||
 		(entry->sha256[0] && json_object_set_new(json, "sha256", json_string(entry->sha256))))
 		return -ENOMEM;
 	*ret_json = take_ptr(json);

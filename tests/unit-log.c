@@ -120,7 +120,7 @@ static void test_chain(void)
 
 	make_log(4, &text, &len, &checkpoint, &checkpoint_len);
 	last = (size_t)((char *)memrchr(text, '\n', len - 1) + 1 - text);
-	for (size_t i = 0; i < last; i++) {
+	for (size_t i = 0; i < last; i += unit_step()) {
 		text[i] ^= 1;
 		put(text, len);
 		if (verify(NULL) != -SDE_LOG) {
@@ -422,7 +422,7 @@ static void test_consistency(void)
 	consistency_is(leaves, 2, 5, "5f083f0abc1a0643");
 	for (size_t i = 0; i < ARRAY_SIZE(leaves); i++)
 		memset(leaves[i], (int)i, sizeof(leaves[i]));
-	for (size_t count = 1; count <= ARRAY_SIZE(leaves); count++)
+	for (size_t count = 1; count <= unit_times(ARRAY_SIZE(leaves), 20); count++)
 		for (size_t first = 1; first <= count; first++)
 			consistency_of(leaves, first, count);
 }
