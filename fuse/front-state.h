@@ -87,9 +87,11 @@ int front_create(fuse_req_t req, fuse_ino_t parent, const char *name, struct e4_
 /* Opened with the O_* flags, writes must come here one by one: inode_flags are FS_*_FL. */
 bool front_open_direct(uint32_t inode_flags, int flags);
 /* A number for a file that is being opened; it ends with op_release(). */
-uint64_t front_handle_new(struct front *front, struct e4_inode *inode, int flags);
+uint64_t front_handle_new(struct front *front, struct e4_inode *inode, int flags, bool direct);
 /* The kernel may have taken data through this handle (NULL: none). */
 bool front_handle_writes(const struct fuse_file_info *fi);
+/* Opened to write past the kernel's cache. */
+bool front_handle_direct(const struct fuse_file_info *fi);
 /* -EPERM: such a descriptor may not write to an append-only file. */
 int front_check_write(struct e4_inode *inode, const struct fuse_file_info *fi) MUST_CHECK;
 /* fsync of an open file: -EIO, once, also when its data was lost before. */

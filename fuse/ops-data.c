@@ -142,6 +142,8 @@ void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off
 
 	if (len < 0)
 		reply_err(req, (int)len);
+	else if (len > 0 && !fi->writepage && front_handle_direct(fi))
+		seeker_add_written(front_of(req)->seeker, req, node, off, (size_t)len);
 	else
 		fuse_reply_write(req, (size_t)len);
 }

@@ -21,18 +21,18 @@
 #include "fuse/marks.h"
 #include "fuse/reply.h"
 
-/* In a handle's number: that it may have taken data to write. */
-enum { HANDLE_WRITES = 1 };
+/* In a handle's number: that the kernel may have taken data to write; that it writes past its cache. */
+enum { HANDLE_WRITES = 1, HANDLE_DIRECT = 2, HANDLE_STEP = 4 };
 
 static bool opens_for_writing(int flags)
 {
 	return (flags & O_ACCMODE) != O_RDONLY;
 }
 
-uint64_t front_handle_new(struct front *front, struct e4_inode *inode, int flags)
+uint64_t front_handle_new(struct front *front, struct e4_inode *inode, int flags, bool direct)
 {
-	uint64_t number = 2 * (atomic_fetch_add(&front->handles, 1) + 1) +
-		(opens_for_writing(flags) ? HANDLE_WRITES : 0);
+	uint64_t number = HANDLE_STEP * (atomic_fetch_add(&front->handles, 1) + 1) +
+		(opens_for_writing(flags) ? HANDLE_WRITES : 0) + (direct ? HANDLE_DIRECT : 0);
 	uint64_t mark = e4_loss_mark(inode);
 
 	if (mark)
@@ -43,6 +43,11 @@ uint64_t front_handle_new(struct front *front, struct e4_inode *inode, int flags
 bool front_handle_writes(const struct fuse_file_info *fi)
 {
 	return fi && (fi->fh & HANDLE_WRITES);
+}
+
+bool front_handle_direct(const struct fuse_file_info *fi)
+{
+	return fi->fh & HANDLE_DIRECT;
 }
 
 bool front_open_direct(uint32_t inode_flags, int flags)
@@ -69,9 +74,11 @@ int front_check_write(struct e4_inode *inode, const struct fuse_file_info *fi)
 static void file_info_fill(struct front *front, struct e4_inode *inode, uint32_t inode_flags,
 	struct fuse_file_info *fi)
 {
-	fi->fh = front_handle_new(front, inode, fi->flags);
+	bool direct = front_open_direct(inode_flags, fi->flags);
+
+	fi->fh = front_handle_new(front, inode, fi->flags, direct);
 	fi->keep_cache = 1;
-	fi->direct_io = front_open_direct(inode_flags, fi->flags);
+	fi->direct_io = direct;
 }
 
 void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)

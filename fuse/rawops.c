@@ -167,6 +167,7 @@ static void raw_tmpfile(const struct raw_request *request)
 		struct fuse_open_out open;
 	} out = {0};
 	int err = -EINVAL;
+	bool direct;
 
 	if (request->arg_len >= sizeof(*arg))
 		err = tmpfile_make(request, &inode);
@@ -180,10 +181,9 @@ static void raw_tmpfile(const struct raw_request *request)
 	out.entry.generation = e.generation;
 	out.entry.entry_valid = out.entry.attr_valid = REPLY_CACHE_SECONDS;
 	attr_fill(&e.attr, &out.entry.attr);
-	out.open.fh = front_handle_new(request->front, inode, (int)arg->flags);
-	out.open.open_flags = FOPEN_KEEP_CACHE;
-	if (front_open_direct(e4_get_flags(inode), (int)arg->flags))
-		out.open.open_flags |= FOPEN_DIRECT_IO;
+	direct = front_open_direct(e4_get_flags(inode), (int)arg->flags);
+	out.open.fh = front_handle_new(request->front, inode, (int)arg->flags, direct);
+	out.open.open_flags = FOPEN_KEEP_CACHE | (direct ? FOPEN_DIRECT_IO : 0);
 	if (raw_send(request, 0, &out, sizeof(out)) == -ENOENT)
 		entry_forget(request->front, e4_ino(inode));
 }

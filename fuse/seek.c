@@ -4,9 +4,14 @@
  * those are called in (an invalidation notice makes the kernel write them first), and the drive is
  * asked again, until its answer does not change.
  *
+ * A write past the kernel's cache leaves there what it held of the same bytes: before Linux 6.6 always,
+ * later when somebody reads them at the same time. A page with the end of a file holds zeroes
+ * where more is appended. So such pages are called in, too, after the write and before its answer.
+ *
  * 1. A notice returns when the WRITE requests it causes are answered. The threads that answer them
  *    must therefore never wait for one: a thread of its own sends them, one at a time.
- * 2. Only holes are called in, so that no page is dropped that would have to be read again.
+ * 2. Only holes, and what was written past the cache, are called in, so that no page is dropped that
+ *    would have to be read again.
  */
 #include "fuse/seek.h"
 
@@ -34,7 +39,8 @@ struct request {
 	fuse_ino_t node;
 	uint64_t off;
 	int whence;
-	bool refused; /* too late */
+	size_t written; /* of a write past the cache; 0: it is a question for data or holes */
+	bool refused;	/* too late */
 };
 
 /* The hole that begins at or holds off: up to the next data, or 0 for "to the end". */
@@ -88,7 +94,7 @@ static int find_hole(struct front *front, fuse_ino_t node, struct e4_inode *inod
 	return e4_seek(inode, off, SEEK_HOLE, ret_found);
 }
 
-static void request_answer(struct front *front, const struct request *request)
+static void seek_answer(struct front *front, const struct request *request)
 {
 	CLEANUP_INODE struct e4_inode *inode = NULL;
 	uint64_t found = 0;
@@ -104,6 +110,25 @@ static void request_answer(struct front *front, const struct request *request)
 		reply_err(request->req, err);
 	else
 		fuse_reply_lseek(request->req, (off_t)found);
+}
+
+/* It has been written, whatever becomes of the notice. */
+static void written_answer(struct front *front, const struct request *request)
+{
+	if (!request->refused)
+		(void)fuse_lowlevel_notify_inval_inode(front->session, request->node,
+			(off_t)request->off, (off_t)request->written);
+	fuse_reply_write(request->req, request->written);
+}
+
+static void request_answer(struct front *front, const struct request *request)
+{
+	if (request->written)
+		written_answer(front, request);
+	else if (request->refused)
+		reply_err(request->req, -EIO);
+	else
+		seek_answer(front, request);
 }
 
 /* Once it is stopping: all that are left, then NULL. */
@@ -129,10 +154,7 @@ static void *seeker_main(void *ctx)
 	struct request *request;
 
 	while ((request = request_next(seeker))) {
-		if (request->refused)
-			reply_err(request->req, -EIO);
-		else
-			request_answer(seeker->front, request);
+		request_answer(seeker->front, request);
 		free(request);
 	}
 	pthread_mutex_lock(&seeker->lock);
@@ -164,17 +186,17 @@ int seeker_new(struct front *front, struct seeker **ret_seeker)
 	return 0;
 }
 
-void seeker_add(struct seeker *seeker, fuse_req_t req, fuse_ino_t node, off_t off, int whence)
+static void request_add(struct seeker *seeker, const struct request *what)
 {
 	struct request *request = malloc(sizeof(*request));
+	struct request late = *what;
 	bool stopping;
 
 	if (!request) {
-		reply_err(req, -ENOMEM);
+		reply_err(what->req, -ENOMEM);
 		return;
 	}
-	*request = (struct request){
-		.req = req, .node = node, .off = (uint64_t)off, .whence = whence};
+	*request = *what;
 	pthread_mutex_lock(&seeker->lock);
 	stopping = seeker->stopping;
 	if (!stopping) {
@@ -184,8 +206,21 @@ void seeker_add(struct seeker *seeker, fuse_req_t req, fuse_ino_t node, off_t of
 	pthread_mutex_unlock(&seeker->lock);
 	if (stopping) {
 		free(request);
-		reply_err(req, -EIO);
+		late.refused = true;
+		request_answer(seeker->front, &late);
 	}
+}
+
+void seeker_add(struct seeker *seeker, fuse_req_t req, fuse_ino_t node, off_t off, int whence)
+{
+	request_add(seeker,
+		&(struct request){.req = req, .node = node, .off = (uint64_t)off, .whence = whence});
+}
+
+void seeker_add_written(struct seeker *seeker, fuse_req_t req, fuse_ino_t node, off_t off, size_t len)
+{
+	request_add(seeker,
+		&(struct request){.req = req, .node = node, .off = (uint64_t)off, .written = len});
 }
 
 void seeker_stop(struct seeker *seeker)

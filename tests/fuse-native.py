@@ -434,6 +434,43 @@ def append_only():
         set_flags("d", EXTENTS)
 
 
+def past_the_cache():
+    """What is written to append-only and synchronous files is what others read, whatever they have read before."""
+    write_file("p")
+    reader = os.open("p", os.O_RDONLY)
+    assert os.pread(reader, 20, 0) == b"12345"
+    mapped = mmap.mmap(reader, 5, prot=mmap.PROT_READ)
+    set_flags("p", EXTENTS | SYNC)
+    writer = os.open("p", os.O_WRONLY)
+    assert os.pwrite(writer, b"ab", 1) == 2
+    assert os.pread(reader, 20, 0) == b"1ab45" and mapped[:] == b"1ab45"
+    assert os.pwrite(writer, b"x" * 5000, 5) == 5000
+    assert os.pread(reader, 5010, 0) == b"1ab45" + b"x" * 5000
+    assert os.pwrite(writer, b"", 0) == 0
+    os.close(writer)
+    set_flags("p", EXTENTS | APPEND)
+    try:
+        for n in range(100):
+            with open("p", "ab") as f:
+                f.write(b"%03d\n" % n)
+            assert os.pread(reader, 4096, 4900)[105:] == b"".join(b"%03d\n" % i for i in range(n + 1)), n
+    finally:
+        set_flags("p", EXTENTS)
+    # Somebody has it open, and what he has written is still in the kernel alone.
+    held = os.open("q", os.O_RDWR | os.O_CREAT, 0o644)
+    os.write(held, b"held")
+    set_flags("q", EXTENTS | APPEND)
+    try:
+        with open("q", "ab") as f:
+            f.write(b"more")
+        assert os.pread(held, 20, 0) == b"heldmore"
+        os.fsync(held)
+        drop_caches()
+        assert os.pread(held, 20, 0) == b"heldmore"
+    finally:
+        set_flags("q", EXTENTS)
+
+
 # ---- access times ----
 
 HOUR = 3600

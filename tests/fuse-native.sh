@@ -21,7 +21,7 @@ beyond_fuse() { # CASE: says why, if so
 }
 
 cases="birth tmpfile tmpfile_removed flags flags_inherited converted xflags version"
-root_cases="tmpfile_group immutable append_only held"
+root_cases="tmpfile_group immutable append_only past_the_cache held"
 root_after="check_held"
 after="check_birth check_tmpfile check_flags check_converted"
 
