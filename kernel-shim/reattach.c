@@ -266,6 +266,7 @@ static void mend(struct reattach *ra)
 		return;
 	}
 	lost_move(&ra->lost, &lost);
+	ra->lost.anything |= r < 0;
 	reattach_all_flushed(ra);
 	ra->state = HERE;
 	pthread_cond_broadcast(&ra->changed);
@@ -313,14 +314,13 @@ static int reattach_flush(struct blkdev *dev)
 		else
 			flush_once(ra);
 	}
-	if (r == 0 && ra->lost.count > 0)
+	if (r == 0 && !lost_is_empty(&ra->lost))
 		r = -EIO;
 	pthread_mutex_unlock(&ra->lock);
 	return r;
 }
 
-static int reattach_lost(struct blkdev *dev, void (*fn)(void *ctx, const struct blkdev_lost *lost),
-	void *ctx)
+static int reattach_lost(struct blkdev *dev, blkdev_lost_fn fn, void *ctx)
 {
 	struct reattach *ra = reattach_of(dev);
 	struct lost lost;
@@ -330,8 +330,7 @@ static int reattach_lost(struct blkdev *dev, void (*fn)(void *ctx, const struct 
 	ra->lost = (struct lost){0};
 	ra->telling++;
 	pthread_mutex_unlock(&ra->lock);
-	for (size_t i = 0; i < lost.count; i++)
-		fn(ctx, &lost.ranges[i]);
+	lost_tell(&lost, fn, ctx);
 	lost_clear(&lost);
 	pthread_mutex_lock(&ra->lock);
 	ra->telling--;

@@ -20,37 +20,41 @@ void lost_clear(struct lost *lost)
 	*lost = (struct lost){0};
 }
 
-static int lost_add(struct lost *lost, const struct blkdev_lost *range)
+bool lost_is_empty(const struct lost *lost)
+{
+	return lost->count == 0 && !lost->anything;
+}
+
+static void lost_add(struct lost *lost, const struct blkdev_lost *range)
 {
 	if (lost->count == lost->room) {
 		size_t room = lost->room ? 2 * lost->room : 16;
 		struct blkdev_lost *more = realloc(lost->ranges, room * sizeof(*more));
 
-		if (!more)
-			return -ENOMEM;
+		if (!more) {
+			lost->anything = true;
+			return;
+		}
 		lost->ranges = more;
 		lost->room = room;
 	}
 	lost->ranges[lost->count++] = *range;
-	return 0;
 }
 
 void lost_move(struct lost *to, struct lost *from)
 {
-	int r = 0;
-
-	if (to->count == 0) {
-		free(to->ranges);
-		*to = *from;
-		*from = (struct lost){0};
-		return;
-	}
-	for (size_t i = 0; r == 0 && i < from->count; i++)
-		r = lost_add(to, &from->ranges[i]);
-	/* to holds at least one range: it now says "anything" */
-	if (r < 0)
-		to->ranges[0] = (struct blkdev_lost){.len = UINT64_MAX};
+	to->anything |= from->anything;
+	for (size_t i = 0; i < from->count; i++)
+		lost_add(to, &from->ranges[i]);
 	lost_clear(from);
+}
+
+void lost_tell(const struct lost *lost, blkdev_lost_fn fn, void *ctx)
+{
+	for (size_t i = 0; i < lost->count; i++)
+		fn(ctx, &lost->ranges[i]);
+	if (lost->anything)
+		fn(ctx, &(struct blkdev_lost){.len = UINT64_MAX});
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -80,11 +84,11 @@ static int write_and_flush(const struct rewrite *rw, const struct held_write **w
 	return r < 0 ? r : flushed;
 }
 
-static int give_up(const struct rewrite *rw, const struct held_write *write)
+static void give_up(const struct rewrite *rw, const struct held_write *write)
 {
 	/* The next flush is not about it. */
 	rw->forget_error(rw->ctx, rw->dev);
-	return lost_add(rw->lost,
+	lost_add(rw->lost,
 		&(struct blkdev_lost){.off = write->off, .len = write->len, .owner = write->owner});
 }
 
@@ -107,9 +111,11 @@ static int rewrite_some(struct rewrite *rw, const struct held_write **writes, si
 	if (has_gone(rw, r, count <= 1 || rw->waits == 0))
 		return -ENODEV;
 	if (count == 0) /* the drive cannot even flush nothing */
-		return -EIO;
+		rw->lost->anything = true;
 	if (count == 1)
-		return give_up(rw, writes[0]);
+		give_up(rw, writes[0]);
+	if (count <= 1)
+		return 0;
 	r = rewrite_some(rw, writes, half);
 	return r < 0 ? r : rewrite_some(rw, writes + half, count - half);
 }
@@ -118,15 +124,9 @@ int rewrite_all(struct rewrite *rewrite, const struct held *held)
 {
 	CLEANUP_FREE const struct held_write **writes = calloc(held_count(held) + 1, sizeof(*writes));
 	struct batch batch = {.writes = writes};
-	struct blkdev_lost everything = {.len = UINT64_MAX};
-	int r = -ENOMEM;
 
-	if (writes) {
-		r = held_each(held, collect, &batch);
-		r = r < 0 ? r : rewrite_some(rewrite, writes, batch.count);
-	}
-	/* Nobody knows what arrived. */
-	if (r < 0 && r != -ENODEV)
-		r = lost_add(rewrite->lost, &everything);
-	return r;
+	if (!writes)
+		return -ENOMEM;
+	(void)!held_each(held, collect, &batch);
+	return rewrite_some(rewrite, writes, batch.count);
 }

@@ -10,10 +10,14 @@
 struct lost {
 	struct blkdev_lost *ranges;
 	size_t count, room;
+	bool anything; /* nobody knows what, for want of memory perhaps; takes none itself */
 };
 void lost_clear(struct lost *lost);
-/* All of from, which is empty afterwards. Without memory: everything is lost. */
+bool lost_is_empty(const struct lost *lost);
+/* All of from, which is empty afterwards. */
 void lost_move(struct lost *to, struct lost *from);
+/* Hands out each range, or one of UINT64_MAX. */
+void lost_tell(const struct lost *lost, blkdev_lost_fn fn, void *ctx);
 
 struct rewrite {
 	struct blkdev *dev;
@@ -26,7 +30,7 @@ struct rewrite {
 	unsigned waits; /* patient questions so far; begins with 0 */
 };
 
-/* 0: all of held but what is in lost is on the medium. -ENODEV: the drive has gone. */
+/* 0: all of held but what is in lost is on the medium. -ENODEV: the drive has gone. -ENOMEM: nothing was tried. */
 int rewrite_all(struct rewrite *rewrite, const struct held *held) MUST_CHECK;
 
 #endif

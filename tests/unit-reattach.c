@@ -17,6 +17,23 @@
 
 enum { SIZE = 1 << 20, SENTINEL = 8192, SENTINEL_LEN = 4096, OPS = 120, WRITE_MAX = 20000 };
 
+static atomic_bool no_calloc, no_realloc;
+
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return no_calloc ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return no_realloc ? NULL : __real_realloc(old, size);
+}
+
 /* What looks for the drive, and what it was told. */
 static struct finder {
 	struct stick *stick, *other; /* other: offered first, NULL: nothing is */
@@ -501,6 +518,30 @@ static void test_bad_sectors(void)
 	end();
 }
 
+/* Without memory to find out, or to remember what it was, it is anything; it is never nothing. */
+static void test_loss_without_memory(void)
+{
+	uint8_t data[512] = {9};
+
+	for (int list = 0; list < 2; list++) {
+		struct losses losses = {0};
+
+		begin(1, 10000);
+		stick_set_bad(finder.stick, 4096, 512);
+		CU_ASSERT_EQUAL(blkdev_write(dev, data, 512, 4096), 0);
+		CU_ASSERT_EQUAL(blkdev_write(dev, data, 512, 8192), 0);
+		no_realloc = list;
+		no_calloc = !list;
+		CU_ASSERT_EQUAL(blkdev_flush(dev), -EIO);
+		CU_ASSERT_EQUAL(blkdev_lost(dev, note_loss, &losses), 0);
+		no_realloc = no_calloc = false;
+		CU_ASSERT_EQUAL(losses.count, 1);
+		CU_ASSERT_EQUAL(losses.list[0].len, UINT64_MAX);
+		CU_ASSERT_EQUAL(losses.list[0].owner, 0);
+		end();
+	}
+}
+
 /* Some writes fail at once, some at the flush: nobody is blamed for another's. */
 static void test_both_errors(void)
 {
@@ -618,6 +659,6 @@ int main(void)
 	return UNIT_RUN(UNIT(test_every_call), UNIT(test_threads), UNIT(test_bound), UNIT(test_too_late),
 		UNIT(test_no_grace), UNIT(test_give_up), UNIT(test_close_while_away),
 		UNIT(test_another_drive), UNIT(test_changed), UNIT(test_older_state), UNIT(test_too_small),
-		UNIT(test_bad_sectors), UNIT(test_both_errors), UNIT(test_flush_while_told), UNIT(test_passing_error),
-		UNIT(test_pulled_while_mending));
+		UNIT(test_bad_sectors), UNIT(test_loss_without_memory), UNIT(test_both_errors),
+		UNIT(test_flush_while_told), UNIT(test_passing_error), UNIT(test_pulled_while_mending));
 }
