@@ -203,12 +203,11 @@ int e4_fsync(struct e4_inode *inode, bool datasync)
 {
 	struct e4_fs *fs = inode->fs;
 	uint64_t txn;
-	int error = fs->error;
+	int error = 0;
 
-	if (error)
-		return error;
+	/* In this order: the error is there before the volume is read-only. */
 	if (fs->read_only)
-		return 0;
+		return fs->error;
 	if (!datasync)
 		error = atime_store(inode);
 	if (error)
