@@ -274,6 +274,12 @@ static int go_clean(struct e4_fs *fs)
 	return r < 0 ? r : super_mark_clean(fs);
 }
 
+/* The file system that holds the container has no room, or may hold no more: the drive is as good as it was. */
+static bool host_is_full(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG;
+}
+
 /* On the drive, for whoever opens it next. What fails here changes nothing: without a journal the drive
  * says that it must be checked in any case, with one the state of the last commit is whole. */
 static void mark_failed(struct e4_fs *fs, int err)
@@ -281,7 +287,7 @@ static void mark_failed(struct e4_fs *fs, int err)
 	/* Who has taken the volume from us finds not one byte of ours, whatever failed first. */
 	if (!mmp_still_ours(fs))
 		return;
-	if (fs->journal)
+	if (fs->journal && !host_is_full(err))
 		(void)!journal_mark_error(fs->journal, err);
 	if (err == -EUCLEAN)
 		(void)!super_mark_errors(fs);

@@ -55,6 +55,35 @@ static void test_failure_is_recorded(void)
 	volume_close(&volume);
 }
 
+/* A container on a full host: nothing is wrong with it, and it opens as ever when there is room again. */
+static void test_full_host(void)
+{
+	static const int errors[] = {-ENOSPC, -EDQUOT, -EFBIG};
+
+	setup("-b 1024 -J size=1");
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		char synced[] = "synced0";
+
+		synced[6] += (char)i;
+		CU_ASSERT_EQUAL(volume_create(volume.root, synced, S_IFREG | 0600), 0);
+		CU_ASSERT_EQUAL(e4_sync(volume.fs), 0);
+		CU_ASSERT_EQUAL(volume_create(volume.root, "lost", S_IFREG | 0600), 0);
+		faultdev_fail_from(dev, FAULT_WRITE, 1 + i % 2, errors[i]);
+		CU_ASSERT_EQUAL(e4_sync(volume.fs), errors[i]);
+		CU_ASSERT_EQUAL(volume_create(volume.root, "more", S_IFREG | 0600), -EROFS);
+		CU_ASSERT_EQUAL(volume_unmount(&volume), errors[i]);
+		CU_ASSERT_EQUAL(volume_mount(&volume), errors[i]);
+
+		faultdev_fail_from(dev, FAULT_WRITE, 0, 0);
+		CU_ASSERT_EQUAL_FATAL(volume_mount(&volume), 0);
+		CU_ASSERT_FALSE(e4_is_read_only(volume.fs));
+		CU_ASSERT(volume_ino(volume.root, synced) > 0);
+		CU_ASSERT_EQUAL(volume_ino(volume.root, "lost"), -ENOENT);
+	}
+	CU_ASSERT_EQUAL(volume_unmount(&volume), 0);
+	volume_close(&volume);
+}
+
 /* One small file: two flushes, whatever else is waiting. */
 static void test_flushes_of_fsync(void)
 {
@@ -146,6 +175,6 @@ static void test_large_folder_of_ext3(void)
 
 int main(void)
 {
-	return UNIT_RUN(UNIT(test_failure_is_recorded), UNIT(test_flushes_of_fsync),
+	return UNIT_RUN(UNIT(test_failure_is_recorded), UNIT(test_full_host), UNIT(test_flushes_of_fsync),
 		UNIT(test_smallest_journal), UNIT(test_large_folder), UNIT(test_large_folder_of_ext3));
 }
