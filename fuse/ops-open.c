@@ -77,7 +77,8 @@ static void file_info_fill(struct front *front, struct e4_inode *inode, uint32_t
 	bool direct = front_open_direct(inode_flags, fi->flags);
 
 	fi->fh = front_handle_new(front, inode, fi->flags, direct);
-	fi->keep_cache = 1;
+	/* What others have written to the cache must not be written over what this one writes past it. */
+	fi->keep_cache = !direct;
 	fi->direct_io = direct;
 }
 

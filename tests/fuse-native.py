@@ -469,6 +469,17 @@ def past_the_cache():
         assert os.pread(held, 20, 0) == b"heldmore"
     finally:
         set_flags("q", EXTENTS)
+    set_flags("q", EXTENTS | SYNC)
+    os.pwrite(held, b"cached", 0)
+    writer = os.open("q", os.O_WRONLY)
+    os.pwrite(writer, b"XY", 2)
+    os.close(writer)
+    assert os.pread(held, 20, 0) == b"caXYedre"
+    os.fsync(held)
+    drop_caches()
+    assert os.pread(held, 20, 0) == b"caXYedre"
+    os.close(held)
+    set_flags("q", EXTENTS)
 
 
 # ---- access times ----
