@@ -38,6 +38,7 @@ round() { # NAME THREADS OPERATIONS MKE2FS-OPTIONS...
 
 round "our format, 4 threads" 4 6000
 round "1 KiB blocks, 1 thread" 1 5000 -t ext4 -b 1024
+round "inodes of 128 bytes, 3 threads" 3 2000 -t ext4 -b 2048 -I 128 -O large_dir
 round "block maps, 2 threads" 2 4000 -t ext4 -b 1024 -O ^extent,^64bit,^flex_bg,^huge_file,^metadata_csum,^dir_nlink
 round "inline data, 2 threads" 2 3000 -t ext4 -b 1024 -O inline_data
 done_testing

@@ -24,7 +24,7 @@ options_of_round() {
 	pick_state=$seed
 	pick 1024 2048 4096 4096
 	options=(-t ext4 -b "$picked")
-	pick 256 256 512
+	pick 128 256 256 512 1024
 	options+=(-I "$picked")
 	pick 4096 8192 32768
 	options+=(-i "$picked")
@@ -35,6 +35,9 @@ options_of_round() {
 	pick ^64bit 64bit 64bit
 	options+=(-O "$picked")
 	pick ^dir_index large_dir dir_index
+	options+=(-O "$picked")
+	# what ext3 has, and ext4 without a journal, with data in inodes, or with orphans in a file
+	pick extent extent ^extent,^64bit,^huge_file,^dir_nlink ^has_journal inline_data orphan_file
 	options+=(-O "$picked")
 	pick 1 2 4 8
 	threads=$picked

@@ -64,7 +64,7 @@ static long long choose_time(struct worker *w)
 	case 1:
 		return -2;
 	case 2:
-		return RECENT_TO + random_below(w, 2000000000);
+		return probe_has(CAN_LATE) ? RECENT_TO + random_below(w, 2000000000) : 0;
 	default:
 		return random_below(w, RECENT_FROM);
 	}

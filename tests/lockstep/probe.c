@@ -72,6 +72,14 @@ static bool can_btime(int root, int fd)
 	return statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &stx) == 0 && (stx.stx_mask & STATX_BTIME);
 }
 
+static bool can_late(int root, int fd)
+{
+	struct timespec times[2] = {{.tv_sec = RECENT_TO}, {.tv_sec = RECENT_TO}};
+	struct stat st;
+
+	return futimens(fd, times) == 0 && fstat(fd, &st) == 0 && st.st_mtim.tv_sec == RECENT_TO;
+}
+
 static const struct {
 	const char *name;
 	unsigned capability;
@@ -87,6 +95,7 @@ static const struct {
 	{"punching holes", CAN_PUNCH, true, can_punch},
 	{"zeroing ranges", CAN_ZERO, true, can_zero},
 	{"birth times", CAN_BTIME, true, can_btime},
+	{"times after 2038", CAN_LATE, true, can_late},
 };
 
 static bool probe_one(size_t i, int side)

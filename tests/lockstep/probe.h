@@ -20,6 +20,7 @@ enum probe_capability {
 	CAN_PUNCH = 1 << 6,
 	CAN_ZERO = 1 << 7,
 	CAN_BTIME = 1 << 8,
+	CAN_LATE = 1 << 9, /* times after January 2038: inodes of 128 bytes have no room for them */
 };
 
 /* Times that programs set are outside of this, what is "now" is inside. */
