@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <linux/fs.h>
+#include <linux/fscrypt.h>
+#include <linux/fsverity.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,6 +199,12 @@ static int ioctl_get_label(struct ioctl_call *call)
 	return 0;
 }
 
+/* As the kernel's ext4 answers where the volume is without encryption and verity. */
+static int ioctl_no_feature(struct ioctl_call *call)
+{
+	return -EOPNOTSUPP;
+}
+
 static const struct {
 	unsigned cmd;
 	int (*run)(struct ioctl_call *call); /* 0 or more: what ioctl() returns */
@@ -213,6 +221,18 @@ static const struct {
 	{IOCTL_SET_VERSION_EXT4, ioctl_set_version},
 	{IOCTL_GET_UUID, ioctl_get_uuid},
 	{FS_IOC_GETFSLABEL, ioctl_get_label},
+	{FS_IOC_SET_ENCRYPTION_POLICY, ioctl_no_feature},
+	{FS_IOC_GET_ENCRYPTION_POLICY, ioctl_no_feature},
+	{FS_IOC_GET_ENCRYPTION_POLICY_EX, ioctl_no_feature},
+	{FS_IOC_GET_ENCRYPTION_PWSALT, ioctl_no_feature},
+	{FS_IOC_GET_ENCRYPTION_NONCE, ioctl_no_feature},
+	{FS_IOC_ADD_ENCRYPTION_KEY, ioctl_no_feature},
+	{FS_IOC_REMOVE_ENCRYPTION_KEY, ioctl_no_feature},
+	{FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS, ioctl_no_feature},
+	{FS_IOC_GET_ENCRYPTION_KEY_STATUS, ioctl_no_feature},
+	{FS_IOC_ENABLE_VERITY, ioctl_no_feature},
+	{FS_IOC_MEASURE_VERITY, ioctl_no_feature},
+	{FS_IOC_READ_VERITY_METADATA, ioctl_no_feature},
 };
 
 static int ioctl_run(struct ioctl_call *call, unsigned cmd)

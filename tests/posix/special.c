@@ -3,6 +3,8 @@
 #include "tests/posix/posix.h"
 
 #include <linux/fs.h>
+#include <linux/fscrypt.h>
+#include <linux/fsverity.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -198,6 +200,22 @@ CASE(special, fionread, 0, "FIONREAD: bytes up to the end; unknown ioctls: ENOTT
 	SAME(left, 7);
 	FAILS(ENOTTY, ioctl(fd, 0x5401 /* TCGETS */, &(char[100]){0}));
 	FAILS(ENOTTY, ioctl(open_ok(".", O_RDONLY), 0x5401, &(char[100]){0}));
+}
+
+CASE(special, encryption_and_verity, 0, "encryption and verity, which the file system is without: EOPNOTSUPP")
+{
+	uint8_t bytes[256] = {0};
+	int fd;
+
+	make_file("file");
+	fd = open_ok("file", O_RDONLY);
+	FAILS(EOPNOTSUPP, ioctl(fd, FS_IOC_GET_ENCRYPTION_POLICY, bytes));
+	FAILS(EOPNOTSUPP, ioctl(fd, FS_IOC_GET_ENCRYPTION_POLICY_EX, bytes));
+	FAILS(EOPNOTSUPP, ioctl(fd, FS_IOC_GET_ENCRYPTION_NONCE, bytes));
+	FAILS(EOPNOTSUPP, ioctl(fd, FS_IOC_GET_ENCRYPTION_KEY_STATUS, bytes));
+	FAILS(EOPNOTSUPP, ioctl(fd, FS_IOC_ENABLE_VERITY, bytes));
+	FAILS(EOPNOTSUPP, ioctl(fd, FS_IOC_MEASURE_VERITY, bytes));
+	FAILS(EOPNOTSUPP, ioctl(fd, FS_IOC_READ_VERITY_METADATA, bytes));
 }
 
 CASE(special, flags_ioctl, 0, "FS_IOC_GETFLAGS, FS_IOC_SETFLAGS: nodump set and cleared")
