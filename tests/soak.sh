@@ -39,6 +39,7 @@ options_of_round() {
 	# what ext3 has, and ext4 without a journal, with data in inodes, or with orphans in a file
 	pick extent extent ^extent,^64bit,^huge_file,^dir_nlink ^has_journal inline_data orphan_file
 	options+=(-O "$picked")
+	[ "$picked" != inline_data ] || [[ ${options[*]} != *"-I 128"* ]] || options+=(-I 256)
 	pick 1 2 4 8
 	threads=$picked
 	pick 3000 10000 30000
