@@ -29,6 +29,9 @@ one "preallocated, size kept" --rw=randwrite --bs=16k --fallocate=keep
 one "fdatasync after every 8, sync_file_range" --rw=randwrite --bs=8k --size=4m --fdatasync=8 --sync_file_range=write:4
 one "O_SYNC" --rw=randwrite --bs=4k --size=2m --sync=1
 one "POSIX AIO" --rw=randwrite --bsrange=512-32k --bs_unaligned --ioengine=posixaio --iodepth=8
+one "io_uring, deep queue" --rw=randwrite --bs=16k --ioengine=io_uring --iodepth=32
+one "io_uring, direct, its own buffers and files" --rw=randrw --bs=8k --ioengine=io_uring --registerfiles=1 \
+	--fixedbufs=1 --iodepth=16 --verify_backlog=32 --direct=1
 one "vectors" --rw=randrw --bsrange=1k-64k --ioengine=pvsync2 --verify_backlog=64
 one "overwriting what is there" --rw=randwrite --bs=4k --overwrite=1
 one "backwards, with gaps" --rw=write:-12k --bs=4k --size=8m

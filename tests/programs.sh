@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Real programs on a drive of an ordinary user, with the view --owner me: a build of this project's
 # own sources, git with everything packed twice, SQLite under several processes and a killed one,
-# tar with attributes and access control lists. tests/fuse-tools.sh has the everyday ones.
+# tar and rsync with attributes and access control lists. tests/fuse-tools.sh has the everyday ones.
 . "$(dirname "$0")/lib.sh"
 need_fuse
-need_command cryptsetup e2fsck dumpe2fs git sqlite3 tar gcc make setfattr setfacl
+need_command cryptsetup e2fsck dumpe2fs git sqlite3 tar rsync gcc make setfattr setfacl
 user_ready || exit 99
 seconds=${SEALDRIVE_LONG:+300}
 
@@ -79,6 +79,18 @@ tar_work() { # DIR: attributes and lists go round
 		getfacl -cnp "$1/to/sub/file" | grep -q user:1:r
 }
 
+rsync_work() { # DIR: out and in again, with lists, attributes, hard links and holes
+	mkdir -p "$1/from/sub" && seq 5000 >"$1/from/sub/file" && ln "$1/from/sub/file" "$1/from/linked" &&
+		setfattr -n user.color -v green "$1/from/sub/file" && setfacl -m u:1:r,m::rw "$1/from/sub" &&
+		truncate -s 20M "$1/from/holes" && echo end >>"$1/from/holes" && ln -s sub/file "$1/from/link" &&
+		touch -d '2001-02-03 04:05:06.789012345' "$1/from/linked" || return 1
+	rsync -aAXHS "$1/from/" "$2/" && rsync -aAXHS "$2/" "$1/to/" && rm -r "$2" || return 1
+	[ -z "$(rsync -aAXHSnci --delete "$1/from/" "$1/to/")" ] && [ "$1/to/linked" -ef "$1/to/sub/file" ] &&
+		[ "$(du -k "$1/to/holes" | cut -f 1)" -lt 1000 ] &&
+		[ "$(stat -c %y "$1/to/linked")" = "$(stat -c %y "$1/from/linked")" ] &&
+		getfattr -n user.color "$1/to/sub/file" && getfacl -cnp "$1/to/sub" | grep -q user:1:r
+}
+
 run() { # DESCRIPTION FUNCTION ARGUMENTS...
 	local what=$1
 	shift
@@ -95,12 +107,13 @@ as_user cp -r "$T/user/outside" "$d/project"
 run "build outside" build_project "$T/user/outside"
 run "build on the drive" build_project "$d/project"
 check "the same archive comes out" cmp "$T/user/outside/core.a" <(as_user cat "$d/project/core.a")
-as_user mkdir "$d/git" "$d/db" "$d/tar"
+as_user mkdir "$d/git" "$d/db" "$d/tar" "$d/rsync"
 run "git" git_work "$d/git"
 for mode in wal delete truncate persist; do
 	run "SQLite, journal_mode=$mode, three processes, killed" sqlite_work "$d/db" $mode "${seconds:-2}"
 done
 run "tar --xattrs --acls" tar_work "$d/tar"
+run "rsync -aAXHS, out and in again" rsync_work "$d/rsync" "$T/user/rsync"
 check "unmount" as_user sealdrive unmount "$T/user/a.img"
 check "perfect" judge "$T/user/a.img"
 must "mount again" as_user sealdrive mount "$T/user/a.img" "$T/user/mnt" --passphrase-file "$T/user/pass"
