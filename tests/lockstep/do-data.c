@@ -280,11 +280,13 @@ static void choose_copy(struct worker *w, struct op *op)
 	op->n[2] = 1 + random_below(w, IO_BYTES);
 }
 
+/* Not into a FIFO: what stands in it then are the file's pages, not their bytes at the time (splice(2)), so a later
+ * write to the file shows there, or does not, as the page is still the file's, or is not. */
 static void run_sendfile(struct worker *w, const struct op *op)
 {
 	const struct slot *from = &w->slot[op->slot], *to = &w->slot[op->slot2];
 
-	if (from->direct || to->direct || !slot_regular(from) ||
+	if (from->direct || to->direct || !slot_regular(from) || !slot_regular(to) ||
 		lseek(to->fd[0], 0, SEEK_CUR) > FILE_BYTES)
 		return;
 	BOTH(w, ({
