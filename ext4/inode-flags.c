@@ -43,7 +43,8 @@ static int check_possible(const struct e4_inode *inode, uint32_t old, uint32_t n
 	if (!inode_is_reg(inode) && !inode_is_dir(inode) &&
 		(new & ~(uint32_t)(EXT2_NODUMP_FL | EXT2_NOATIME_FL)))
 		return -EOPNOTSUPP;
-	if ((old & new & EXT2_IMMUTABLE_FL) && changed)
+	/* As the kernel: also where only what nobody may set makes the difference, an index or inline data. */
+	if ((old & new & EXT2_IMMUTABLE_FL) && old != new)
 		return -EPERM;
 	if (changed & (EXT3_JOURNAL_DATA_FL | EXT4_CASEFOLD_FL))
 		return -EOPNOTSUPP;

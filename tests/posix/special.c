@@ -250,6 +250,33 @@ CASE(special, immutable, NEEDS_ROOT, "an immutable file: nothing changes it: EPE
 	OK(unlink("file"));
 }
 
+/* Sets what is set, and something else. */
+static void immutable_again(int fd, int expected)
+{
+	int flags, set;
+
+	OK(ioctl(fd, FS_IOC_GETFLAGS, &flags));
+	set = flags | FS_IMMUTABLE_FL;
+	OK(ioctl(fd, FS_IOC_SETFLAGS, &set));
+	SAME(ioctl(fd, FS_IOC_SETFLAGS, &set) < 0 ? errno : 0, expected);
+	set |= FS_NODUMP_FL;
+	FAILS(EPERM, ioctl(fd, FS_IOC_SETFLAGS, &set));
+	OK(ioctl(fd, FS_IOC_SETFLAGS, &flags));
+}
+
+CASE(special, immutable_flags, NEEDS_ROOT, "flags of what is immutable and stays it: EPERM, of an indexed folder even the same ones")
+{
+	char name[300];
+
+	OK(mkdir("folder", 0755));
+	immutable_again(open_ok("folder", O_RDONLY), 0);
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "folder/%0200d", i);
+		make_file(name);
+	}
+	immutable_again(open_ok("folder", O_RDONLY), EPERM);
+}
+
 CASE(special, append_only, NEEDS_ROOT, "an append-only file: O_APPEND only, no truncation: EPERM")
 {
 	int fd = open_ok("file", O_RDWR | O_CREAT), flags, set;
