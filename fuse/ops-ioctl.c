@@ -22,6 +22,7 @@ struct ioctl_call {
 	size_t in_bytes;
 	uint8_t out[IOCTL_BYTES_MAX]; /* zeroes until a handler fills it */
 	size_t out_bytes;	      /* how much of it the caller gets */
+	bool changed;		      /* the time of change has moved, which the kernel does not know */
 };
 
 static bool caller_administers(const struct ioctl_call *call)
@@ -90,6 +91,7 @@ static int ioctl_set_flags(struct ioctl_call *call)
 		return -EINVAL;
 	memcpy(&flags, call->in, sizeof(flags));
 	call->out_bytes = 0;
+	call->changed = true;
 	return e4_set_flags(call->inode, flags);
 }
 
@@ -142,6 +144,7 @@ static int ioctl_set_xattr(struct ioctl_call *call)
 			flags |= xflags[i].flag;
 	}
 	call->out_bytes = 0;
+	call->changed = true;
 	return e4_set_flags(call->inode, flags);
 }
 
@@ -165,6 +168,7 @@ static int ioctl_set_version(struct ioctl_call *call)
 	if (call->in_bytes < sizeof(generation))
 		return -EINVAL;
 	memcpy(&generation, call->in, sizeof(generation));
+	call->changed = true;
 	return e4_set_generation(call->inode, generation);
 }
 
@@ -259,6 +263,8 @@ void op_ioctl(fuse_req_t req, fuse_ino_t node, unsigned cmd, void *arg, struct f
 	call.inode = inode;
 	if (r == 0)
 		r = ioctl_run(&call, cmd);
+	if (r >= 0 && call.changed)
+		(void)fuse_lowlevel_notify_inval_inode(call.front->session, node, -1, 0);
 	if (r < 0)
 		reply_err(req, r);
 	else

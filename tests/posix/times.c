@@ -5,6 +5,8 @@
  */
 #include "tests/posix/posix.h"
 
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 
@@ -536,6 +538,20 @@ CASE(times, relatime, 0, "a second read does not move atime again")
 	nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
 	read_cold(fd);
 	STAMPS("file", before, "");
+}
+
+CASE(times, flags_of_folder, 0, "FS_IOC_SETFLAGS of a folder moves its time of change")
+{
+	struct stamps before;
+	int fd, flags;
+
+	OK(mkdir("folder", 0755));
+	fd = open_ok("folder", O_RDONLY);
+	before = stamps_set("folder");
+	OK(ioctl(fd, FS_IOC_GETFLAGS, &flags));
+	flags |= FS_NODUMP_FL;
+	OK(ioctl(fd, FS_IOC_SETFLAGS, &flags));
+	STAMPS("folder", before, "c");
 }
 
 CASE(times, noatime_flag, 0, "O_NOATIME: a read moves nothing")
