@@ -106,19 +106,31 @@ static int flags_of(int fd)
 	return ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 ? -1 : flags & wanted;
 }
 
+static void compare_data(struct worker *w, size_t len, unsigned long long off)
+{
+	for (size_t i = 0; i < len; i++)
+		if (w->buf[0][i] != w->buf[1][i]) {
+			differ(w, "data differ from byte %llu on: %02x and %02x", off + i, w->buf[0][i],
+				w->buf[1][i]);
+			return;
+		}
+}
+
 /* Data of a file, flags of a file or folder. */
 static void compare_contents(struct worker *w, const char *path, bool folder)
 {
 	int fd[SIDES] = {-1, -1};
 	ssize_t n[SIDES];
+	unsigned long long off = 0;
 
 	if (BOTH(w, (fd[side] = openat(root_fd[side], path, O_RDONLY | O_NOFOLLOW)) < 0 ? -1 : 0)) {
 		if (probe_has(CAN_FLAGS))
 			BOTH(w, flags_of(fd[side]));
 		while (!folder && !atomic_load(&failed) &&
-			BOTH(w, n[side] = read(fd[side], w->buf[side], IO_BYTES)) && n[0] > 0)
-			if (memcmp(w->buf[0], w->buf[1], (size_t)n[0]) != 0)
-				differ(w, "data differ");
+			BOTH(w, n[side] = read(fd[side], w->buf[side], IO_BYTES)) && n[0] > 0) {
+			compare_data(w, (size_t)n[0], off);
+			off += (unsigned long long)n[0];
+		}
 	}
 	for (int side = 0; side < SIDES; side++)
 		if (fd[side] >= 0)
