@@ -5,6 +5,7 @@
  *	low, final, locked	state of the PIN		protected	a keypad of its own
  *	twins			two tokens of one name		removed		pulled out in the middle of C_Decrypt
  *	slow			C_Login takes a second		crash		dies in C_Decrypt
+ *	hang			C_Login never ends, whatever signal comes
  *	forge			answers in the place of the program, in C_Decrypt
  *	spawn			the same, and leaves a process of its own behind
  *	huge, empty, garbage	answers of C_Decrypt		many		several keys fit
@@ -13,6 +14,7 @@
  * Its one PIN is 4711. C_Decrypt gives 128 bytes of 'D', whatever it gets.
  */
 #include <p11-kit/pkcs11.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,10 +90,22 @@ static CK_RV mock_get_session_info(CK_SESSION_HANDLE session, CK_SESSION_INFO *i
 	return CKR_OK;
 }
 
+static void hang(void)
+{
+	static const char text[] = "not answering\n";
+
+	signal(SIGINT, SIG_IGN);
+	if (write(STDERR_FILENO, text, strlen(text)) > 0)
+		for (;;)
+			pause();
+}
+
 static CK_RV mock_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG len)
 {
 	if (mode("slow"))
 		sleep(1);
+	if (mode("hang"))
+		hang();
 	if (mode("expired"))
 		return CKR_PIN_EXPIRED;
 	if (mode("protected") ? pin != NULL : !pin || len != 4 || memcmp(pin, "4711", 4) != 0)

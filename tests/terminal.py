@@ -8,6 +8,7 @@ Actions, in order:
     type:TEXT     types TEXT and Enter
     keys:TEXT     types TEXT alone
     signal:NAME   sends the signal to the command's process group
+    kill:NAME     sends it to the command alone
     stopped       until the command has been stopped
     echo:on|off   the terminal's echo must be that now
 
@@ -115,6 +116,8 @@ def main():
             os.write(fd, text.encode().decode("unicode_escape").encode("latin-1"))
         elif verb == "signal":
             os.killpg(pid, getattr(signal, text))
+        elif verb == "kill":
+            os.kill(pid, getattr(signal, text))
         elif verb == "stopped":
             wait_for(lambda: open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] == "T",
                      "it was not stopped")

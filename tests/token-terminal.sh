@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A user with tokens at a terminal: what is asked, and how the terminal is left. (The security keys are in software.)
+. "$(dirname "$0")/lib.sh"
+module=$top_builddir/mock-pkcs11.so
+[ -e "$module" ] || make -s -C "$top_builddir" mock-pkcs11.so
+export SOFTFIDO=$T/keys
+mkdir "$T/keys"
+plug() { printf 'pin=%s retries=8 uv=0 touch=0\n' "$2" >"$T/keys/$1"; } # NAME PIN
+left() { sed -n 's/.*retries=\([0-9]*\).*/\1/p' "$T/keys/$1"; } # NAME: tries
+drive=$T/a.img
+(umask 077 && printf '1234\n' >"$T/pin")
+user() { # ACTION... -- COMMAND...
+	"$PYTHON" "$top_srcdir/tests/terminal.py" "$@" >"$T/screen" 2>&1
+}
+ended() { # HOW DESCRIPTION: and the terminal is as it was
+	is "$(tail -n 2 "$T/screen" | tr '\n' ' ')" "$1 echo on " "$2" || diag <"$T/screen"
+}
+shown() { # PATTERN DESCRIPTION
+	check "$2" grep -qE "$1" "$T/screen"
+}
+must "a drive" new_drive "$drive" 32M
+plug Blue 1234
+must "a key is enrolled" sealdrive-soft key enroll "$drive" --token fido2 --passphrase-file "$PASS" --pin-file "$T/pin"
+
+# ---- whoever ends it while the PIN is typed ----
+for signal in SIGTERM SIGHUP SIGINT; do
+	user 'wait:PIN of' echo:off "kill:$signal" -- sealdrive-soft key test "$drive" --token
+	ended "killed by $signal" "$signal to the program that does not ask itself"
+done
+for _ in 1 2 3 4 5; do
+	user 'wait:PIN of' echo:off 'keys:12\x03' -- sealdrive-soft key test "$drive" --token
+	ended "killed by SIGINT" "Ctrl-C"
+done
+user 'wait:PIN of' 'keys:12\x1a' stopped echo:on signal:SIGCONT 'wait:PIN of' echo:off 'type:1234' -- sealdrive-soft key test "$drive" --token
+ended "exit 0" "Ctrl-Z, and on"
+is "$(left Blue)" 8 "none of that has cost a try"
+printf '{"type":"systemd-pkcs11","keyslots":["0"],"pkcs11-uri":"pkcs11:manufacturer=Sealdrive%%20tests","pkcs11-key":"%s"}' \
+	"$(head -c 256 /dev/zero | base64 -w0)" >"$T/token"
+check "a card, too" cryptsetup token import --json-file "$T/token" "$drive"
+MOCK=hang user 'wait:PIN of' 'type:4711' 'wait:not answering' 'keys:\x03' -- sealdrive-soft key test "$drive" --token --pkcs11-module "$module"
+ended "killed by SIGINT" "Ctrl-C while a module hangs that wants no signals"
+done_testing
