@@ -162,8 +162,18 @@ static void test_verification(void)
 	enroll(&params, &enrolled, &passphrase);
 	CU_ASSERT_EQUAL(asked, 0);
 	CU_ASSERT_EQUAL(unlock(&enrolled.token, passphrase), 0);
+	/* it does not tell before it has seen a finger; another one may have to be asked first */
+	keys[1].uv = true;
+	softfido_plugged[0] = &keys[1];
+	softfido_plugged[1] = &keys[0];
+	softfido_plugged_count = 2;
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, passphrase), 0);
+	CU_ASSERT_EQUAL(asked, 0);
+	softfido_plugged_count = 1;
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_NO_TOKEN);
+	softfido_plugged[0] = &keys[0];
 	keys[0].uv = false;
-	CU_ASSERT_EQUAL(unlock(&enrolled.token, passphrase), -SDE_TOKEN);
+	CU_ASSERT(unlock(&enrolled.token, passphrase) < 0);
 }
 
 static void test_pins(void)
@@ -178,6 +188,11 @@ static void test_pins(void)
 	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN);
 	CU_ASSERT_EQUAL(keys[0].retries, 8);
 	typed_zeros = 0;
+	typed_pin = "123";
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN);
+	typed_pin = "1234567890123456789012345678901234567890123456789012345678901234";
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN);
+	CU_ASSERT_EQUAL(keys[0].retries, 8);
 	typed_pin = "9999";
 	asked = 0;
 	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN);
@@ -198,6 +213,46 @@ static void test_pins(void)
 	keys[0].retries = 8;
 	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_CANCELLED);
 	CU_ASSERT_EQUAL(keys[0].retries, 8);
+}
+
+/* Whatever input method typed it. */
+static void test_pin_forms(void)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	struct fido2_enrolled enrolled;
+
+	plug_in(1);
+	snprintf(keys[0].pin, sizeof(keys[0].pin), "m\u1eadt m\u00e3");
+	typed_pin = "m\u1eadt m\u00e3";
+	enroll(&usual, &enrolled, &passphrase);
+	typed_pin = "ma\u0323\u0302t ma\u0303";
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, passphrase), 0);
+	CU_ASSERT_EQUAL(keys[0].retries, 8);
+}
+
+/* Whoever has typed a PIN for one key has not typed it for another. */
+static void test_one_pin(void)
+{
+	CLEANUP_SECRET struct secret *first = NULL;
+	CLEANUP_SECRET struct secret *second = NULL;
+	CLEANUP_SECRET struct secret *got = NULL;
+	struct fido2_enrolled enrolled[2];
+	struct token_fido2 tokens[2];
+	size_t index;
+
+	plug_in(1);
+	enroll(&usual, &enrolled[0], &first);
+	softfido_plugged[0] = &keys[1];
+	enroll(&usual, &enrolled[1], &second);
+	tokens[0] = enrolled[0].token;
+	tokens[1] = enrolled[1].token;
+	plug_in(2);
+	snprintf(keys[1].pin, sizeof(keys[1].pin), "4321");
+	keys[0].forgetful = true;
+	CU_ASSERT_EQUAL(fido2_unlock(tokens, 2, &ui, &index, &got, NULL), -SDE_TOKEN);
+	CU_ASSERT_EQUAL(asked, 1);
+	CU_ASSERT_EQUAL(keys[1].retries, 8);
+	CU_ASSERT_PTR_NULL(got);
 }
 
 static void test_refusals(void)
@@ -301,5 +356,6 @@ static void test_not_valid(void)
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_round), UNIT(test_demands), UNIT(test_no_touch), UNIT(test_verification),
-		UNIT(test_pins), UNIT(test_refusals), UNIT(test_two), UNIT(test_unplugged), UNIT(test_not_valid));
+		UNIT(test_pins), UNIT(test_pin_forms),
+		UNIT(test_one_pin), UNIT(test_refusals), UNIT(test_two), UNIT(test_unplugged), UNIT(test_not_valid));
 }

@@ -5,7 +5,8 @@
  * 1. A key makes two secrets of one salt, one with and one without its PIN (or fingerprint). So a slot
  *    made with the PIN is always asked for with it, and what the header demands is done or refused,
  *    never left out.
- * 2. A PIN is asked for once, after the key has been seen to hold the credential, and never tried again.
+ * 2. A PIN is asked for once, after the key has been seen to hold the credential, and never tried again:
+ *    neither on the same key nor on another one.
  */
 #include "token/fido2.h"
 
@@ -16,9 +17,10 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "keymgr/unicode.h"
 #include "token/pubkey.h"
 
-enum { CLIENT_DATA_HASH = 32, HMAC_SECRET = 32 };
+enum { CLIENT_DATA_HASH = 32, HMAC_SECRET = 32, PIN_CHARS_MIN = 4, PIN_BYTES_MAX = 63 };
 
 static const uint8_t client_data_hash[CLIENT_DATA_HASH]; /* zeros, as systemd's */
 
@@ -118,20 +120,32 @@ static int assert_new(const struct token_fido2 *token, fido_assert_t **ret_asser
 	return 0;
 }
 
-/* Whether the credential is on the device, without touch or PIN. Devices that cannot tell are taken
- * to have it. */
-static bool device_has_credential(fido_dev_t *dev, const struct token_fido2 *token)
+enum holds { HOLDS_NOT, HOLDS_PERHAPS, HOLDS };
+
+/*
+ * Whether the credential is on the device, without touch or PIN. Some devices cannot tell, and none tells
+ * before it has recognised its user where the credential is protected like that (CTAP 2.1 section 12.1).
+ */
+static enum holds device_holds(fido_dev_t *dev, const struct token_fido2 *token)
 {
 	CLEANUP(assert_cleanup) fido_assert_t *assert = NULL;
-	int err;
 
 	if (assert_new(token, &assert, NULL) < 0)
-		return false;
+		return HOLDS_NOT;
 	if (device_option(dev, "up") >= 0 && fido_assert_set_up(assert, FIDO_OPT_FALSE) != FIDO_OK)
-		return false;
-	err = fido_dev_get_assert(dev, assert, NULL);
-	return err != FIDO_ERR_NO_CREDENTIALS && err != FIDO_ERR_INVALID_CREDENTIAL && err != FIDO_ERR_TX &&
-	       err != FIDO_ERR_RX;
+		return HOLDS_NOT;
+	switch (fido_dev_get_assert(dev, assert, NULL)) {
+	case FIDO_OK:
+		return HOLDS;
+	case FIDO_ERR_NO_CREDENTIALS:
+	case FIDO_ERR_INVALID_CREDENTIAL:
+		return token->verification == TOKEN_YES && device_option(dev, "uv") == 1 ? HOLDS_PERHAPS : HOLDS_NOT;
+	case FIDO_ERR_TX:
+	case FIDO_ERR_RX:
+		return HOLDS_NOT;
+	default:
+		return HOLDS_PERHAPS;
+	}
 }
 
 static int ask_pin(const struct fido2_device *device, const struct token_ui *ui, struct secret **ret_pin,
@@ -147,13 +161,23 @@ static int ask_pin(const struct fido2_device *device, const struct token_ui *ui,
 		diag);
 }
 
-/* libfido2 wants a C string: a PIN with a zero in it would be tried as a shorter one. */
+/*
+ * As the key got it when it was set (CTAP 2.1 section 6.5.1: UTF-8 in form NFC, 4 characters to 63 bytes) and
+ * as libfido2 wants it. What can be no PIN is not tried: that would cost one of the tries that are left.
+ */
 static int pin_text(const struct secret *pin, struct secret **ret_text, struct diag *diag)
 {
-	int r;
+	CLEANUP_SECRET struct secret *nfc = NULL;
+	int r = unicode_form(pin, UNICODE_NFC, &nfc);
 
+	if (r < 0 && r != -EILSEQ)
+		return r;
+	pin = nfc ? nfc : pin;
 	if (memchr(secret_data_const(pin), '\0', secret_len(pin)))
 		return diag_set(diag, -SDE_PIN, _("it has a zero byte in it"));
+	if (unicode_length(pin) < PIN_CHARS_MIN || secret_len(pin) > PIN_BYTES_MAX)
+		return diag_set(diag, -SDE_PIN, _("that of a security key has %d to %d characters; it was not tried"),
+			PIN_CHARS_MIN, PIN_BYTES_MAX);
 	r = secret_new(secret_len(pin) + 1, ret_text);
 	if (r == 0)
 		memcpy(secret_data(*ret_text), secret_data_const(pin), secret_len(pin));
@@ -214,6 +238,9 @@ static int device_secret(const struct fido2_device *device, const struct token_f
 	if (token->presence != TOKEN_NO)
 		ui->tell(ui->ctx, device->name, _("Touch the security key now."));
 	r = fido2_error(fido_dev_get_assert(device->dev, assert, text ? secret_data(text) : NULL), diag);
+	if (r == -SDE_NO_TOKEN && text)
+		return diag_set(diag, -SDE_TOKEN,
+			_("the security key does not have this drive's key after all: leave only the right one in"));
 	return r < 0 ? r : take_secret(assert, ret_passphrase, diag);
 }
 
@@ -224,14 +251,17 @@ int fido2_unlock(const struct token_fido2 *tokens, size_t count, const struct to
 	size_t device_count = fido2_devices_open(devices);
 	int r = -SDE_NO_TOKEN;
 
-	for (size_t i = 0; i < count * device_count && r == -SDE_NO_TOKEN; i++) {
-		const struct fido2_device *device = &devices[i % device_count];
-		const struct token_fido2 *token = &tokens[i / device_count];
+	/* one that surely has it before those that may */
+	for (enum holds wanted = HOLDS; wanted > HOLDS_NOT && r == -SDE_NO_TOKEN; wanted--) {
+		for (size_t i = 0; i < count * device_count && r == -SDE_NO_TOKEN; i++) {
+			const struct fido2_device *device = &devices[i % device_count];
+			const struct token_fido2 *token = &tokens[i / device_count];
 
-		if (!device_has_credential(device->dev, token))
-			continue;
-		r = device_secret(device, token, NULL, ui, ret_passphrase, diag);
-		*ret_index = i / device_count;
+			if (device_holds(device->dev, token) != wanted)
+				continue;
+			r = device_secret(device, token, NULL, ui, ret_passphrase, diag);
+			*ret_index = i / device_count;
+		}
 	}
 	fido2_devices_close(devices, device_count);
 	return r;

@@ -36,6 +36,8 @@ enum {
 	CREDENTIAL_ID = NONCE + SOFTFIDO_HASH,
 	RETRIES = 8,
 	WRONG_IN_ROW = 3,
+	PROTECTED = 1, /* in the first byte of the nonce: only for who is verified (CTAP 2.1 section 12.1) */
+	PROTECT_UV_REQUIRED = 3,
 };
 
 static const uint8_t aaguid[16] = "sealdrive-soft";
@@ -300,6 +302,7 @@ static int make_credential(struct softfido *key, const cbor_item_t *request)
 	uint8_t rp_hash[SOFTFIDO_HASH], scalar[SOFTFIDO_HASH], point[SOFTFIDO_POINT], data[512];
 	const uint8_t *hash;
 	cbor_item_t *map, *cose, *made, *statement, *signature;
+	const cbor_item_t *protect = get_named(extensions, "credProtect");
 	bool verified, hmac = option(extensions, "hmac-secret", 0);
 	size_t hash_len, n;
 	int err;
@@ -326,6 +329,9 @@ static int make_credential(struct softfido *key, const cbor_item_t *request)
 	data[n++] = 0;
 	data[n++] = CREDENTIAL_ID;
 	soft_random(data + n, NONCE);
+	data[n] &= ~PROTECTED;
+	if (protect && cbor_isa_uint(protect) && cbor_get_int(protect) == PROTECT_UV_REQUIRED)
+		data[n] |= PROTECTED;
 	credential_mac(key, data + n, rp_hash, data + n + NONCE);
 	sign_scalar(key, data + n, scalar);
 	n += CREDENTIAL_ID;
@@ -417,7 +423,9 @@ static int get_assertion(struct softfido *key, const cbor_item_t *request)
 	}
 	soft_sha256(cbor_string_handle(id), cbor_string_length(id), rp_hash);
 	nonce = find_credential(key, get(request, 3), rp_hash);
-	if (!nonce)
+	if (!nonce || ((nonce[0] & PROTECTED) && !verified))
+		return ERR_NO_CREDENTIALS;
+	if (key->forgetful && verified)
 		return ERR_NO_CREDENTIALS;
 	err = up ? touch(key) : OK;
 	if (!err && input)

@@ -23,6 +23,7 @@ struct softfido {
 	int wrong_in_row; /* 3: has to be plugged in again */
 	bool uv;	  /* a built-in method, which always recognises */
 	bool no_hmac_secret;
+	bool forgetful; /* has the credential until the PIN is there */
 	enum softfido_touch touch;
 	int unplug_after; /* messages; -1: never */
 	int touches;	  /* how often it was asked to be touched */
