@@ -20,6 +20,7 @@
 
 static const struct option long_options[] = {
 	KEY_COMMON_OPTIONS,
+	{"pin-file", required_argument, NULL, KEY_NEW_PIN_FILE}, /* before that of KEY_OLD_OPTIONS */
 	KEY_OLD_OPTIONS,
 	{"token", required_argument, NULL, KEY_NEW_TOKEN},
 	{"owner", required_argument, NULL, KEY_OWNER},
@@ -63,7 +64,8 @@ static int enroll_in_helper(void *ctx, struct secret **ret_secret, void *data, s
 {
 	const struct request *request = ctx;
 	const struct key_args *args = request->args;
-	const struct token_ui ui = cli_token_ui(&args->source.token);
+	const struct cli_token_options options = {.pin_file = args->new_pin_file};
+	const struct token_ui ui = cli_token_ui(&options);
 	struct enrolled *enrolled = data;
 	const struct fido2_params params = {
 		.no_pin = args->no_pin,

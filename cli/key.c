@@ -122,6 +122,9 @@ static bool take_option(const struct command *command, int option, const char *v
 	case KEY_NEW_TOKEN:
 		args->new_token = value;
 		return true;
+	case KEY_NEW_PIN_FILE:
+		args->new_pin_file = value;
+		return true;
 	case KEY_SERIAL:
 		args->serial = value;
 		return true;

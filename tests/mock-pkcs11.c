@@ -5,6 +5,7 @@
  *	low, final, locked	state of the PIN		protected	a keypad of its own
  *	twins			two tokens of one name		removed		pulled out in the middle of C_Decrypt
  *	slow			C_Login takes a second		crash		dies in C_Decrypt
+ *	grow			attributes that are longer when they are fetched than when they were asked about
  *	hang			C_Login never ends, whatever signal comes
  *	forge			answers in the place of the program, in C_Decrypt
  *	spawn			the same, and leaves a process of its own behind
@@ -137,6 +138,8 @@ static CK_RV mock_get_attribute_value(CK_SESSION_HANDLE session, CK_OBJECT_HANDL
 	for (CK_ULONG i = 0; i < count; i++) {
 		if (mode("attributes"))
 			template[i].ulValueLen = ~0UL;
+		else if (mode("grow") && template[i].type != CKA_KEY_TYPE)
+			template[i].ulValueLen = template[i].pValue ? 16000 : 8;
 		else if (template[i].type == CKA_KEY_TYPE && template[i].pValue)
 			*(CK_KEY_TYPE *)template[i].pValue = CKK_RSA;
 		else

@@ -33,7 +33,7 @@ said 'leave only one in' "... neither is used"
 is "$(grep -c '^asked for' "$T/out")" 0 "... nor asked for its PIN"
 check "a slow one" unlock slow
 check_status 3 "pulled out while it decrypts" unlock removed
-said 'pulled out' "... is said"
+said 'cannot be used: the token was pulled out' "... is said, and not that there is none: its PIN was typed"
 check_status 3 "a module that dies" unlock crash
 said 'ended unexpectedly' "... is said"
 check_status 3 "a module that answers in our place" unlock forge
@@ -47,5 +47,6 @@ check_status 1 "nobody there to ask" unlock '' -
 for mode in huge empty garbage many attributes novalue slots; do
 	check_status 3 "an absurd answer: $mode" unlock $mode
 done
+check_status 3 "attributes that grow" env MOCK=grow tokentool enroll "$module" "$uri" 4711 any
 check_status 3 "a key that gives back something else" env MOCK= tokentool enroll "$module" "$uri" 4711 any
 done_testing

@@ -35,6 +35,22 @@ done
 user 'wait:PIN of' 'keys:12\x1a' stopped echo:on signal:SIGCONT 'wait:PIN of' echo:off 'type:1234' -- sealdrive-soft key test "$drive" --token
 ended "exit 0" "Ctrl-Z, and on"
 is "$(left Blue)" 8 "none of that has cost a try"
+
+# ---- each PIN for its own token ----
+plug Red 4321
+(umask 077 && printf '4321\n' >"$T/pin.red")
+mv "$T/keys/Blue" "$T/Blue"
+must "a second key" sealdrive-soft key enroll "$drive" --token fido2 --passphrase-file "$PASS" --pin-file "$T/pin.red"
+mv "$T/keys/Red" "$T/Red"
+plug Green 9876
+(umask 077 && printf '9876\n' >"$T/pin.green")
+mv "$T/Red" "$T/keys/Red"
+user 'wait:PIN of Red' 'type:4321' 'wait:leave only one in' -- sealdrive-soft key enroll "$drive" --token fido2 --pin-file "$T/pin.green"
+ended "exit 3" "an enrolled key is asked for its own PIN when another is enrolled"
+is "$(left Red)" 8 "... and does not get that of the new one"
+rm "$T/keys/Green" "$T/keys/Red"
+mv "$T/Blue" "$T/keys/Blue"
+
 printf '{"type":"systemd-pkcs11","keyslots":["0"],"pkcs11-uri":"pkcs11:manufacturer=Sealdrive%%20tests","pkcs11-key":"%s"}' \
 	"$(head -c 256 /dev/zero | base64 -w0)" >"$T/token"
 check "a card, too" cryptsetup token import --json-file "$T/token" "$drive"

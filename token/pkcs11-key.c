@@ -42,7 +42,7 @@ int pkcs11_find_private(struct pkcs11_session *session, P11KitUri *uri, CK_OBJEC
 {
 	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
 	const CK_ATTRIBUTE_TYPE uses[] = {CKA_DECRYPT, CKA_DERIVE};
-	CK_OBJECT_HANDLE found[PKCS11_FOUND_MAX];
+	CK_OBJECT_HANDLE found[PKCS11_FOUND_MAX] = {CK_INVALID_HANDLE};
 	CK_ULONG count = 0;
 	bool many = false;
 
@@ -71,6 +71,7 @@ int pkcs11_attribute(struct pkcs11_session *session, CK_OBJECT_HANDLE object, CK
 	CK_FUNCTION_LIST *module = session->token->module;
 	CK_ATTRIBUTE value = {type, NULL, 0};
 	CLEANUP_FREE uint8_t *data = NULL;
+	CK_ULONG room;
 
 	if (module->C_GetAttributeValue(session->handle, object, &value, 1) != CKR_OK ||
 		value.ulValueLen > ATTRIBUTE_MAX) /* also CK_UNAVAILABLE_INFORMATION */
@@ -79,8 +80,8 @@ int pkcs11_attribute(struct pkcs11_session *session, CK_OBJECT_HANDLE object, CK
 	if (!data)
 		return -ENOMEM;
 	value.pValue = data;
-	if (module->C_GetAttributeValue(session->handle, object, &value, 1) != CKR_OK ||
-		value.ulValueLen > ATTRIBUTE_MAX)
+	room = value.ulValueLen; /* the module may say another length each time */
+	if (module->C_GetAttributeValue(session->handle, object, &value, 1) != CKR_OK || value.ulValueLen > room)
 		return -SDE_TOKEN;
 	*ret_len = value.ulValueLen;
 	*ret_value = take_ptr(data);
@@ -179,7 +180,7 @@ static int unwrap_ec(struct pkcs11_session *session, CK_OBJECT_HANDLE key, const
 		.pPublicData = (CK_BYTE *)token->wrapped,
 	};
 	CK_MECHANISM mechanism = {CKM_ECDH1_DERIVE, &ecdh, sizeof(ecdh)};
-	CK_OBJECT_HANDLE derived;
+	CK_OBJECT_HANDLE derived = CK_INVALID_HANDLE;
 	CK_RV rv;
 
 	if (token->wrapped_len < 65 || token->wrapped[0] != 4)
@@ -258,7 +259,7 @@ int pkcs11_find_public(struct pkcs11_session *session, P11KitUri *uri, struct pu
 	char **ret_uri_text, struct diag *diag)
 {
 	static const CK_OBJECT_CLASS classes[] = {CKO_CERTIFICATE, CKO_PUBLIC_KEY};
-	CK_OBJECT_HANDLE found[PKCS11_FOUND_MAX];
+	CK_OBJECT_HANDLE found[PKCS11_FOUND_MAX] = {CK_INVALID_HANDLE};
 	CK_ULONG count = 0;
 	bool many = false;
 

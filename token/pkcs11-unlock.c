@@ -16,6 +16,9 @@ static int unlock_with(const struct pkcs11_token *token, P11KitUri *uri, const s
 	r = r < 0 ? r : pkcs11_login(&session, ui, diag);
 	r = r < 0 ? r : pkcs11_find_private(&session, uri, &key, diag);
 	r = r < 0 ? r : pkcs11_unwrap(&session, key, wrapped, &d, diag);
+	/* pulled out meanwhile: its PIN may have been typed, and is not for the next one */
+	if (r == -SDE_NO_TOKEN)
+		return -SDE_TOKEN;
 	return r < 0 ? r : token_passphrase(d, ret_passphrase);
 }
 

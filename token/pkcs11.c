@@ -164,7 +164,7 @@ int pkcs11_find_token(struct pkcs11_modules *modules, P11KitUri *uri, P11KitUri 
 
 int pkcs11_open(const struct pkcs11_token *token, struct pkcs11_session *ret_session, struct diag *diag)
 {
-	CK_SESSION_HANDLE handle;
+	CK_SESSION_HANDLE handle = CK_INVALID_HANDLE;
 	CK_RV rv = token->module->C_OpenSession(token->slot, CKF_SERIAL_SESSION, NULL, NULL, &handle);
 
 	if (rv != CKR_OK)
