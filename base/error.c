@@ -125,8 +125,9 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		N_("The two passphrases are not the same"),
 		N_("Nothing was changed. Try again and type the same passphrase twice.")},
 	ENTRY(SDE_NO_TTY) = {EXIT_USAGE,
-		N_("A passphrase is needed, but there is no terminal to ask on"),
-		N_("Run the command in a terminal, or use --passphrase-file.")},
+		N_("A passphrase or PIN is needed, but there is no terminal to ask on"),
+		N_("Run the command in a terminal, or use --passphrase-file, or --pin-file for the PIN of a "
+		   "token.")},
 	ENTRY(SDE_CANCELLED) = {EXIT_FAILED, N_("Cancelled; nothing was changed"), NULL},
 	ENTRY(SDE_DAEMON) = {EXIT_FAILED,
 		N_("The program that serves the drive has ended or does not answer"),
@@ -159,6 +160,10 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_NO_TOKEN) = {EXIT_SECRET,
 		N_("No token that opens this drive is plugged in"),
 		N_("Plug it in and try again; 'sealdrive key list' shows which tokens there are.")},
+	ENTRY(SDE_ENROLL) = {EXIT_SECRET,
+		N_("The token cannot be enrolled"),
+		N_("Nothing on the drive was changed. 'p11tool --list-all' shows cards and their keys, "
+		   "'fido2-token -L' security keys.")},
 	ENTRY(SDE_PIN) = {EXIT_SECRET,
 		N_("The PIN is wrong"),
 		N_("It was not tried again. Too many wrong PINs lock the token.")},

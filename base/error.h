@@ -59,6 +59,7 @@ enum error_code {
 	SDE_FILE_INVALID,	    /* a policy, facts or similar file is not what it should be */
 	SDE_TOKEN,		    /* a token, or what the header says of one, cannot be used */
 	SDE_NO_TOKEN,		    /* the token is not plugged in */
+	SDE_ENROLL,		    /* a token cannot be made to open a drive */
 	SDE_PIN,		    /* wrong PIN */
 	SDE_PIN_LOCKED,		    /* too many wrong PINs */
 	SDE_SHARE,		    /* a share is wrong, damaged, of another set, or missing */

@@ -69,6 +69,17 @@ int text_sanitize(const void *src, size_t len, char **ret_text)
 	return 0;
 }
 
+void text_cut(const char *text, char *out, size_t room)
+{
+	size_t len = strnlen(text, room);
+
+	if (len == room)
+		for (len = room - 1; len > 0 && (text[len] & 0xc0) == 0x80;)
+			len--;
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
 /* len decimal digits. */
 static unsigned digits(const char *text, size_t len)
 {

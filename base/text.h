@@ -15,6 +15,9 @@
  */
 int text_sanitize(const void *src, size_t len, char **ret_text) MUST_CHECK;
 
+/* As much of text as fits into out (room bytes with the final zero), cut between two characters. */
+void text_cut(const char *text, char *out, size_t room);
+
 /* A day of the Gregorian calendar as YYYY-MM-DD (ISO 8601), and nothing else. */
 bool text_is_date(const char *text);
 

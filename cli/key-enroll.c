@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/text.h"
@@ -96,11 +97,11 @@ static void fill_custody(const struct key_args *args, const struct enrolled *enr
 	struct tm today;
 
 	*custody = (struct custody){0};
-	snprintf(custody->owner, sizeof(custody->owner), "%s", args->owner ? args->owner : "");
-	snprintf(custody->serial, sizeof(custody->serial), "%s", args->serial ? args->serial : enrolled->fido2 ? "" : card->serial);
-	snprintf(custody->label, sizeof(custody->label), "%s", enrolled->fido2 ? enrolled->key.name : card->label);
-	snprintf(custody->model, sizeof(custody->model), "%s", enrolled->fido2 ? "" : card->model);
-	snprintf(custody->expires, sizeof(custody->expires), "%s", args->expires ? args->expires : "");
+	text_cut(args->owner ? args->owner : "", custody->owner, sizeof(custody->owner));
+	text_cut(args->serial ? args->serial : enrolled->fido2 ? "" : card->serial, custody->serial, sizeof(custody->serial));
+	text_cut(enrolled->fido2 ? enrolled->key.name : card->label, custody->label, sizeof(custody->label));
+	text_cut(enrolled->fido2 ? "" : card->model, custody->model, sizeof(custody->model));
+	text_cut(args->expires ? args->expires : "", custody->expires, sizeof(custody->expires));
 	if (gmtime_r(&now, &today))
 		strftime(custody->enrolled, sizeof(custody->enrolled), "%Y-%m-%d", &today);
 }
@@ -160,6 +161,30 @@ static bool credible(const struct enrolled *enrolled, const struct key_args *arg
 	       (enrolled->fido2 ? fido2_enrolled_valid(&enrolled->key) : pkcs11_enrolled_valid(&enrolled->card));
 }
 
+/* There is nothing yet that a token could open. */
+static int not_enrolled(int err, struct diag *diag)
+{
+	if (err == -SDE_NO_TOKEN)
+		return diag_set(diag, -SDE_ENROLL, _("no card that --token describes is plugged in"));
+	return err == -SDE_TOKEN ? -SDE_ENROLL : err;
+}
+
+/* Both key slots would have to be revoked. */
+static void warn_of_another(const struct key_drive *drive, const struct enrolled *enrolled)
+{
+	for (int i = 0; i < drive->hdr->token_count && !enrolled->fido2; i++) {
+		const struct luks2_token *token = &drive->hdr->tokens[i];
+		struct token_pkcs11 card;
+
+		if (!token->keyslots || token_read_pkcs11(drive->hdr, token->id, &card, NULL) < 0 ||
+			strcmp(card.uri, enrolled->card.token.uri) != 0)
+			continue;
+		cli_warn(drive->args->target, _("this key of the card opens the drive already, in key slot %d"),
+			ffs((int)token->keyslots) - 1);
+		return;
+	}
+}
+
 static int enroll(struct key_drive *drive, int *ret_id)
 {
 	CLEANUP_SECRET struct secret *passphrase = NULL;
@@ -170,10 +195,21 @@ static int enroll(struct key_drive *drive, int *ret_id)
 
 	if (r == 0 && (len != sizeof(enrolled) || !passphrase || !credible(&enrolled, drive->args)))
 		r = -SDE_TOKEN;
+	r = not_enrolled(r, &drive->diag);
+	if (r == 0)
+		warn_of_another(drive, &enrolled);
 	r = r < 0 ? r : store(drive, &enrolled, passphrase, ret_id);
 	if (r == 0)
 		report(drive, &enrolled, *ret_id);
 	return r;
+}
+
+static int check_uri(const char *text)
+{
+	CLEANUP_PKCS11_URI P11KitUri *uri = NULL;
+	struct diag diag = {0};
+
+	return pkcs11_uri_parse(text, &uri, &diag) < 0 ? cli_usage(&command_key_enroll, "%s", diag.detail) : EXIT_DONE;
 }
 
 static int check_token(const struct key_args *args)
@@ -187,7 +223,7 @@ static int check_token(const struct key_args *args)
 	if ((args->owner && strlen(args->owner) >= CUSTODY_TEXT_MAX) ||
 		(args->serial && strlen(args->serial) >= CUSTODY_TEXT_MAX))
 		return cli_usage(&command_key_enroll, _("--owner and --serial take at most %d bytes"), CUSTODY_TEXT_MAX - 1);
-	return EXIT_DONE;
+	return strcmp(args->new_token, "fido2") == 0 ? EXIT_DONE : check_uri(args->new_token);
 }
 
 static int run(int argc, char **argv)

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/key.h"
 #include "keymgr/custody.h"
 #include "keymgr/token.h"
+#include "token/pkcs11-uri.h"
 
 static const struct option long_options[] = {
 	KEY_COMMON_OPTIONS,
@@ -19,17 +21,38 @@ static const struct option long_options[] = {
 	{0},
 };
 
-/* The key slots that were given to the token of that serial number. */
+/* As 'key list' shows it, which is where people read it. */
+static bool same_serial(const char *stored, const char *wanted)
+{
+	CLEANUP_FREE char *shown = NULL;
+
+	return strcmp(stored, wanted) == 0 ||
+	       (text_sanitize(stored, strlen(stored), &shown) == 0 && strcmp(shown, wanted) == 0);
+}
+
+/* Whether token object number i is of the token of that serial number: because it was enrolled as such, or
+ * because it demands the card with that number, whoever enrolled it. */
+static bool names_serial(const struct luks2 *hdr, int i, const char *serial)
+{
+	char demanded[PKCS11_SERIAL_MAX];
+	struct token_pkcs11 card;
+	struct custody custody;
+
+	if (custody_read(hdr, i, &custody))
+		return same_serial(custody.serial, serial);
+	if (token_read_pkcs11(hdr, hdr->tokens[i].id, &card, NULL) < 0)
+		return false;
+	pkcs11_uri_serial(card.uri, demanded);
+	return same_serial(demanded, serial);
+}
+
 static uint32_t find_slots(const struct luks2 *hdr, const char *serial)
 {
 	uint32_t slots = 0;
 
-	for (int i = 0; i < hdr->keyslot_count; i++) {
-		struct custody custody;
-
-		if (custody_of_keyslot(hdr, hdr->keyslots[i].id, &custody) && strcmp(custody.serial, serial) == 0)
-			slots |= UINT32_C(1) << hdr->keyslots[i].id;
-	}
+	for (int i = 0; i < hdr->token_count; i++)
+		if (names_serial(hdr, i, serial))
+			slots |= hdr->tokens[i].keyslots;
 	return slots;
 }
 
@@ -108,9 +131,9 @@ const struct command command_key_revoke = {
 	.name = "key revoke",
 	.operands = N_("TARGET --serial NUMBER"),
 	.summary = N_("remove everything that a lost token opens"),
-	.options = N_("Asks for what else opens the drive. Removes all key slots that 'key enroll' made\n"
-		      "for the token; 'sealdrive key list' shows the serial numbers. The drive may be\n"
-		      "mounted.\n"
+	.options = N_("Asks for what else opens the drive. Removes all key slots of the token with that\n"
+		      "number: the one that 'sealdrive key list' shows, or the one that a card itself\n"
+		      "has. The drive may be mounted.\n"
 		      "\n"
 		      "Options:\n"
 		      "  --serial NUMBER         the token's serial number\n"

@@ -36,24 +36,38 @@ static void from_json(const json_t *json, struct custody *custody)
 	copy_date(json, "expires", custody->expires);
 }
 
+bool custody_read(const struct luks2 *hdr, int i, struct custody *ret_custody)
+{
+	const struct luks2_token *token = &hdr->tokens[i];
+	char name[16];
+
+	if (strcmp(token->type, CUSTODY_TYPE) != 0)
+		return false;
+	snprintf(name, sizeof(name), "%d", token->id);
+	from_json(json_object_get(json_object_get(hdr->json, "tokens"), name), ret_custody);
+	return true;
+}
+
 bool custody_of_keyslot(const struct luks2 *hdr, int keyslot, struct custody *ret_custody)
 {
-	for (int i = 0; i < hdr->token_count; i++) {
-		const struct luks2_token *token = &hdr->tokens[i];
-		char name[16];
-
-		if (strcmp(token->type, CUSTODY_TYPE) != 0 || !(token->keyslots >> keyslot & 1))
-			continue;
-		snprintf(name, sizeof(name), "%d", token->id);
-		from_json(json_object_get(json_object_get(hdr->json, "tokens"), name), ret_custody);
-		return true;
-	}
+	for (int i = 0; i < hdr->token_count; i++)
+		if ((hdr->tokens[i].keyslots >> keyslot & 1) && custody_read(hdr, i, ret_custody))
+			return true;
 	return false;
 }
 
+/* Cards and command lines may say anything, but JSON is UTF-8. */
 static bool put(json_t *json, const char *name, const char *text)
 {
-	return !text[0] || json_object_set_new(json, name, json_string(text)) == 0;
+	CLEANUP_FREE char *safe = NULL;
+	char shorter[CUSTODY_TEXT_MAX];
+
+	if (!text[0])
+		return true;
+	if (text_sanitize(text, strlen(text), &safe) < 0)
+		return false;
+	text_cut(safe, shorter, sizeof(shorter));
+	return json_object_set_new(json, name, json_string(shorter)) == 0;
 }
 
 int custody_write(const struct custody *custody, int keyslot, char **ret_text)

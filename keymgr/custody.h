@@ -15,12 +15,15 @@
 
 enum { CUSTODY_TEXT_MAX = 128, CUSTODY_DATE_MAX = sizeof("YYYY-MM-DD") };
 
-/* UTF-8, "" where nothing is known; from a header: sanitize before showing. */
+/* "" where nothing is known. What is not UTF-8 is written with U+FFFD in its place, as is what cannot be shown;
+ * from a header: sanitize before showing. */
 struct custody {
 	char owner[CUSTODY_TEXT_MAX], serial[CUSTODY_TEXT_MAX], label[CUSTODY_TEXT_MAX];
 	char model[CUSTODY_TEXT_MAX], enrolled[CUSTODY_DATE_MAX], expires[CUSTODY_DATE_MAX];
 };
 
+/* What token object number i of hdr->tokens says; false when it is of another type. */
+bool custody_read(const struct luks2 *hdr, int i, struct custody *ret_custody);
 /* Of a key slot: false when the header has none. Members that are no such text are left out. */
 bool custody_of_keyslot(const struct luks2 *hdr, int keyslot, struct custody *ret_custody);
 /* The JSON text for luks2_token_put(). The caller frees. -ENOMEM. */

@@ -83,6 +83,24 @@ static void check_sanitized(const void *src, size_t len, const char *expected)
 
 #define BAD "\xef\xbf\xbd"
 
+static void test_text_cut(void)
+{
+	char out[8];
+
+	text_cut("", out, sizeof(out));
+	CU_ASSERT_STRING_EQUAL(out, "");
+	text_cut("1234567", out, sizeof(out));
+	CU_ASSERT_STRING_EQUAL(out, "1234567");
+	text_cut("12345678", out, sizeof(out));
+	CU_ASSERT_STRING_EQUAL(out, "1234567");
+	text_cut("12345\u1eadt", out, sizeof(out));
+	CU_ASSERT_STRING_EQUAL(out, "12345");
+	text_cut("\u1ead\u1ead\u1ead", out, sizeof(out));
+	CU_ASSERT_STRING_EQUAL(out, "\u1ead\u1ead");
+	text_cut("\u1ead", out, 1);
+	CU_ASSERT_STRING_EQUAL(out, "");
+}
+
 static void test_text_sanitize(void)
 {
 	check_sanitized("", 0, "");
@@ -222,7 +240,7 @@ static void test_iomem(void)
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_iomem), UNIT(test_byte_order), UNIT(test_checked_arithmetic), UNIT(test_range_inside),
-		UNIT(test_rounding), UNIT(test_all_zero), UNIT(test_text_sanitize), UNIT(test_text_is_date),
+		UNIT(test_rounding), UNIT(test_all_zero), UNIT(test_text_sanitize), UNIT(test_text_cut), UNIT(test_text_is_date),
 		UNIT(test_error_table), UNIT(test_error_exit_status), UNIT(test_diag),
 		UNIT(test_blkdev_checks));
 }

@@ -14,7 +14,7 @@ static void name_device(const fido_dev_info_t *info, struct fido2_device *device
 
 	snprintf(raw, sizeof(raw), "%s %s", maker ? maker : "", product ? product : "");
 	if (text_sanitize(raw, strlen(raw), &name) == 0)
-		snprintf(device->name, sizeof(device->name), "%s", name);
+		text_cut(name, device->name, sizeof(device->name));
 }
 
 size_t fido2_devices_open(struct fido2_device devices[FIDO2_DEVICES_MAX])

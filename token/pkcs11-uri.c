@@ -62,6 +62,22 @@ int pkcs11_uri_parse(const char *text, P11KitUri **ret_uri, struct diag *diag)
 	return 0;
 }
 
+void pkcs11_uri_serial(const char *text, char ret_serial[PKCS11_SERIAL_MAX])
+{
+	CLEANUP_PKCS11_URI P11KitUri *uri = p11_kit_uri_new();
+	size_t len = 0;
+
+	if (uri && p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, uri) == P11_KIT_URI_OK) {
+		const CK_TOKEN_INFO *info = p11_kit_uri_get_token_info(uri);
+
+		len = strnlen((const char *)info->serialNumber, sizeof(info->serialNumber));
+		while (len > 0 && info->serialNumber[len - 1] == ' ')
+			len--;
+		memcpy(ret_serial, info->serialNumber, len);
+	}
+	ret_serial[len] = '\0';
+}
+
 static int set_attribute(P11KitUri *uri, const CK_ATTRIBUTE *attribute)
 {
 	CK_ATTRIBUTE copy;

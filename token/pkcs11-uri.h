@@ -21,6 +21,11 @@ static inline void cleanup_pkcs11_uri(P11KitUri **uri)
 }
 #define CLEANUP_PKCS11_URI CLEANUP(cleanup_pkcs11_uri)
 
+enum { PKCS11_SERIAL_MAX = sizeof(((CK_TOKEN_INFO *)NULL)->serialNumber) + 1 };
+
+/* The serial number that text demands, "" for none; also of a URI that would be refused. */
+void pkcs11_uri_serial(const char *text, char ret_serial[PKCS11_SERIAL_MAX]);
+
 /* The text for a private key on a token: label, serial, manufacturer, model; id or object label. The
  * caller frees with free(). */
 int pkcs11_uri_for_key(const CK_TOKEN_INFO *token, const CK_ATTRIBUTE *id, const CK_ATTRIBUTE *label,

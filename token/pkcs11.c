@@ -106,12 +106,17 @@ static void name_token(struct pkcs11_token *token)
 	CLEANUP_FREE char *label = NULL;
 	CLEANUP_FREE char *maker = NULL;
 	CLEANUP_FREE char *serial = NULL;
+	CLEANUP_FREE char *name = NULL;
 
 	if (field_text(token->info.label, sizeof(token->info.label), &label) < 0 ||
 		field_text(token->info.manufacturerID, sizeof(token->info.manufacturerID), &maker) < 0 ||
 		field_text(token->info.serialNumber, sizeof(token->info.serialNumber), &serial) < 0)
 		return;
-	snprintf(token->name, sizeof(token->name), "%s (%s, %s)", label, maker, serial);
+	if (asprintf(&name, "%s (%s, %s)", label, maker, serial) < 0) {
+		name = NULL;
+		return;
+	}
+	text_cut(name, token->name, sizeof(token->name));
 }
 
 static size_t add_tokens(CK_FUNCTION_LIST *module, P11KitUri *uri, struct pkcs11_token *tokens, size_t count)

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Drives that open with a smart card (SoftHSM, in a folder of its own), from enrolling to revoking.
+. "$(dirname "$0")/lib.sh"
+need_command softhsm2-util pkcs11-tool cryptsetup
+module=$(find /usr/lib -name libsofthsm2.so 2>/dev/null | head -n 1)
+[ -n "$module" ] || skip_all "SoftHSM's module is not there"
+mkdir "$T/tokens"
+printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$T/tokens" >"$T/softhsm.conf"
+export SOFTHSM2_CONF=$T/softhsm.conf
+pin=135790
+(umask 077 && printf '%s\n' $pin >"$T/pin")
+drive=$T/a.img
+card() { # LABEL: with a key on P-256
+	softhsm2-util --init-token --free --label "$1" --pin $pin --so-pin 24681012 &&
+		pkcs11-tool --module "$module" --token-label "$1" --login --pin $pin --keypairgen --id 01 --key-type EC:prime256v1 --label key
+}
+serial() { # LABEL
+	pkcs11-tool --module "$module" --list-token-slots | tr -d '\0' | grep -aF -A 6 "token label        : $1" |
+		sed -n 's/.*serial num  *: //p' | head -n 1
+}
+enroll() { # URI [OPTION...]
+	sealdrive key enroll "$drive" --token "$@" --pkcs11-module "$module" --passphrase-file "$PASS" --pin-file "$T/pin"
+}
+opens() { # [OPTION...]
+	sealdrive key test "$drive" --token --pkcs11-module "$module" --pin-file "$T/pin" "$@"
+}
+slots() { # how many key slots there are
+	sealdrive key list "$drive" --json | "$PYTHON" -c 'import json, sys; print(len(json.load(sys.stdin)["keyslots"]))'
+}
+must "a card" card Officer
+must "another card, with a name in another character set" card $'Th\xe9 B'
+must "a drive" new_drive "$drive" 32M --label Contracts
+
+# ---- enrolling ----
+sum=$(unchanged_sum "$drive")
+check_status 3 "a card that is not plugged in" enroll 'pkcs11:token=Nobody;id=%01'
+said 'cannot be enrolled: no card .* plugged in' "... is said"
+said 'p11tool --list-all' "... with what shows those that are"
+for uri in 'pkcs11:token=Officer?pin-value=1' 'pkcs11:token=Officer;id=%zz' 'pkcs11:slot-id=0'; do
+	check_status 2 "wrong usage: $uri" enroll "$uri"
+done
+is "$(unchanged_sum "$drive")" "$sum" "the drive is as it was"
+check "a card is enrolled" enroll 'pkcs11:token=Officer;id=%01' --owner 'Nguyễn Văn A' --serial 'KHO 7'
+check "... and opens the drive" opens
+check "... another time" enroll 'pkcs11:token=Officer;id=%01'
+said 'opens the drive already, in key slot 1' "... which is worth a word"
+check "the other card" enroll 'pkcs11:id=%01;token=Th%E9%20B' --owner $'\xff\e[31mX\u202e'
+check "who has what" sealdrive key list "$drive"
+said 'Key slot 1, owner: Nguyễn Văn A, token: Officer, serial number: KHO 7, enrolled: ' "... is listed"
+said 'Key slot 3, owner: ..\[31mX., token: Th. B' "... as far as it can be shown"
+is "$(grep -c $'\e' "$T/out")" 0 "... and does not reach the terminal otherwise"
+check "for programs" sh -c "sealdrive key list '$drive' --json >'$T/json' && $PYTHON -m json.tool '$T/json'"
+
+# ---- revoking ----
+check_status 1 "a serial number that only begins like it" sealdrive key revoke "$drive" --serial 'KHO' --passphrase-file "$PASS"
+check_status 1 "... or differs in its case" sealdrive key revoke "$drive" --serial 'kho 7' --passphrase-file "$PASS"
+is "$(slots)" 4 "... revokes nothing"
+number=$(serial Officer)
+check "(the card says that its number is ${number:-unknown})" test -n "$number"
+# somebody enrolled it with another program, which keeps no notes, or with several
+printf 'another one of these 5' >"$T/phrase" && chmod 600 "$T/phrase"
+check "a key slot by cryptsetup" cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file "$PASS" \
+	--new-key-slot 7 "$drive" "$T/phrase"
+printf '{"type":"systemd-pkcs11","keyslots":["7"],"pkcs11-uri":"pkcs11:serial=%s;token=Officer?pin-source=x","pkcs11-key":"BBBB"}' \
+	"$number" >"$T/token"
+check "... for the same card" cryptsetup token import --json-file "$T/token" "$drive"
+printf '{"type":"sealdrive-custody","keyslots":["3"],"serial":"KHO 7"}' >"$T/token"
+check "... and a second note for a key slot" cryptsetup token import --json-file "$T/token" "$drive"
+check "revoked by the number that it says" sealdrive key revoke "$drive" --serial "$number" --passphrase-file "$PASS" --accept-header-change
+is "$(grep -o 'Key slot [0-9]*' "$T/out" | tr '\n' ' ')" "Key slot 1 Key slot 2 Key slot 7 " "... are all its key slots"
+check_status 3 "it opens nothing any more" opens --slot 0
+check "revoked by the other number" sealdrive key revoke "$drive" --serial 'KHO 7' --passphrase-file "$PASS"
+is "$(grep -o 'Key slot [0-9]*' "$T/out" | tr '\n' ' ')" "Key slot 3 " "... is what any of the notes names"
+is "$(slots),$(cryptsetup luksDump "$drive" | grep -cE 'systemd-pkcs11|custody')" "1,0" "nothing of them is left"
+check "the passphrase opens it" sealdrive key test "$drive" --passphrase-file "$PASS"
+
+# ---- the last ones ----
+check "a card" enroll 'pkcs11:token=Officer;id=%01'
+check "without the passphrase" sealdrive key remove "$drive" --passphrase-file "$PASS"
+check_status 1 "nothing else opens it" sealdrive key revoke "$drive" --serial "$number" --token --pkcs11-module "$module" --pin-file "$T/pin"
+said 'nothing but this token opens the drive' "... is said"
+check "it opens still" opens
+done_testing
