@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "cli/cli.h"
+#include "fuse/daemon.h"
 #include "kernel-shim/filedev.h"
 
 enum {
@@ -146,7 +147,9 @@ int format_target_examine(const char *path, uint64_t size_bytes, struct format_t
 			*ret_target = target;
 		return r;
 	}
-	r = discover_target(path, &target.drive);
+	r = daemon_check_target(path, diag);
+	if (r == 0)
+		r = discover_target(path, &target.drive);
 	if (r < 0)
 		return r;
 	target.exists = true;

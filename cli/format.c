@@ -83,10 +83,10 @@ static int check(struct format *f)
 	r = format_target_examine(f->options.target_path, f->options.size_bytes, &f->target, diag);
 	if (r < 0)
 		return r;
-	r = luks2_format_check(&f->options.params, f->target.size_bytes, diag);
-	if (r == 0 && f->target.size_bytes < data_offset + E4_MKFS_MIN_BYTES)
-		r = diag_set(diag, -SDE_TOO_SMALL, _("at least %llu MiB are needed"),
+	if (f->target.size_bytes < data_offset + E4_MKFS_MIN_BYTES)
+		return diag_set(diag, -SDE_TOO_SMALL, _("at least %llu MiB are needed"),
 			(unsigned long long)(data_offset + E4_MKFS_MIN_BYTES) >> 20);
+	r = luks2_format_check(&f->options.params, f->target.size_bytes, diag);
 	return r < 0 ? r : examine_header(f);
 }
 

@@ -241,6 +241,8 @@ if truncate -s $((free * 2)) "$T/probe" 2>/dev/null; then
 else
 	skip "a container larger than the space for it" "the file system has no files of that size"
 fi
+check_status 1 "a container that is too small" new_drive "$T/small.img" 1M
+said 'at least 17 MiB are needed' "... is told what is needed"
 check_status 1 "in a folder that is not there" new_drive "$T/absent/a.img" 20M
 check_status 1 "without --size nothing is made" sealdrive format "$T/absent.img" --passphrase-file "$PASS"
 said '--size' "... it says how to"

@@ -44,6 +44,8 @@ check "status in words" sealdrive status
 said "$T/a.img .*Hồ sơ" "... names drive and label"
 check_status 6 "mounting it again" drive_mount "$T/a.img" "$T/mnt2"
 said "already mounted: $T/mnt" "... says where it is"
+check_status 6 "formatting it meanwhile" sealdrive format "$T/a.img" --force --passphrase-file "$PASS" "${FAST_KDF[@]}"
+said "already mounted: $T/mnt" "... says so, too"
 ln -s a.img "$T/alias.img"
 check_status 6 "under another name" drive_mount "$T/alias.img" "$T/mnt2"
 check_status 6 "formatting it" new_drive "$T/a.img" 64M --force
