@@ -303,27 +303,50 @@ static int run_verify(int argc, char **argv, bool json)
 }
 
 static const struct verb {
-	const char *name;
+	const char *name, *usage;
 	int min, max;
 	bool json;
 	int (*run)(int argc, char **argv, bool json);
 } verbs[] = {
-	{"list", 0, 0, true, run_list},
-	{"show", 0, 1, true, run_show},
-	{"check", 1, 1000, false, run_check},
-	{"diff", 2, 2, false, run_diff},
-	{"sign", 1, 1, false, run_sign},
-	{"verify", 1, 1, false, run_verify},
+	{"list", "list [--json]", 0, 0, true, run_list},
+	{"show", "show [--json] [POLICY]", 0, 1, true, run_show},
+	{"check", "check FILE...", 1, 1000, false, run_check},
+	{"diff", "diff POLICY POLICY", 2, 2, false, run_diff},
+	{"sign", "sign --sign-key KEY --sign-cert CERT [--signature FILE] FILE", 1, 1, false, run_sign},
+	{"verify", "verify --trust CERT [--signature FILE] FILE", 1, 1, false, run_verify},
 };
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/* 'policy show --help' is about show, wherever --help stands. */
+static int help(int argc, char **argv)
+{
+	const struct verb *verb = NULL;
+
+	for (int i = 1; i < argc && !verb; i++)
+		verb = find_verb(argv[i]);
+	if (!verb)
+		return cli_help(&command_policy);
+	printf(_("Usage: sealdrive policy %s\n"), verb->usage);
+	printf(_("'sealdrive policy --help' explains the commands and options.\n"));
+	return EXIT_DONE;
+}
 
 static int run(int argc, char **argv)
 {
+	const struct verb *verb;
 	bool json = false;
 	int option;
 
 	while ((option = cli_getopt(&command_policy, argc, argv, long_options)) != -1) {
 		if (option == OPT_HELP)
-			return cli_help(&command_policy);
+			return help(argc, argv);
 		switch (option) {
 		case OPT_JSON:
 			json = true;
@@ -343,16 +366,12 @@ static int run(int argc, char **argv)
 		return EXIT_USAGE;
 	argc -= optind + 1;
 	argv += optind + 1;
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-		const struct verb *verb = &verbs[i];
-
-		if (strcmp(verb->name, argv[-1]) != 0)
-			continue;
-		if (argc < verb->min || argc > verb->max || (json && !verb->json))
-			return cli_usage(&command_policy, _("'policy %s' is not used like that"), verb->name);
-		return verb->run(argc, argv, json);
-	}
-	return cli_usage(&command_policy, _("unknown command '%s'"), argv[-1]);
+	verb = find_verb(argv[-1]);
+	if (!verb)
+		return cli_usage(&command_policy, _("unknown command '%s'"), argv[-1]);
+	if (argc < verb->min || argc > verb->max || (json && !verb->json))
+		return cli_usage(&command_policy, _("it is used like this: sealdrive policy %s"), verb->usage);
+	return verb->run(argc, argv, json);
 }
 
 const struct command command_policy = {

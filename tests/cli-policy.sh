@@ -86,6 +86,11 @@ check_status 2 "no verb" sealdrive policy
 check_status 2 "an unknown verb" sealdrive policy burn
 check_status 2 "check without a file" sealdrive policy check
 check_status 2 "diff of one" sealdrive policy diff nist
+said 'sealdrive policy diff POLICY POLICY' "... is told what it is used with"
+check "help for one of them" sealdrive policy show --help
+said '^Usage: sealdrive policy show \[--json\] \[POLICY\]$' "... is about it"
+check "help for all of them" sealdrive policy --help
+said 'list *the profiles' "... is about all"
 
 # What binds a computer: this program's configuration folder is etc/ where it is started.
 mkdir "$T/home/etc"
