@@ -25,6 +25,8 @@
 #include "keymgr/recovery.h"
 #include "keymgr/unicode.h"
 
+enum { PASSPHRASE_TRIES = 3 };
+
 static int check_length(int r, size_t len, struct diag *diag)
 {
 	if (r == -E2BIG)
@@ -44,7 +46,9 @@ static int ask_secret(int fd, const char *prompt, struct secret **ret_secret, st
 	r = secret_new(LUKS2_PASSPHRASE_MAX, &secret);
 	if (r < 0)
 		return r;
-	r = terminal_ask(fd, prompt, false, secret_data(secret), LUKS2_PASSPHRASE_MAX, &len);
+	/* a key that was pressed once too often is no reason to begin again */
+	for (int try = 1; r == 0 && len == 0 && try <= PASSPHRASE_TRIES; try++)
+		r = terminal_ask(fd, prompt, false, secret_data(secret), LUKS2_PASSPHRASE_MAX, &len);
 	r = check_length(r, len, diag);
 	if (r < 0)
 		return r;
@@ -304,8 +308,6 @@ int cli_confirm_by_typing(const char *name, const char *fmt, ...)
 	/* what cannot be shown cannot be typed either: then what was shown is taken */
 	return strcmp(answer, safe_name) == 0 ? 0 : -SDE_CANCELLED;
 }
-
-enum { PASSPHRASE_TRIES = 3 };
 
 /* ---- one that is set ---- */
 

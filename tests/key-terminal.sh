@@ -28,8 +28,9 @@ user 'wait:Passphrase for' echo:off "type:$OLD" 'wait:New passphrase' echo:off '
 	-- sealdrive key add "$IMG" "${FAST_KDF[@]}"
 ended "exit 1" "two different new passphrases"
 shown "not the same" "... that is what it says"
-user 'wait:Passphrase for' "type:$OLD" 'wait:New passphrase' 'type:' -- sealdrive key add "$IMG" "${FAST_KDF[@]}"
-ended "exit 2" "an empty new passphrase"
+user 'wait:Passphrase for' "type:$OLD" 'wait:New passphrase' 'type:' 'wait:New passphrase' 'type:' 'wait:New passphrase' 'type:' \
+	-- sealdrive key add "$IMG" "${FAST_KDF[@]}"
+ended "exit 2" "an empty new passphrase, three times"
 user 'wait:Passphrase for' 'type:wrong' 'wait:does not open' 'wait:Passphrase for' 'type:wrong' 'wait:Passphrase for' 'type:wrong' \
 	-- sealdrive key change "$IMG" "${FAST_KDF[@]}"
 ended "exit 3" "three wrong passphrases"
@@ -47,8 +48,8 @@ is "$(unchanged_sum "$IMG")" "$sum" "none of those has changed the drive"
 user 'wait:Passphrase for' "type:$OLD" 'wait:New passphrase' "type:$NEW" 'wait:again' "type:$NEW" -- sealdrive key add "$IMG" "${FAST_KDF[@]}"
 ended "exit 0" "add"
 check "it opens" opens "$NEW"
-user 'wait:Passphrase for' 'type:wrong' 'wait:Passphrase for' "type:$NEW" -- sealdrive key remove "$IMG"
-ended "exit 0" "remove, mistyped once"
+user 'wait:Passphrase for' 'type:' 'wait:Passphrase for' 'type:wrong' 'wait:Passphrase for' "type:$NEW" -- sealdrive key remove "$IMG"
+ended "exit 0" "remove, mistyped once, and Enter once too often"
 check "it does not open" eval '! opens "$NEW"'
 user 'wait:Passphrase for' "type:$OLD" 'wait:New passphrase' "type:$NEW" 'wait:again' "type:$NEW" -- sealdrive key change "$IMG" "${FAST_KDF[@]}"
 ended "exit 0" "change"
