@@ -35,6 +35,10 @@ extern const struct command command_key;
 int cli_fail(const char *subject, int err, const struct diag *diag);
 /* Wrong usage: prints the message and a pointer to --help; returns EXIT_USAGE. */
 int cli_usage(const struct command *command, const char *fmt, ...) PRINTF(2, 3);
+/* printf() of what a command has changed and what stays so, whether or not anybody can read it: when standard
+ * output cannot be written, that is worth a warning and no failure. */
+void cli_say_done(const char *fmt, ...) PRINTF(1, 2);
+bool cli_has_said_done(void);
 void cli_warn(const char *subject, const char *fmt, ...) PRINTF(2, 3);
 /* `--help`: prints usage to stdout, returns EXIT_DONE. */
 int cli_help(const struct command *command);

@@ -219,12 +219,16 @@ static int destroy(struct erase *erase, struct diag *diag)
 static void report(const struct erase *erase)
 {
 	if (erase->slot >= 0)
-		printf(_("Key slot %d is destroyed. That was read back.\n"), erase->slot);
+		cli_say_done(_("Key slot %d is destroyed. That was read back.\n"), erase->slot);
 	else
-		printf(_("The drive is erased: %u key slots and both copies of the header are destroyed, and no\n"
+		cli_say_done(_("The drive is erased: %u key slots and both copies of the header are destroyed, and no\n"
 			 "passphrase, key or token opens it any more. That was read back.\n"),
 			erase->certificate.keyslots);
-	printf("\n%s\n", certificate_limits());
+	printf(_("\nOn flash memory (USB sticks, memory cards, SSDs) old copies of this may be left where no\n"
+		 "program reaches. Whoever takes such a drive apart, finds one, and knows a passphrase or has\n"
+		 "a token of that time could still open the drive. Where that is not enough, use the drive's\n"
+		 "own command for sanitising, or destroy it. Backups of the header and copies of a container\n"
+		 "file open as before: destroy them, too.\n"));
 }
 
 static int erase_drive(struct erase *erase, struct diag *diag)

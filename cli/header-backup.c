@@ -79,7 +79,7 @@ static int run(int argc, char **argv)
 	r = save(&args, path, &subject, &diag);
 	if (r < 0)
 		return cli_fail(subject, r, &diag);
-	printf(_("The header is saved in "));
+	cli_say_done(_("The header is saved in "));
 	cli_put_path(path);
 	printf(_(".\nKeep it in a safe place: with it, whoever knows a passphrase of today can open the drive,\n"
 		 "even after that passphrase has been removed.\n"));

@@ -66,7 +66,7 @@ static int convert(const struct header_args *args, bool force, struct diag *diag
 	if (r == 0)
 		r = luks1_convert(dev, &now, diag);
 	if (r == 0)
-		printf(_("The header is LUKS version 2 now. Passphrases and data are what they were.\n"
+		cli_say_done(_("The header is LUKS version 2 now. Passphrases and data are what they were.\n"
 			 "Make a new backup of the header: one that is older is still of version 1.\n"));
 	return r;
 }

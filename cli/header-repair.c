@@ -81,7 +81,7 @@ static int repair(const struct header_args *args, bool force, struct diag *diag)
 		return -SDE_CANCELLED;
 	r = luks2_repair(dev, force ? LUKS2_FOREIGN_OK : 0, &done, diag);
 	if (r == 0)
-		printf(_("The header was repaired.\n"));
+		cli_say_done(_("The header was repaired.\n"));
 	return r;
 }
 

@@ -221,7 +221,7 @@ static int restore_header(struct restore *restore)
 		r = luks2_restore(header_dev(restore), restore->now, restore->file, restore->backup,
 			&restore->diag);
 	if (r == 0)
-		printf(_("The header was restored.\n"));
+		cli_say_done(_("The header was restored.\n"));
 	return r;
 }
 

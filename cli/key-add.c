@@ -51,7 +51,7 @@ static int run(int argc, char **argv)
 	if (r == 0)
 		r = add(&drive, &id);
 	if (r == 0)
-		printf(_("The new key opens the drive, in key slot %d.\n"), id);
+		cli_say_done(_("The new key opens the drive, in key slot %d.\n"), id);
 	return key_drive_close(&drive, r);
 }
 

@@ -59,10 +59,10 @@ static int check_ignore(struct key_drive *drive, int id)
 static void report(const struct key_drive *drive, int id)
 {
 	if (!passphrase_too(drive->args)) {
-		printf(_("Key slot %d has another priority.\n"), id);
+		cli_say_done(_("Key slot %d has another priority.\n"), id);
 		return;
 	}
-	printf(_("Key slot %d opens with the new key, and not with the old one any more.\n"), id);
+	cli_say_done(_("Key slot %d opens with the new key, and not with the old one any more.\n"), id);
 	key_tell_remains();
 }
 

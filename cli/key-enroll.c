@@ -147,7 +147,7 @@ static void report(const struct key_drive *drive, const struct enrolled *enrolle
 
 	if (text_sanitize(name, strlen(name), &safe) < 0)
 		return;
-	printf(_("'%s' opens the drive now, in key slot %d.\n"), safe, id);
+	cli_say_done(_("'%s' opens the drive now, in key slot %d.\n"), safe, id);
 	if (!enrolled->fido2 && !enrolled->card.ec && enrolled->card.token.padding == TOKEN_PKCS1V15)
 		cli_warn(drive->args->target,
 			_("the key is wrapped with RSA PKCS #1 v1.5, which is out of date and which policies forbid: "

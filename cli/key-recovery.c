@@ -288,7 +288,7 @@ static int run(int argc, char **argv)
 		r = enrol(&drive, &outputs, &slot);
 	}
 	if (r == 0)
-		printf(_("The recovery key opens the drive, in key slot %d.\n"), slot);
+		cli_say_done(_("The recovery key opens the drive, in key slot %d.\n"), slot);
 	if (r == 0 && older && !args.replace)
 		cli_warn(args.target, _("an older recovery key opens it, too; --replace removes such keys"));
 	return key_drive_close(&drive, r);

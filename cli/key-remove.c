@@ -75,7 +75,7 @@ static int run(int argc, char **argv)
 	if (r == 0)
 		r = remove_slot(&drive, id);
 	if (r == 0) {
-		printf(_("Key slot %d was removed.\n"), id);
+		cli_say_done(_("Key slot %d was removed.\n"), id);
 		key_tell_remains();
 	}
 	return key_drive_close(&drive, r);

@@ -94,7 +94,7 @@ static void report(uint32_t slots)
 {
 	for (int id = 0; id < LUKS2_KEYSLOTS_MAX; id++)
 		if (slots >> id & 1)
-			printf(_("Key slot %d was removed.\n"), id);
+			cli_say_done(_("Key slot %d was removed.\n"), id);
 	key_tell_remains();
 }
 

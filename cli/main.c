@@ -91,12 +91,18 @@ static int run(int argc, char **argv)
 static int finish_output(int status)
 {
 	bool failed = ferror(stdout);
+	int err;
 
 	errno = 0;
 	failed |= fclose(stdout) != 0;
 	if (!failed || errno == EPIPE)
 		return status;
-	cli_fail(_("standard output"), errno ? -errno : -EIO, NULL);
+	err = errno ? -errno : -EIO;
+	if (status == EXIT_DONE && cli_has_said_done()) {
+		cli_warn(_("standard output"), _("%s; what was to be done is done"), error_text(err));
+		return status;
+	}
+	cli_fail(_("standard output"), err, NULL);
 	return status == EXIT_DONE ? EXIT_FAILED : status;
 }
 

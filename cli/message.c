@@ -82,6 +82,23 @@ void cli_warn(const char *subject, const char *fmt, ...)
 	fputs(".\n", stderr);
 }
 
+static bool said_done;
+
+void cli_say_done(const char *fmt, ...)
+{
+	va_list args;
+
+	said_done = true;
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+}
+
+bool cli_has_said_done(void)
+{
+	return said_done;
+}
+
 int cli_help(const struct command *command)
 {
 	/* gettext("") would be the catalogue's own header */

@@ -196,7 +196,7 @@ static void print_mounted(const struct daemon *daemon, const struct mount_args *
 					 "it must be checked before it can be written again"));
 	if (!secret_all_locked())
 		cli_warn(args->target, "%s", error_text(-SDE_MEMORY_LOCK));
-	printf(reason ? _("Your files are here, read-only: ") : _("Your files are here: "));
+	cli_say_done("%s", reason ? _("Your files are here, read-only: ") : _("Your files are here: "));
 	cli_put_path(daemon_mount_point(daemon));
 	printf(_("\nBefore you pull the drive out: sealdrive unmount "));
 	cli_put_path(daemon_mount_point(daemon));

@@ -35,13 +35,35 @@ static void explain_bad_option(const struct command *command, const char *word,
 		cli_usage(command, _("unknown option '%.*s'"), (int)len, word);
 }
 
+/* Whether the option with a value at this place of the table was there before: which value is meant? */
+static bool given_twice(const struct command *command, const struct option *long_options, int index, bool first)
+{
+	static uint64_t seen;
+	const struct option *option = &long_options[index];
+	uint64_t bit = UINT64_C(1) << (index & 63);
+
+	if (first)
+		seen = 0;
+	if (index < 0 || option->has_arg == no_argument || strcmp(option->name, "share") == 0)
+		return false;
+	if (seen & bit) {
+		cli_usage(command, _("option '--%s' is given twice"), option->name);
+		return true;
+	}
+	seen |= bit;
+	return false;
+}
+
 int cli_getopt(const struct command *command, int argc, char **argv,
 	const struct option *long_options)
 {
-	int c;
+	bool first = optind <= 1;
+	int c, index = -1;
 
 	opterr = 0;
-	c = getopt_long(argc, argv, ":", long_options, NULL);
+	c = getopt_long(argc, argv, ":", long_options, &index);
+	if (given_twice(command, long_options, index, first))
+		return '?';
 	if (c == ':') {
 		cli_usage(command, _("option '%s' needs a value"), argv[optind - 1]);
 		return '?';

@@ -118,7 +118,7 @@ static int resize_unlocked(const struct resize *resize, struct diag *diag)
 	if (err == 0)
 		err = fs_look(resize, &after, diag);
 	if (err == 0)
-		printf(_("Now:    a file system of %s in a room of %s.\n"),
+		cli_say_done(_("Now:    a file system of %s in a room of %s.\n"),
 			cli_format_size(fs, after.size_bytes), cli_format_size(room, data->size_bytes));
 	return err;
 }

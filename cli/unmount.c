@@ -83,7 +83,7 @@ static int unmount(const char *name, const struct mounted_drive *drive, bool giv
 	if (drive->dead)
 		cli_warn(name, _("the program that served the drive had died; what it had not written "
 				 "yet is lost"));
-	printf(_("Unmounted. You may now pull the drive out.\n"));
+	cli_say_done(_("Unmounted. You may now pull the drive out.\n"));
 	return EXIT_DONE;
 }
 

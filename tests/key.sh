@@ -36,6 +36,13 @@ phrase empty ""
 
 must "a drive" new_drive "$IMG" 32M --label Contracts
 
+check_status 2 "an option with two values" key add "$IMG" "${OLD[@]}" --new-slot 3 --new-passphrase-file "$T/second" --new-slot=4
+said "option '--new-slot' is given twice" "... is no option"
+check "what is done is done when nobody can be told" bash -c 'sealdrive key add "$@" >/dev/full' - "$IMG" "${OLD[@]}" \
+	--new-passphrase-file "$T/third" "${FAST_KDF[@]}"
+said 'warning: standard output: .*what was to be done is done' "... which is said"
+check "... and removed again" bash -c 'sealdrive key remove "$@" >/dev/full' - "$IMG" --passphrase-file "$T/third"
+
 # ---- add and list ----
 check "add: a second passphrase" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/second" "${FAST_KDF[@]}"
 said "key slot 1" "add: says which key slot"
