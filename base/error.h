@@ -61,6 +61,7 @@ enum error_code {
 	SDE_NO_TOKEN,		    /* the token is not plugged in */
 	SDE_ENROLL,		    /* a token cannot be made to open a drive */
 	SDE_PIN,		    /* wrong PIN */
+	SDE_NOT_A_PIN,		    /* no token has such a PIN */
 	SDE_PIN_LOCKED,		    /* too many wrong PINs */
 	SDE_SHARE,		    /* a share is wrong, damaged, of another set, or missing */
 	SDE_TOOL,		    /* a program that is run is not installed */

@@ -4,7 +4,6 @@
  * from read() straight into a struct secret.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/gate.h"
+#include "cli/secretfile.h"
 #include "cli/terminal.h"
 #include "cli/token.h"
 #include "keymgr/luks2.h"
@@ -89,29 +89,6 @@ static int ask_on_terminal(const char *subject, bool confirm, struct secret **re
 	return 0;
 }
 
-/* Reads until cap bytes, the end, or (when line) a newline, which is not counted. A line is read
- * byte by byte, because what follows it on standard input is not ours. */
-static int read_fully(int fd, uint8_t *buf, size_t cap, bool line, size_t *ret_len)
-{
-	size_t len = 0;
-
-	while (len < cap) {
-		ssize_t n = read(fd, buf + len, line ? 1 : cap - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		if (line && buf[len] == '\n')
-			break;
-		len += n;
-	}
-	*ret_len = len;
-	return 0;
-}
-
 static int read_line(int fd, struct secret **ret_passphrase, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *secret = NULL;
@@ -121,7 +98,7 @@ static int read_line(int fd, struct secret **ret_passphrase, struct diag *diag)
 	r = secret_new(LUKS2_PASSPHRASE_MAX + 1, &secret);
 	if (r < 0)
 		return r;
-	r = read_fully(fd, secret_data(secret), LUKS2_PASSPHRASE_MAX + 1, true, &len);
+	r = secretfile_read(fd, secret_data(secret), LUKS2_PASSPHRASE_MAX + 1, true, &len);
 	r = check_length(r == 0 && len > LUKS2_PASSPHRASE_MAX ? -E2BIG : r, len, diag);
 	if (r < 0)
 		return r;
@@ -140,7 +117,7 @@ static int read_key(int fd, size_t expected, struct secret **ret_passphrase, str
 	r = secret_new(cap, &secret);
 	if (r < 0)
 		return r;
-	r = read_fully(fd, secret_data(secret), cap, false, &len);
+	r = secretfile_read(fd, secret_data(secret), cap, false, &len);
 	if (r < 0)
 		return r;
 	if (len == 0)
@@ -154,22 +131,6 @@ static int read_key(int fd, size_t expected, struct secret **ret_passphrase, str
 	return 0;
 }
 
-static int open_file(const char *path, int *ret_fd, struct stat *ret_stat, struct diag *diag)
-{
-	CLEANUP_FD int fd = -1;
-
-	fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-				    : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || fstat(fd, ret_stat) < 0)
-		return diag_set(diag, -errno, _("the file '%s' cannot be read"), path);
-	if (S_ISDIR(ret_stat->st_mode))
-		return diag_set(diag, -EISDIR, _("'%s' is a folder"), path);
-	if (S_ISREG(ret_stat->st_mode) && (ret_stat->st_mode & (S_IRGRP | S_IROTH)))
-		cli_warn(path, _("other users may read this file; 'chmod 600' keeps them out"));
-	*ret_fd = take_fd(&fd);
-	return 0;
-}
-
 static int read_from_file(const struct cli_passphrase_source *source,
 	struct secret **ret_passphrase, struct diag *diag)
 {
@@ -177,7 +138,7 @@ static int read_from_file(const struct cli_passphrase_source *source,
 	struct stat st;
 	int r;
 
-	r = open_file(source->key_file ? source->key_file : source->passphrase_file, &fd, &st, diag);
+	r = secretfile_open(source->key_file ? source->key_file : source->passphrase_file, &fd, &st, diag);
 	if (r < 0)
 		return r;
 	if (source->key_file)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/secretfile.h"
 #include "cli/terminal.h"
 #include "keymgr/token.h"
 #include "token/fido2.h"
@@ -22,13 +23,6 @@
 enum { PIN_MAX = 255 };
 
 /* ---- questions ---- */
-
-static int pin_from_file(const char *path, struct secret **ret_pin, struct diag *diag)
-{
-	const struct cli_passphrase_source source = {.passphrase_file = path};
-
-	return cli_read_passphrase(&source, NULL, false, ret_pin, diag);
-}
 
 static int pin_prompt(const char *name, enum token_pin_state state, int retries, char **ret_prompt)
 {
@@ -45,6 +39,19 @@ static int pin_prompt(const char *name, enum token_pin_state state, int retries,
 	return n < 0 ? -ENOMEM : 0;
 }
 
+/* A PIN that can be none is not tried: that would cost one of the tries that are left. */
+static int check_pin(const struct secret *pin, struct diag *diag)
+{
+	const uint8_t *text = secret_data_const(pin);
+
+	if (secret_len(pin) > PIN_MAX)
+		return diag_set(diag, -SDE_NOT_A_PIN, _("it is longer than %d bytes"), PIN_MAX);
+	for (size_t i = 0; i < secret_len(pin); i++)
+		if (text[i] < ' ' || text[i] == 0x7f)
+			return diag_set(diag, -SDE_NOT_A_PIN, _("it has a control character in it"));
+	return 0;
+}
+
 static int ask_pin(void *ctx, const char *name, enum token_pin_state state, int retries,
 	struct secret **ret_pin, struct diag *diag)
 {
@@ -52,22 +59,31 @@ static int ask_pin(void *ctx, const char *name, enum token_pin_state state, int 
 	CLEANUP_SECRET struct secret *pin = NULL;
 	CLEANUP_FREE char *prompt = NULL;
 	CLEANUP_FD int fd = -1;
+	struct stat st;
 	size_t len = 0;
-	int r;
+	int r = options->pin_file ? secretfile_open(options->pin_file, &fd, &st, diag) : terminal_open(&fd);
 
-	if (options->pin_file)
-		return pin_from_file(options->pin_file, ret_pin, diag);
-	r = pin_prompt(name, state, retries, &prompt);
-	r = r < 0 ? r : terminal_open(&fd);
-	r = r < 0 ? r : secret_new(PIN_MAX, &pin);
-	r = r < 0 ? r : terminal_ask(fd, prompt, false, secret_data(pin), PIN_MAX, &len);
+	r = r < 0 ? r : secret_new(PIN_MAX + 1, &pin);
+	r = r < 0 ? r : pin_prompt(name, state, retries, &prompt);
 	if (r < 0)
-		return r == -E2BIG ? diag_set(diag, -SDE_PIN, _("it is too long")) : r;
+		return r;
+	r = isatty(fd) ? terminal_ask(fd, prompt, false, secret_data(pin), PIN_MAX + 1, &len)
+		       : secretfile_read(fd, secret_data(pin), PIN_MAX + 1, true, &len);
+	if (r == -E2BIG)
+		return diag_set(diag, -SDE_NOT_A_PIN, _("it is longer than %d bytes"), PIN_MAX);
+	if (r < 0)
+		return r;
+	/* a file from a computer with Windows */
+	if (options->pin_file && len > 0 && ((const char *)secret_data_const(pin))[len - 1] == '\r')
+		len--;
 	if (len == 0)
-		return -SDE_CANCELLED;
+		return isatty(fd) ? -SDE_CANCELLED
+				  : diag_set(diag, -SDE_NOT_A_PIN, _("the first line of '%s' is empty"), options->pin_file);
 	secret_truncate(pin, len);
-	*ret_pin = take_ptr(pin);
-	return 0;
+	r = check_pin(pin, diag);
+	if (r == 0)
+		*ret_pin = take_ptr(pin);
+	return r;
 }
 
 static void tell(void *ctx, const char *name, const char *text)

@@ -34,6 +34,16 @@ check "it opens the drive" soft mount "$drive" "$T/mnt" --token --pin-file "$T/p
 echo hello >"$T/mnt/file"
 check "... for one more key meanwhile" soft key test "$drive" --token fido2 --pin-file "$T/pin"
 check "... unmounted" soft unmount "$drive"
+for text in '' '123' '12\0013' "$(head -c 300 /dev/zero | tr '\0' 1)"; do
+	(umask 077 && printf '%b\n' "$text" >"$T/none")
+	check_status 3 "no PIN: '${text:0:8}'" soft key test "$drive" --token --pin-file "$T/none"
+	said 'cannot be the PIN' "... is not tried"
+	is "$(grep -o 'retries=.' "$T/keys/Blue")" retries=8 "... and costs nothing"
+done
+(umask 077 && printf '1234\r\n' >"$T/none")
+check "a file from Windows" soft key test "$drive" --token --pin-file "$T/none"
+check_status 2 "nobody to ask" setsid sealdrive-soft key test "$drive" --token
+said '--pin-file for the PIN' "... is told what else there is"
 check_status 3 "a wrong PIN" soft mount "$drive" "$T/mnt" --token --pin-file "$T/wrong"
 is "$(grep -o 'retries=.' "$T/keys/Blue")" retries=7 "... was tried once"
 sed -i 's/touch=0/touch=1/' "$T/keys/Blue"

@@ -185,13 +185,13 @@ static void test_pins(void)
 	enroll(&usual, &enrolled, &passphrase);
 	/* one that is not the PIN as a whole costs no try */
 	typed_zeros = 1;
-	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN);
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_NOT_A_PIN);
 	CU_ASSERT_EQUAL(keys[0].retries, 8);
 	typed_zeros = 0;
 	typed_pin = "123";
-	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN);
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_NOT_A_PIN);
 	typed_pin = "1234567890123456789012345678901234567890123456789012345678901234";
-	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_PIN);
+	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_NOT_A_PIN);
 	CU_ASSERT_EQUAL(keys[0].retries, 8);
 	typed_pin = "9999";
 	asked = 0;

@@ -174,9 +174,9 @@ static int pin_text(const struct secret *pin, struct secret **ret_text, struct d
 		return r;
 	pin = nfc ? nfc : pin;
 	if (memchr(secret_data_const(pin), '\0', secret_len(pin)))
-		return diag_set(diag, -SDE_PIN, _("it has a zero byte in it"));
+		return diag_set(diag, -SDE_NOT_A_PIN, _("it has a control character in it"));
 	if (unicode_length(pin) < PIN_CHARS_MIN || secret_len(pin) > PIN_BYTES_MAX)
-		return diag_set(diag, -SDE_PIN, _("that of a security key has %d to %d characters; it was not tried"),
+		return diag_set(diag, -SDE_NOT_A_PIN, _("that of a security key has %d to %d characters"),
 			PIN_CHARS_MIN, PIN_BYTES_MAX);
 	r = secret_new(secret_len(pin) + 1, ret_text);
 	if (r == 0)
