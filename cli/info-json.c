@@ -3,6 +3,7 @@
 #include "cli/info.h"
 
 #include "cli/jsonout.h"
+#include "keymgr/custody.h"
 #include "keymgr/luks2-update.h"
 #include "keymgr/luks2-seal.h"
 
@@ -91,6 +92,24 @@ static void json_kdf(struct jsonout *out, const struct luks2_kdf *kdf)
 	jsonout_end_object(out);
 }
 
+static void json_custody(struct jsonout *out, const struct luks2 *hdr, int keyslot)
+{
+	struct custody custody;
+
+	if (!custody_of_keyslot(hdr, keyslot, &custody)) {
+		jsonout_string(out, "custody", NULL);
+		return;
+	}
+	jsonout_object(out, "custody");
+	jsonout_string(out, "owner", custody.owner);
+	jsonout_string(out, "serial", custody.serial);
+	jsonout_string(out, "label", custody.label);
+	jsonout_string(out, "model", custody.model);
+	jsonout_string(out, "enrolled", custody.enrolled);
+	jsonout_string(out, "expires", custody.expires);
+	jsonout_end_object(out);
+}
+
 void info_json_keyslot(struct jsonout *out, const struct luks2 *hdr, const struct luks2_keyslot *slot)
 {
 	jsonout_object(out, NULL);
@@ -103,6 +122,7 @@ void info_json_keyslot(struct jsonout *out, const struct luks2 *hdr, const struc
 		if (hdr->tokens[i].keyslots >> slot->id & 1)
 			jsonout_number(out, NULL, hdr->tokens[i].id);
 	jsonout_end_array(out);
+	json_custody(out, hdr, slot->id);
 	if (slot->usable) {
 		jsonout_string(out, "priority", priorities_json[slot->priority]);
 		jsonout_number(out, "key_bits", slot->key_bytes * UINT64_C(8));

@@ -130,16 +130,18 @@ static void candidates_clear(struct candidates *candidates)
 	free(candidates->fido2);
 }
 
-/* The one key slot that a token is for; -1 for none that is asked for. */
-static int token_slot(const struct luks2 *hdr, const struct luks2_token *token, int wanted)
+/* The one key slot that a token is for; NULL for none that is asked for. One that is set to be ignored has to be
+ * named, with its token as without. */
+static const struct luks2_keyslot *token_slot(const struct luks2 *hdr, const struct luks2_token *token, int wanted)
 {
 	for (int i = 0; i < hdr->keyslot_count; i++) {
 		const struct luks2_keyslot *slot = &hdr->keyslots[i];
 
-		if ((token->keyslots >> slot->id & 1) && slot->usable && (wanted < 0 || wanted == slot->id))
-			return slot->id;
+		if ((token->keyslots >> slot->id & 1) && slot->usable &&
+			(wanted < 0 ? slot->priority != LUKS2_PRIORITY_IGNORE : wanted == slot->id))
+			return slot;
 	}
-	return -1;
+	return NULL;
 }
 
 static bool kind_wanted(const struct cli_token_options *options, enum token_kind kind)
@@ -149,33 +151,39 @@ static bool kind_wanted(const struct cli_token_options *options, enum token_kind
 	return !options->uri || (strcmp(options->uri, "fido2") == 0) == (kind == TOKEN_FIDO2);
 }
 
-/* A token object that cannot be used does not keep the others from being used. */
+static void add_candidate(struct candidates *candidates, const struct luks2 *hdr, const struct luks2_token *token,
+	int slot, struct diag *diag)
+{
+	size_t n;
+
+	if (token_kind(token->type) == TOKEN_PKCS11) {
+		n = candidates->pkcs11_count;
+		candidates->pkcs11_slots[n] = slot;
+		candidates->pkcs11_count += token_read_pkcs11(hdr, token->id, &candidates->pkcs11[n], diag) == 0;
+	} else {
+		n = candidates->fido2_count;
+		candidates->fido2_slots[n] = slot;
+		candidates->fido2_count += token_read_fido2(hdr, token->id, &candidates->fido2[n], diag) == 0;
+	}
+}
+
+/* In the order in which they are to be tried. A token object that cannot be used does not keep the others
+ * from being used. */
 static int collect(const struct luks2 *hdr, int wanted, struct candidates *candidates, struct diag *diag)
 {
 	candidates->pkcs11 = calloc(LUKS2_TOKENS_MAX, sizeof(*candidates->pkcs11));
 	candidates->fido2 = calloc(LUKS2_TOKENS_MAX, sizeof(*candidates->fido2));
 	if (!candidates->pkcs11 || !candidates->fido2)
 		return -ENOMEM;
-	for (int i = 0; i < hdr->token_count; i++) {
-		const struct luks2_token *token = &hdr->tokens[i];
-		enum token_kind kind = token_kind(token->type);
-		int slot = token_slot(hdr, token, wanted);
-		size_t n;
+	for (int priority = LUKS2_PRIORITY_HIGH; priority >= LUKS2_PRIORITY_IGNORE; priority--)
+		for (int i = 0; i < hdr->token_count; i++) {
+			const struct luks2_token *token = &hdr->tokens[i];
+			const struct luks2_keyslot *slot = token_slot(hdr, token, wanted);
 
-		if (slot < 0 || !kind_wanted(candidates->options, kind))
-			continue;
-		if (kind == TOKEN_PKCS11) {
-			n = candidates->pkcs11_count;
-			candidates->pkcs11_slots[n] = slot;
-			candidates->pkcs11_count +=
-				token_read_pkcs11(hdr, token->id, &candidates->pkcs11[n], diag) == 0;
-		} else {
-			n = candidates->fido2_count;
-			candidates->fido2_slots[n] = slot;
-			candidates->fido2_count +=
-				token_read_fido2(hdr, token->id, &candidates->fido2[n], diag) == 0;
+			if (slot && (int)slot->priority == priority &&
+				kind_wanted(candidates->options, token_kind(token->type)))
+				add_candidate(candidates, hdr, token, slot->id, diag);
 		}
-	}
 	return 0;
 }
 
@@ -184,7 +192,7 @@ bool cli_token_enrolled(const struct luks2 *hdr, int slot)
 	for (int i = 0; i < hdr->token_count; i++) {
 		enum token_kind kind = token_kind(hdr->tokens[i].type);
 
-		if ((kind == TOKEN_PKCS11 || kind == TOKEN_FIDO2) && token_slot(hdr, &hdr->tokens[i], slot) >= 0)
+		if ((kind == TOKEN_PKCS11 || kind == TOKEN_FIDO2) && token_slot(hdr, &hdr->tokens[i], slot))
 			return true;
 	}
 	return false;

@@ -50,7 +50,20 @@ check "who has what" sealdrive key list "$drive"
 said 'Key slot 1, owner: Nguyễn Văn A, token: Officer, serial number: KHO 7, enrolled: ' "... is listed"
 said 'Key slot 3, owner: ..\[31mX., token: Th. B' "... as far as it can be shown"
 is "$(grep -c $'\e' "$T/out")" 0 "... and does not reach the terminal otherwise"
-check "for programs" sh -c "sealdrive key list '$drive' --json >'$T/json' && $PYTHON -m json.tool '$T/json'"
+sealdrive key list "$drive" --json >"$T/json"
+is "$("$PYTHON" -c 'import json, sys
+c = [s["custody"] for s in json.load(open(sys.argv[1]))["keyslots"]]
+print(c[0], c[1]["owner"], c[1]["serial"], c[1]["label"], c[1]["model"], c[1]["expires"] == "", len(c[1]["enrolled"]))' "$T/json")" \
+	"None Nguyễn Văn A KHO 7 Officer SoftHSM v2 True 10" "... for programs"
+
+# ---- priorities ----
+check "a key slot is set to be ignored" sealdrive key change "$drive" --slot 1 --priority ignore --passphrase-file "$PASS"
+check "... then the other one of the card opens the drive" opens
+said 'Key slot 2 ' "... by itself"
+check "... and that one when it is named" opens --slot 1
+check "one comes first" sealdrive key change "$drive" --slot 1 --priority high --passphrase-file "$PASS"
+check "... before the others" opens
+said 'Key slot 1 ' "... of the card"
 
 # ---- revoking ----
 check_status 1 "a serial number that only begins like it" sealdrive key revoke "$drive" --serial 'KHO' --passphrase-file "$PASS"
