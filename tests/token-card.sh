@@ -65,6 +65,44 @@ check "one comes first" sealdrive key change "$drive" --slot 1 --priority high -
 check "... before the others" opens
 said 'Key slot 1 ' "... of the card"
 
+# ---- nothing secret is left ----
+scan() {
+	"$PYTHON" "$JUDGE/memory-scan.py" "$@"
+}
+long='Ma-so-cua-the-7f3a9c51'
+(umask 077 && printf '%s\n' "$long" >"$T/long.pass")
+secrets() { # what a mount leaves, as root sees it
+	check "a card with a PIN that cannot be mistaken" softhsm2-util --init-token --free --label Long --pin "$long" --so-pin 24681012
+	check "... and a key" pkcs11-tool --module "$module" --token-label Long --login --pin "$long" --keypairgen --id 01 --key-type EC:prime256v1
+	check "... is enrolled" sealdrive key enroll "$drive" --token 'pkcs11:token=Long;id=%01' --pkcs11-module "$module" \
+		--passphrase-file "$PASS" --pin-file "$T/long.pass" --new-slot 20 --serial LONG
+	cryptsetup luksDump --dump-json-metadata "$drive" | "$PYTHON" -c 'import json, sys
+t = [t for t in json.load(sys.stdin)["tokens"].values() if t["type"] == "systemd-pkcs11" and "20" in t["keyslots"]][0]
+print(t["pkcs11-uri"], t["pkcs11-key"])' >"$T/fields"
+	read -r uri key <"$T/fields"
+	check "what it makes of its PIN" tokentool unlock "$module" "$uri" 0 "$key" "$long"
+	(umask 077 && sed -n 's/^passphrase: //p' "$T/out" >"$T/derived.pass")
+	is "$(wc -c <"$T/derived.pass")" 45 "... is a passphrase"
+	check "it mounts the drive" sealdrive mount "$drive" "$T/mnt" --token 'pkcs11:token=Long' --pkcs11-module "$module" --pin-file "$T/long.pass"
+	mapfile -t pids < <(daemons)
+	is ${#pids[@]} 1 "one process is left, and none of the token"
+	check "neither PIN nor passphrase is in its memory" scan "${pids[0]}" "$T/long.pass" "$T/derived.pass"
+	check_status 1 "nor in its environment and command line" grep -qaF "$long" "/proc/${pids[0]}/environ" "/proc/${pids[0]}/cmdline"
+	is "$(find "/proc/${pids[0]}/fd" -lname '*pkcs11*' -o -lname '*softhsm*' -o -lname "$T/tokens/*" | wc -l)" 0 "nothing of the module is open in it"
+	check_status 1 "nor mapped" grep -qi softhsm "/proc/${pids[0]}/maps"
+	check "unmounted" sealdrive unmount "$drive"
+	check "the card is revoked" sealdrive key revoke "$drive" --serial LONG --passphrase-file "$PASS"
+	check_status 1 "neither is in the drive or in files" grep -rqaF -f "$T/long.pass" -f "$T/derived.pass" "$drive" "$T/run" "$T/home"
+}
+mkdir "$T/mnt"
+if grep -qa __asan_init "$SEALDRIVE"; then
+	skip "memory of what is left" "that of a build with sanitizers has no end"
+elif is_root && [ -e /dev/fuse ]; then
+	secrets
+else
+	skip "memory of what is left" "needs root to look, and FUSE"
+fi
+
 # ---- revoking ----
 check_status 1 "a serial number that only begins like it" sealdrive key revoke "$drive" --serial 'KHO' --passphrase-file "$PASS"
 check_status 1 "... or differs in its case" sealdrive key revoke "$drive" --serial 'kho 7' --passphrase-file "$PASS"
