@@ -88,13 +88,21 @@ static int token_text(const struct enrolled *enrolled, int slot, char **ret_text
 			       : token_write_pkcs11(&enrolled->card.token, slot, ret_text);
 }
 
+static void today(char text[CUSTODY_DATE_MAX])
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	text[0] = '\0';
+	if (gmtime_r(&now, &tm))
+		strftime(text, CUSTODY_DATE_MAX, "%Y-%m-%d", &tm);
+}
+
 /* What the token says of itself, and what the command line adds; security keys have no number that
  * programs can read. */
 static void fill_custody(const struct key_args *args, const struct enrolled *enrolled, struct custody *custody)
 {
 	const struct pkcs11_enrolled *card = &enrolled->card;
-	time_t now = time(NULL);
-	struct tm today;
 
 	*custody = (struct custody){0};
 	text_cut(args->owner ? args->owner : "", custody->owner, sizeof(custody->owner));
@@ -102,8 +110,7 @@ static void fill_custody(const struct key_args *args, const struct enrolled *enr
 	text_cut(enrolled->fido2 ? enrolled->key.name : card->label, custody->label, sizeof(custody->label));
 	text_cut(enrolled->fido2 ? "" : card->model, custody->model, sizeof(custody->model));
 	text_cut(args->expires ? args->expires : "", custody->expires, sizeof(custody->expires));
-	if (gmtime_r(&now, &today))
-		strftime(custody->enrolled, sizeof(custody->enrolled), "%Y-%m-%d", &today);
+	today(custody->enrolled);
 }
 
 static int put_objects(struct luks2_update *update, const struct key_args *args, const struct enrolled *enrolled,
@@ -212,18 +219,42 @@ static int check_uri(const char *text)
 	return pkcs11_uri_parse(text, &uri, &diag) < 0 ? cli_usage(&command_key_enroll, "%s", diag.detail) : EXIT_DONE;
 }
 
+static int check_expires(const char *expires)
+{
+	char now[CUSTODY_DATE_MAX];
+
+	today(now);
+	if (!text_is_date(expires))
+		return cli_usage(&command_key_enroll, _("--expires is a day as YYYY-MM-DD, not '%s'"), expires);
+	if (strcmp(expires, now) < 0)
+		return cli_usage(&command_key_enroll, _("--expires: the day %s has passed"), expires);
+	return EXIT_DONE;
+}
+
+/* What is meant for the other kind would be left out without a word: a card that is thought to need no PIN. */
+static int check_kind(const struct key_args *args, bool fido2)
+{
+	if (fido2 && args->paddings != PKCS11_ANY_PADDING)
+		return cli_usage(&command_key_enroll, _("--padding is for cards, not for security keys"));
+	if (!fido2 && (args->no_pin || args->no_touch || args->verification))
+		return cli_usage(&command_key_enroll,
+			_("--no-pin, --no-touch and --user-verification are for security keys, not for cards"));
+	return fido2 ? EXIT_DONE : check_uri(args->new_token);
+}
+
 static int check_token(const struct key_args *args)
 {
+	int r;
+
 	if (!args->new_token)
 		return cli_usage(&command_key_enroll, _("--token is missing: 'pkcs11:...' or 'fido2'"));
 	if (strcmp(args->new_token, "fido2") != 0 && strncmp(args->new_token, "pkcs11:", 7) != 0)
 		return cli_usage(&command_key_enroll, _("--token is 'pkcs11:...' or 'fido2', not '%s'"), args->new_token);
-	if (args->expires && !text_is_date(args->expires))
-		return cli_usage(&command_key_enroll, _("--expires is a day as YYYY-MM-DD, not '%s'"), args->expires);
 	if ((args->owner && strlen(args->owner) >= CUSTODY_TEXT_MAX) ||
 		(args->serial && strlen(args->serial) >= CUSTODY_TEXT_MAX))
 		return cli_usage(&command_key_enroll, _("--owner and --serial take at most %d bytes"), CUSTODY_TEXT_MAX - 1);
-	return strcmp(args->new_token, "fido2") == 0 ? EXIT_DONE : check_uri(args->new_token);
+	r = args->expires ? check_expires(args->expires) : EXIT_DONE;
+	return r != EXIT_DONE ? r : check_kind(args, strcmp(args->new_token, "fido2") == 0);
 }
 
 static int run(int argc, char **argv)

@@ -72,6 +72,10 @@ int cli_getopt(const struct command *command, int argc, char **argv,
 	if (c == CLI_OPT_TOKEN && !optarg && optind < argc &&
 		(strncmp(argv[optind], "pkcs11:", strlen("pkcs11:")) == 0 || strcmp(argv[optind], "fido2") == 0))
 		optarg = argv[optind++];
+	if (c == CLI_OPT_TOKEN && optarg && strncmp(optarg, "pkcs11:", strlen("pkcs11:")) != 0 && strcmp(optarg, "fido2") != 0) {
+		cli_usage(command, _("--token is 'pkcs11:...' or 'fido2', not '%s'"), optarg);
+		return '?';
+	}
 	if (c == '?')
 		/* with a cluster like -xy optind has not moved on yet */
 		explain_bad_option(command,

@@ -23,7 +23,11 @@ enroll() { # URI [OPTION...]
 	sealdrive key enroll "$drive" --token "$@" --pkcs11-module "$module" --passphrase-file "$PASS" --pin-file "$T/pin"
 }
 opens() { # [OPTION...]
-	sealdrive key test "$drive" --token --pkcs11-module "$module" --pin-file "$T/pin" "$@"
+	case ${1-} in
+	--token=*) ;;
+	*) set -- --token "$@" ;;
+	esac
+	sealdrive key test "$drive" --pkcs11-module "$module" --pin-file "$T/pin" "$@"
 }
 slots() { # how many key slots there are
 	sealdrive key list "$drive" --json | "$PYTHON" -c 'import json, sys; print(len(json.load(sys.stdin)["keyslots"]))'
@@ -40,6 +44,11 @@ said 'p11tool --list-all' "... with what shows those that are"
 for uri in 'pkcs11:token=Officer?pin-value=1' 'pkcs11:token=Officer;id=%zz' 'pkcs11:slot-id=0'; do
 	check_status 2 "wrong usage: $uri" enroll "$uri"
 done
+check_status 2 "a card without a PIN" enroll 'pkcs11:token=Officer;id=%01' --no-pin
+said 'for security keys, not for cards' "... is nothing that we could promise"
+check_status 2 "padding for a security key" sealdrive key enroll "$drive" --token fido2 --padding oaep --passphrase-file "$PASS"
+check_status 2 "a day that has passed" enroll 'pkcs11:token=Officer;id=%01' --expires 2020-02-29
+check_status 2 "a token of a kind that there is not" opens --token=usb
 is "$(unchanged_sum "$drive")" "$sum" "the drive is as it was"
 check "a card is enrolled" enroll 'pkcs11:token=Officer;id=%01' --owner 'Nguyễn Văn A' --serial 'KHO 7'
 check "... and opens the drive" opens
