@@ -161,9 +161,17 @@ static void report(const struct key_drive *drive, const struct enrolled *enrolle
 			  "prefer a token with an EC key, or one that can do OAEP"));
 }
 
+/* base64 of 32 bytes, the least that any token gives: with less, the key slot would be too cheap to guess. */
+enum { PASSPHRASE_CHARS_MIN = 44 };
+
 /* A module may have done anything to the process that this comes from. */
-static bool credible(const struct enrolled *enrolled, const struct key_args *args)
+static bool credible(const struct enrolled *enrolled, const struct secret *passphrase, const struct key_args *args)
 {
+	uint8_t fido2;
+
+	memcpy(&fido2, &enrolled->fido2, sizeof(fido2));
+	if (fido2 > 1 || !passphrase || secret_len(passphrase) < PASSPHRASE_CHARS_MIN)
+		return false;
 	return enrolled->fido2 == (strcmp(args->new_token, "fido2") == 0) &&
 	       (enrolled->fido2 ? fido2_enrolled_valid(&enrolled->key) : pkcs11_enrolled_valid(&enrolled->card));
 }
@@ -200,7 +208,7 @@ static int enroll(struct key_drive *drive, int *ret_id)
 	size_t len = 0;
 	int r = helper_run(enroll_in_helper, &request, &passphrase, &enrolled, sizeof(enrolled), &len, &drive->diag);
 
-	if (r == 0 && (len != sizeof(enrolled) || !passphrase || !credible(&enrolled, drive->args)))
+	if (r == 0 && (len != sizeof(enrolled) || !credible(&enrolled, passphrase, drive->args)))
 		r = -SDE_TOKEN;
 	r = not_enrolled(r, &drive->diag);
 	if (r == 0)

@@ -63,6 +63,10 @@ static int ask_pin(void *ctx, const char *name, enum token_pin_state state, int 
 	size_t len = 0;
 	int r = options->pin_file ? secretfile_open(options->pin_file, &fd, &st, diag) : terminal_open(&fd);
 
+	/* a script that runs again and again would lock the token */
+	if (r == 0 && state == TOKEN_PIN_FINAL && !isatty(fd))
+		return diag_set(diag, -SDE_TOKEN,
+			_("a wrong PIN would lock it now, so that none from a file is tried: type it"));
 	r = r < 0 ? r : secret_new(PIN_MAX + 1, &pin);
 	r = r < 0 ? r : pin_prompt(name, state, retries, &prompt);
 	if (r < 0)

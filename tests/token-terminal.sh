@@ -51,6 +51,14 @@ is "$(left Red)" 8 "... and does not get that of the new one"
 rm "$T/keys/Green" "$T/keys/Red"
 mv "$T/Blue" "$T/keys/Blue"
 
+sed -i 's/retries=8/retries=1/' "$T/keys/Blue"
+check_status 3 "the last try" sealdrive-soft key test "$drive" --token --pin-file "$T/pin"
+said 'none from a file is tried' "... is not for a PIN from a file"
+is "$(left Blue)" 1 "... which may be wrong"
+user 'wait:LAST TRY' echo:off 'type:1234' -- sealdrive-soft key test "$drive" --token
+ended "exit 0" "... but for one that is typed"
+is "$(left Blue)" 8 "... and right"
+
 printf '{"type":"systemd-pkcs11","keyslots":["0"],"pkcs11-uri":"pkcs11:manufacturer=Sealdrive%%20tests","pkcs11-key":"%s"}' \
 	"$(head -c 256 /dev/zero | base64 -w0)" >"$T/token"
 check "a card, too" cryptsetup token import --json-file "$T/token" "$drive"

@@ -334,7 +334,7 @@ static void test_unplugged(void)
 /* What a process sends that ran a module: not to be believed. */
 static void test_not_valid(void)
 {
-	struct pkcs11_enrolled card = {.token = {.wrapped_len = 1}};
+	struct pkcs11_enrolled card = {.token = {.wrapped_len = 1, .uri = "pkcs11:token=A;id=%01"}};
 	struct fido2_enrolled key = {.token = {.credential_len = TOKEN_CREDENTIAL_MAX}};
 
 	CU_ASSERT(pkcs11_enrolled_valid(&card));
@@ -344,6 +344,17 @@ static void test_not_valid(void)
 	card.token.wrapped_len = TOKEN_WRAPPED_MAX;
 	memset(card.serial, 'x', sizeof(card.serial));
 	CU_ASSERT(!pkcs11_enrolled_valid(&card));
+	snprintf(card.token.uri, sizeof(card.token.uri), "pkcs11:token=A?pin-value=1");
+	card.serial[0] = '\0';
+	CU_ASSERT(!pkcs11_enrolled_valid(&card));
+	snprintf(card.token.uri, sizeof(card.token.uri), "pkcs11:token=A");
+	CU_ASSERT(pkcs11_enrolled_valid(&card));
+	card.token.padding = 7;
+	CU_ASSERT(!pkcs11_enrolled_valid(&card));
+	key.token.pin = 9;
+	CU_ASSERT(!fido2_enrolled_valid(&key));
+	key.token.pin = TOKEN_YES;
+	CU_ASSERT(fido2_enrolled_valid(&key));
 	key.token.credential_len++;
 	CU_ASSERT(!fido2_enrolled_valid(&key));
 	key.token.credential_len = 0;

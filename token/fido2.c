@@ -375,6 +375,8 @@ bool fido2_enrolled_valid(const struct fido2_enrolled *enrolled)
 {
 	const struct token_fido2 *token = &enrolled->token;
 
+	if (token->pin > TOKEN_YES || token->presence > TOKEN_YES || token->verification > TOKEN_YES)
+		return false;
 	return token->credential_len > 0 && token->credential_len <= sizeof(token->credential) &&
 	       memchr(token->rp, 0, sizeof(token->rp)) && memchr(enrolled->name, 0, sizeof(enrolled->name));
 }

@@ -46,7 +46,8 @@ struct fido2_enrolled {
 int fido2_enroll(const struct fido2_params *params, const struct token_ui *ui,
 	struct fido2_enrolled *ret_enrolled, struct secret **ret_passphrase, struct diag *diag) MUST_CHECK;
 
-/* Lengths and ends of texts are inside of the arrays: after it came from another process. */
+/* After it came from another process: lengths and ends of texts are inside of the arrays, choices are among those
+ * that there are. */
 bool fido2_enrolled_valid(const struct fido2_enrolled *enrolled);
 
 #endif

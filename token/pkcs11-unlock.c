@@ -124,10 +124,21 @@ int pkcs11_enroll(struct pkcs11_modules *modules, P11KitUri *uri, enum pkcs11_pa
 
 #define ENDS(text) (memchr((text), 0, sizeof(text)) != NULL)
 
+static bool uri_valid(const char *text)
+{
+	CLEANUP_PKCS11_URI P11KitUri *uri = NULL;
+
+	return pkcs11_uri_parse(text, &uri, NULL) == 0;
+}
+
 bool pkcs11_enrolled_valid(const struct pkcs11_enrolled *enrolled)
 {
 	const struct token_pkcs11 *token = &enrolled->token;
+	uint8_t ec;
 
-	return token->wrapped_len > 0 && token->wrapped_len <= sizeof(token->wrapped) && ENDS(token->uri) &&
+	memcpy(&ec, &enrolled->ec, sizeof(ec));
+	if (ec > 1 || token->padding > TOKEN_OAEP_SHA256 || !ENDS(token->uri) || !uri_valid(token->uri))
+		return false;
+	return token->wrapped_len > 0 && token->wrapped_len <= sizeof(token->wrapped) &&
 	       ENDS(enrolled->label) && ENDS(enrolled->serial) && ENDS(enrolled->maker) && ENDS(enrolled->model);
 }

@@ -34,7 +34,8 @@ int pkcs11_enroll(struct pkcs11_modules *modules, P11KitUri *uri, enum pkcs11_pa
 	const struct token_ui *ui, struct pkcs11_enrolled *ret_enrolled, struct secret **ret_passphrase,
 	struct diag *diag) MUST_CHECK;
 
-/* Lengths and ends of texts are inside of the arrays: after it came from a process that ran a module. */
+/* After it came from a process that ran a module: lengths and ends of texts are inside of the arrays, choices are
+ * among those that there are, and the URI is one that would be used. */
 bool pkcs11_enrolled_valid(const struct pkcs11_enrolled *enrolled);
 
 #endif
