@@ -65,7 +65,7 @@ static int enroll_in_helper(void *ctx, struct secret **ret_secret, void *data, s
 {
 	const struct request *request = ctx;
 	const struct key_args *args = request->args;
-	const struct cli_token_options options = {.pin_file = args->new_pin_file};
+	const struct cli_token_options options = {.pin_file = args->new_pin_file, .wanted = true};
 	const struct token_ui ui = cli_token_ui(&options);
 	struct enrolled *enrolled = data;
 	const struct fido2_params params = {

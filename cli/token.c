@@ -24,18 +24,21 @@ enum { PIN_MAX = 255 };
 
 /* ---- questions ---- */
 
-static int pin_prompt(const char *name, enum token_pin_state state, int retries, char **ret_prompt)
+static int pin_prompt(const struct cli_token_options *options, const char *name, enum token_pin_state state,
+	int retries, char **ret_prompt)
 {
+	/* a token that was only offered */
+	const char *instead = options->wanted ? "" : _("(Just Enter: a passphrase instead of the token.)\n");
 	int n;
 
 	if (state == TOKEN_PIN_FINAL)
-		n = asprintf(ret_prompt, _("LAST TRY: a wrong PIN now locks it. PIN of %s: "), name);
+		n = asprintf(ret_prompt, _("%sLAST TRY: a wrong PIN now locks it. PIN of %s: "), instead, name);
 	else if (retries >= 0)
-		n = asprintf(ret_prompt, _("PIN of %s (%d tries left): "), name, retries);
+		n = asprintf(ret_prompt, _("%sPIN of %s (%d tries left): "), instead, name, retries);
 	else if (state == TOKEN_PIN_LOW)
-		n = asprintf(ret_prompt, _("The last PIN was wrong; a few more lock it. PIN of %s: "), name);
+		n = asprintf(ret_prompt, _("%sThe last PIN was wrong; a few more lock it. PIN of %s: "), instead, name);
 	else
-		n = asprintf(ret_prompt, _("PIN of %s: "), name);
+		n = asprintf(ret_prompt, _("%sPIN of %s: "), instead, name);
 	return n < 0 ? -ENOMEM : 0;
 }
 
@@ -68,7 +71,7 @@ static int ask_pin(void *ctx, const char *name, enum token_pin_state state, int 
 		return diag_set(diag, -SDE_TOKEN,
 			_("a wrong PIN would lock it now, so that none from a file is tried: type it"));
 	r = r < 0 ? r : secret_new(PIN_MAX + 1, &pin);
-	r = r < 0 ? r : pin_prompt(name, state, retries, &prompt);
+	r = r < 0 ? r : pin_prompt(options, name, state, retries, &prompt);
 	if (r < 0)
 		return r;
 	r = isatty(fd) ? terminal_ask(fd, prompt, false, secret_data(pin), PIN_MAX + 1, &len)

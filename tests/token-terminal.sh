@@ -36,6 +36,17 @@ user 'wait:PIN of' 'keys:12\x1a' stopped echo:on signal:SIGCONT 'wait:PIN of' ec
 ended "exit 0" "Ctrl-Z, and on"
 is "$(left Blue)" 8 "none of that has cost a try"
 
+# ---- a token that is plugged in is offered ----
+user 'wait:Just Enter: a passphrase' 'wait:PIN of Blue' echo:off 'type:1234' -- sealdrive-soft key test "$drive"
+ended "exit 0" "a token that is plugged in"
+user 'wait:PIN of Blue' 'type:' 'wait:Passphrase for' "type:$(cat "$PASS")" -- sealdrive-soft key test "$drive"
+ended "exit 0" "... or a passphrase, after just Enter"
+user 'wait:PIN of Blue' 'type:9999' 'wait:The PIN is wrong' 'wait:Passphrase for' "type:$(cat "$PASS")" -- sealdrive-soft key test "$drive"
+ended "exit 0" "... or after a wrong PIN"
+is "$(left Blue)" 7 "... which was tried once"
+user 'wait:PIN of Blue' 'type:1234' -- sealdrive-soft key test "$drive" --token
+check_status 1 "nothing else is offered when a token is demanded" grep -q 'Just Enter' "$T/screen"
+
 # ---- each PIN for its own token ----
 plug Red 4321
 (umask 077 && printf '4321\n' >"$T/pin.red")

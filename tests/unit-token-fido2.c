@@ -272,7 +272,9 @@ static void test_refusals(void)
 	/* one that has no PIN yet, or no extension */
 	keys[0].pin[0] = '\0';
 	CU_ASSERT_EQUAL(fido2_enroll(&usual, &ui, &unused, &none, NULL), -SDE_TOKEN);
+	asked = 0;
 	CU_ASSERT_EQUAL(unlock(&enrolled.token, NULL), -SDE_TOKEN);
+	CU_ASSERT_EQUAL(asked, 0);
 	snprintf(keys[0].pin, sizeof(keys[0].pin), "1234");
 	keys[0].no_hmac_secret = true;
 	CU_ASSERT_EQUAL(fido2_enroll(&usual, &ui, &unused, &none, NULL), -SDE_TOKEN);

@@ -153,6 +153,8 @@ static int ask_pin(const struct fido2_device *device, const struct token_ui *ui,
 {
 	int retries = -1;
 
+	if (device_option(device->dev, "clientPin") == 0) /* what was set up may have been reset */
+		return diag_set(diag, -SDE_TOKEN, _("the security key has no PIN yet"));
 	if (fido_dev_get_retry_count(device->dev, &retries) != FIDO_OK)
 		retries = -1;
 	if (retries == 0)
