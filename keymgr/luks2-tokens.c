@@ -33,7 +33,7 @@ int luks2_token_put(struct luks2_update *update, int id, const char *text, int *
 	if (id < 0)
 		id = free_id(doc);
 	if (id < 0 || id >= LUKS2_TOKENS_MAX)
-		return diag_set(diag, -SDE_SLOT, _("there is no room for another token"));
+		return diag_set(diag, id < 0 ? -SDE_HEADER_FULL : -SDE_SLOT, _("there is no room for another token"));
 	token = json_loads(text, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(token))
 		return diag_set(diag, -SDE_USAGE, _("the token is not a JSON object"));

@@ -114,7 +114,7 @@ int luks2_keyslots_room(const struct luks2 *hdr);
 
 /*
  * Adds a token (id -1: the first free number) or puts it in the place of token id. text is one JSON
- * object with the members type and keyslots. -SDE_USAGE: it is not; -SDE_SLOT: all numbers are taken.
+ * object with the members type and keyslots. -SDE_USAGE: it is not; -SDE_HEADER_FULL: all numbers are taken; -SDE_SLOT.
  */
 int luks2_token_put(struct luks2_update *update, int id, const char *text, int *ret_id,
 	struct diag *diag) MUST_CHECK;

@@ -135,6 +135,23 @@ is "$(grep -o 'Key slot [0-9]*' "$T/out" | tr '\n' ' ')" "Key slot 3 " "... is w
 is "$(slots),$(cryptsetup luksDump "$drive" | grep -cE 'systemd-pkcs11|custody')" "1,0" "nothing of them is left"
 check "the passphrase opens it" sealdrive key test "$drive" --passphrase-file "$PASS"
 
+# ---- more than there is room for ----
+many() { # until it is refused
+	local n
+	for n in $(seq 1 20); do
+		enroll 'pkcs11:token=Officer;id=%01' --serial "N$n" || return $((100 + n))
+	done
+}
+check_status 116 "the sixteenth token" many
+said 'header of the drive has no room' "... has no room"
+said 'key remove' "... and it is said what makes room"
+check "the fifteenth opens the drive" opens --slot 15
+for n in $(seq 2 15); do
+	sealdrive key revoke "$drive" --serial "N$n" --passphrase-file "$PASS" >/dev/null || not_ok "revoke N$n"
+done
+check "the last of them" sealdrive key revoke "$drive" --serial N1 --passphrase-file "$PASS"
+is "$(slots)" 1 "all are revoked"
+
 # ---- the last ones ----
 check "a card" enroll 'pkcs11:token=Officer;id=%01'
 check "without the passphrase" sealdrive key remove "$drive" --passphrase-file "$PASS"
