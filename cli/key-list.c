@@ -71,24 +71,29 @@ static void print_field(const char *what, const char *text)
 		printf(", %s: %s", what, safe);
 }
 
-/* Who was given what opens the slot, and what opens those that we do not. */
+static void print_custody(const struct custody *custody, int slot_id)
+{
+	printf(_("Key slot %d"), slot_id);
+	print_field(_("owner"), custody->owner);
+	print_field(_("token"), custody->label);
+	print_field(_("serial number"), custody->serial);
+	print_field(_("enrolled"), custody->enrolled);
+	print_field(_("expires"), custody->expires);
+	putchar('\n');
+}
+
+/* Who was given what opens the slot (there may be several notes), and what opens those that we do not. */
 static void print_notes(const struct luks2 *hdr, int slot_id)
 {
-	struct custody custody;
-
-	if (custody_of_keyslot(hdr, slot_id, &custody)) {
-		printf(_("Key slot %d"), slot_id);
-		print_field(_("owner"), custody.owner);
-		print_field(_("token"), custody.label);
-		print_field(_("serial number"), custody.serial);
-		print_field(_("enrolled"), custody.enrolled);
-		print_field(_("expires"), custody.expires);
-		putchar('\n');
-	}
 	for (int i = 0; i < hdr->token_count; i++) {
 		const char *by = token_opened_by(token_kind(hdr->tokens[i].type));
+		struct custody custody;
 
-		if ((hdr->tokens[i].keyslots >> slot_id & 1) && by)
+		if (!(hdr->tokens[i].keyslots >> slot_id & 1))
+			continue;
+		if (custody_read(hdr, i, &custody))
+			print_custody(&custody, slot_id);
+		if (by)
 			printf(_("Key slot %d opens with %s, not with sealdrive.\n"), slot_id, by);
 	}
 }

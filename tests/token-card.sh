@@ -127,6 +127,8 @@ printf '{"type":"systemd-pkcs11","keyslots":["7"],"pkcs11-uri":"pkcs11:serial=%s
 check "... for the same card" cryptsetup token import --json-file "$T/token" "$drive"
 printf '{"type":"sealdrive-custody","keyslots":["3"],"serial":"KHO 7"}' >"$T/token"
 check "... and a second note for a key slot" cryptsetup token import --json-file "$T/token" "$drive"
+check "what is noted of key slot 3" sealdrive key list "$drive"
+is "$(grep -c '^Key slot 3, .*serial number' "$T/out")" 2 "... is listed, all of it"
 check "revoked by the number that it says" sealdrive key revoke "$drive" --serial "$number" --passphrase-file "$PASS" --accept-header-change
 is "$(grep -o 'Key slot [0-9]*' "$T/out" | tr '\n' ' ')" "Key slot 1 Key slot 2 Key slot 7 " "... are all its key slots"
 check_status 3 "it opens nothing any more" opens --slot 0
