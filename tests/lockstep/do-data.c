@@ -234,7 +234,6 @@ static void run_ftruncate(struct worker *w, const struct op *op)
 
 static void run_fallocate(struct worker *w, const struct op *op)
 {
-	slot_leave_inode(&w->slot[op->slot]);
 	BOTH(w, fallocate(w->slot[op->slot].fd[side], (int)op->n[2], op->n[0], op->n[1]));
 }
 

@@ -30,7 +30,6 @@ static void run_map(struct worker *w, const struct op *op)
 
 	if (slot->map[0] || slot->direct || !slot_regular(slot))
 		return;
-	slot_leave_inode(slot);
 	if (BOTH(w, (map[side] = mmap(NULL, MAP_BYTES, protection, MAP_SHARED, slot->fd[side], 0)) ==
 				    MAP_FAILED
 			    ? -1

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Random numbers, open files, and the message about a difference. */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/fs.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,17 +78,6 @@ bool slot_regular(const struct slot *slot)
 	struct stat st;
 
 	return fstat(slot->fd[0], &st) == 0 && S_ISREG(st.st_mode);
-}
-
-void slot_leave_inode(const struct slot *slot)
-{
-	int flags;
-
-	if (ioctl(slot->fd[1], FS_IOC_GETFLAGS, &flags) < 0 || !(flags & FS_INLINE_DATA_FL))
-		return;
-	for (int side = 0; side < SIDES; side++)
-		if (fallocate(slot->fd[side], FALLOC_FL_KEEP_SIZE, 0, 1) == 0)
-			syncfs(slot->fd[side]);
 }
 
 void differ(struct worker *w, const char *fmt, ...)

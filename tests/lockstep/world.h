@@ -62,12 +62,6 @@ const char *dir_path(const struct worker *w, int side, int dir, const char *path
 
 void slot_close(struct slot *slot);
 bool slot_regular(const struct slot *slot);
-/*
- * Before blocks are allocated, or mapped, for a file whose data are in its inode. The kernel's ext4 (seen with 6.18) moves
- * them into a block as metadata, which gets there through the journal: later than what is written to that block by
- * then, of which all behind those data is lost. So they are moved first, and brought there.
- */
-void slot_leave_inode(const struct slot *slot);
 
 /* ---- differences -------------------------------------------------------------------------- */
 
