@@ -24,6 +24,7 @@ static const struct {
 	{"luks2-keyring", TOKEN_KEYRING},
 	{"ssh", TOKEN_SSH},
 	{"clevis", TOKEN_CLEVIS},
+	{"sealdrive-shares", TOKEN_SHARES},
 };
 
 enum token_kind token_kind_of(const char *type)
@@ -55,6 +56,7 @@ uint32_t token_machine_slots(const struct luks2 *hdr)
 		case TOKEN_TPM2:
 		case TOKEN_RECOVERY:
 		case TOKEN_CLEVIS:
+		case TOKEN_SHARES:
 			slots |= hdr->tokens[i].keyslots;
 			break;
 		default:

@@ -16,6 +16,7 @@ enum token_kind {
 	TOKEN_KEYRING,
 	TOKEN_SSH,
 	TOKEN_CLEVIS,
+	TOKEN_SHARES, /* a key of full entropy that several people share */
 	TOKEN_OURS, /* a note of this program that opens nothing by itself */
 };
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/i18n.h"
 #include "base/secret.h"
+#include "keymgr/shamir.h"
 
 struct luks2;
 
@@ -87,20 +88,29 @@ struct cli_token_options {
 	const char *module;   /* --pkcs11-module: this one, not those that p11-kit knows */
 };
 
-/* Options of all commands that open a drive; cli_token_option() takes them. */
-enum { CLI_OPT_TOKEN = 900, CLI_OPT_PIN_FILE, CLI_OPT_PKCS11_MODULE };
-#define CLI_TOKEN_OPTION {"token", optional_argument, NULL, CLI_OPT_TOKEN}
-#define CLI_PIN_OPTIONS                                                                            \
-	{"pin-file", required_argument, NULL, CLI_OPT_PIN_FILE},                                   \
-	{"pkcs11-module", required_argument, NULL, CLI_OPT_PKCS11_MODULE}
-/* Whether option, as cli_getopt() returned it, is one of them. */
-bool cli_token_option(int option, struct cli_token_options *options);
+struct cli_share_options {
+	const char *files[SHAMIR_SHARES_MAX]; /* --share, in their order; "-": standard input or the terminal */
+	unsigned count;
+};
 
 struct cli_passphrase_source {
 	const char *passphrase_file; /* --passphrase-file; "-": standard input; one line */
 	const char *key_file;	     /* --key-file: whole file, binary */
 	struct cli_token_options token;
+	struct cli_share_options shares;
 };
+
+/* Options of all commands that open a drive; cli_unlock_option() takes them, and cli_token_option() those of a token. */
+enum { CLI_OPT_TOKEN = 900, CLI_OPT_PIN_FILE, CLI_OPT_PKCS11_MODULE, CLI_OPT_SHARE };
+#define CLI_TOKEN_OPTION {"token", optional_argument, NULL, CLI_OPT_TOKEN}
+#define CLI_PIN_OPTIONS                                                                            \
+	{"pin-file", required_argument, NULL, CLI_OPT_PIN_FILE},                                   \
+	{"pkcs11-module", required_argument, NULL, CLI_OPT_PKCS11_MODULE}
+#define CLI_SHARE_OPTION {"share", required_argument, NULL, CLI_OPT_SHARE}
+/* Whether option, as cli_getopt() returned it, is one of them, and was taken: of too many shares a message is out. */
+bool cli_unlock_option(int option, struct cli_passphrase_source *source);
+bool cli_token_option(int option, struct cli_token_options *options);
+
 /*
  * The passphrase, from a file or the terminal (echo off; asked twice when confirm). Never empty.
  * -SDE_NO_TTY, -SDE_MISMATCH, -SDE_CANCELLED, -SDE_USAGE (empty, too long), -errno.
@@ -123,7 +133,7 @@ typedef int (*cli_unlock_fn)(void *ctx, const struct secret *passphrase, int slo
 int cli_unlock_forms(const struct secret *passphrase, cli_unlock_fn unlock, void *ctx,
 	struct diag *diag) MUST_CHECK;
 /*
- * Gets at what opens target and calls unlock with it: the token that is demanded, or what a file holds; with
+ * Gets at what opens target and calls unlock with it: shares, the token that is demanded, or what a file holds; with
  * neither, a token that is plugged in and that hdr names for slot (-1: any), then the passphrase, also in its
  * forms NFC and NFD where they are others. On a terminal a mistyped one may be typed again; a PIN never.
  */

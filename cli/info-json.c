@@ -6,6 +6,7 @@
 #include "keymgr/custody.h"
 #include "keymgr/luks2-update.h"
 #include "keymgr/luks2-seal.h"
+#include "keymgr/share-set.h"
 
 static const char *const copy_states_json[] = {
 	[LUKS2_COPY_OK] = "ok",
@@ -154,12 +155,29 @@ static void json_digest(struct jsonout *out, const struct luks2_digest *digest)
 	jsonout_end_object(out);
 }
 
-static void json_token(struct jsonout *out, const struct luks2_token *token)
+static void json_share_set(struct jsonout *out, const struct luks2 *hdr, int token)
+{
+	struct share_set set;
+	char name[SHARE_SET_CHARS];
+
+	if (!share_set_read(hdr, token, &set))
+		return;
+	share_set_name(set.set, name);
+	jsonout_object(out, "shares");
+	jsonout_string(out, "set", name);
+	jsonout_number(out, "count", set.count);
+	jsonout_number(out, "threshold", set.threshold);
+	jsonout_string(out, "made", set.made);
+	jsonout_end_object(out);
+}
+
+static void json_token(struct jsonout *out, const struct luks2 *hdr, const struct luks2_token *token)
 {
 	jsonout_object(out, NULL);
 	jsonout_number(out, "id", token->id);
 	jsonout_string(out, "type", token->type);
 	json_ids(out, "keyslots", token->keyslots);
+	json_share_set(out, hdr, token->id);
 	jsonout_end_object(out);
 }
 
@@ -175,7 +193,7 @@ static void json_lists(struct jsonout *out, const struct luks2 *hdr)
 	jsonout_end_array(out);
 	jsonout_array(out, "tokens");
 	for (int i = 0; i < hdr->token_count; i++)
-		json_token(out, &hdr->tokens[i]);
+		json_token(out, hdr, &hdr->tokens[i]);
 	jsonout_end_array(out);
 	jsonout_array(out, "digests");
 	for (int i = 0; i < hdr->digest_count; i++)

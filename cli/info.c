@@ -14,6 +14,7 @@
 #include "cli/info.h"
 #include "keymgr/luks2.h"
 #include "keymgr/luks2-seal.h"
+#include "keymgr/share-set.h"
 
 enum { OPT_HELP = 1, OPT_JSON, OPT_HEADER };
 
@@ -171,6 +172,19 @@ static void print_keyslot(const struct luks2_keyslot *slot)
 	field(2, _("Split into"), _("%u stripes, %s"), slot->af_stripes, slot->af_hash);
 }
 
+static void print_share_set(const struct luks2 *hdr, int token)
+{
+	struct share_set set;
+	char name[SHARE_SET_CHARS];
+
+	if (!share_set_read(hdr, token, &set))
+		return;
+	share_set_name(set.set, name);
+	field(2, _("Shares"), _("%u, of which %u are needed"), set.count, set.threshold);
+	field(2, _("Set"), "%s", name);
+	field(2, _("Made"), "%s", set.made[0] ? set.made : "-");
+}
+
 static void print_text(const struct info *info)
 {
 	const struct luks2 *hdr = info->hdr;
@@ -187,6 +201,7 @@ static void print_text(const struct info *info)
 		printf(_("\n  Token %d\n"), hdr->tokens[i].id);
 		field(2, _("Type"), "%s", hdr->tokens[i].type);
 		field_ids(2, _("Key slots"), hdr->tokens[i].keyslots);
+		print_share_set(hdr, hdr->tokens[i].id);
 	}
 	for (int i = 0; i < hdr->digest_count; i++) {
 		printf(_("\n  Digest %d\n"), hdr->digests[i].id);

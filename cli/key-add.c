@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* sealdrive key add: one more passphrase or key file for a drive. */
+/* sealdrive key add: one more passphrase or key file for a drive, or a key that several people share. */
 #include <stdio.h>
 
 #include "cli/key.h"
@@ -12,6 +12,9 @@ static const struct option long_options[] = {
 	KDF_LONG_OPTIONS,
 	{"new-slot", required_argument, NULL, KEY_NEW_SLOT},
 	{"priority", required_argument, NULL, KEY_PRIORITY},
+	{"shares", required_argument, NULL, KEY_SHARES},
+	{"threshold", required_argument, NULL, KEY_THRESHOLD},
+	{"share-out", required_argument, NULL, KEY_SHARE_OUT},
 	{0},
 };
 
@@ -43,14 +46,20 @@ static int run(int argc, char **argv)
 		return r;
 	if (!kdf_options_combine(&command_key_add, &args.kdf, &kdf, &by_default))
 		return EXIT_USAGE;
+	r = key_check_shares(&command_key_add, &args);
+	if (r != EXIT_DONE)
+		return r;
 	r = key_drive_open(&args, true, &drive);
 	if (r == 0)
 		r = luks2_keyslot_check_free(drive.hdr, args.new_slot, &drive.diag);
 	if (r == 0)
 		r = key_drive_unlock(&drive, -1);
 	if (r == 0)
-		r = add(&drive, &id);
-	if (r == 0)
+		r = args.shares ? key_add_shares(&drive, &id) : add(&drive, &id);
+	if (r == 0 && args.shares)
+		cli_say_done(_("Any %d of the %d shares open the drive together, in key slot %d.\n"), args.threshold,
+			args.shares, id);
+	else if (r == 0)
 		cli_say_done(_("The new key opens the drive, in key slot %d.\n"), id);
 	return key_drive_close(&drive, r);
 }
@@ -58,7 +67,7 @@ static int run(int argc, char **argv)
 const struct command command_key_add = {
 	.name = "key add",
 	.operands = N_("TARGET"),
-	.summary = N_("add a passphrase or a key file"),
+	.summary = N_("add a passphrase, a key file, or shares for several people"),
 	.options = N_("Asks for a passphrase that opens the drive, then twice for the new one. The drive\n"
 		      "may be mounted.\n"
 		      "\n"
@@ -66,6 +75,7 @@ const struct command command_key_add = {
 		      "  --passphrase-file FILE      read the existing passphrase from the first line of\n"
 		      "                              FILE; - is standard input\n"
 		      "  --key-file FILE             use the whole FILE as the existing key\n"
+		      "  --share FILE                use shares of an existing key: once for each of them\n"
 		      "  --new-passphrase-file FILE  the same for the new one; when both are -, the second\n"
 		      "                              line is the new passphrase\n"
 		      "  --new-key-file FILE         use the whole FILE as the new key\n"
@@ -76,6 +86,13 @@ const struct command command_key_add = {
 		      "  --accept-header-change      its header was changed by another program, on\n"
 		      "                              purpose\n"
 		      "  --header FILE               the drive's LUKS header is in FILE\n"
+		      "\n"
+		      "A key that only several people together have:\n"
+		      "  --shares N                  no passphrase, but N shares, one for each of them\n"
+		      "  --threshold M               any M of the shares open the drive, fewer do not\n"
+		      "  --share-out FOLDER          write the shares to new files in FOLDER: a page to\n"
+		      "                              print (.svg) and a text (.txt) for each; without it\n"
+		      "                              they are shown once on the terminal\n"
 		      "\n"
 		      "Options for the IT staff:\n"
 		      "  --pbkdf KDF                 argon2id (default), argon2i or pbkdf2\n"

@@ -9,6 +9,7 @@
 #include "cli/jsonout.h"
 #include "cli/key.h"
 #include "keymgr/custody.h"
+#include "keymgr/share-set.h"
 #include "keymgr/token.h"
 
 static const struct option long_options[] = {
@@ -85,6 +86,16 @@ static void print_custody(const struct custody *custody, int slot_id)
 /* Who was given what opens the slot (there may be several notes), and what opens those that we do not. */
 static void print_notes(const struct luks2 *hdr, int slot_id)
 {
+	struct share_set set;
+	char name[SHARE_SET_CHARS];
+
+	if (share_set_of_keyslot(hdr, slot_id, &set)) {
+		share_set_name(set.set, name);
+		printf(_("Key slot %d opens with any %u of %u shares"), slot_id, set.threshold, set.count);
+		print_field(_("set"), name);
+		print_field(_("made"), set.made);
+		putchar('\n');
+	}
 	for (int i = 0; i < hdr->token_count; i++) {
 		const char *by = token_opened_by(token_kind(hdr->tokens[i].type));
 		struct custody custody;

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/key.h"
 #include "cli/newfile.h"
+#include "cli/reveal.h"
 #include "cli/sheet.h"
 #include "cli/terminal.h"
 #include "keymgr/recovery.h"
@@ -68,70 +69,20 @@ static int make_files(const struct key_args *args, struct outputs *outputs, stru
 	return r;
 }
 
-/* ---- on the terminal ---- */
-
-enum { SHOWN_LINES = 7 };
-
-static int write_tty(int fd, const void *data, size_t len)
-{
-	const char *at = data;
-
-	while (len > 0) {
-		ssize_t n = write(fd, at, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		at += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* Takes the lines away again, so that they do not stay in the terminal's memory. */
-static void unshow(int fd)
-{
-	const char *term = getenv("TERM");
-	char up[32];
-	int len = snprintf(up, sizeof(up), "\033[%dA\r\033[J", SHOWN_LINES);
-
-	if (!term || !strcmp(term, "dumb") || write_tty(fd, up, (size_t)len) < 0)
-		cli_warn(NULL, _("the key may still be on the screen: clear it"));
-}
-
 /* Nothing is on the drive yet: whoever goes away now leaves a key that opens nothing. */
 static int show(int fd, const char *target, const struct secret *key, struct diag *diag)
 {
-	const char *text = secret_data_const(key);
-	const size_t half = RECOVERY_CHARS / 2;
-	CLEANUP_FREE char *safe = NULL;
-	CLEANUP_FREE char *head = NULL;
-	char answer[8];
-	size_t len;
+	CLEANUP_FREE char *safe = NULL, *head = NULL;
 	int r = text_sanitize(target, strlen(target), &safe);
 
 	if (r < 0)
 		return r;
-	if (asprintf(&head, _("\nThe recovery key of %s, which is shown only now:\n\n    "), safe) < 0) {
+	if (asprintf(&head, _("The recovery key of %s, which is shown only now:"), safe) < 0) {
 		head = NULL;
 		return -ENOMEM;
 	}
-	r = write_tty(fd, head, strlen(head));
-	if (r == 0)
-		r = write_tty(fd, text, half);
-	if (r == 0)
-		r = write_tty(fd, "\n    ", strlen("\n    "));
-	if (r == 0)
-		r = write_tty(fd, text + half + 1, secret_len(key) - half - 1);
-	if (r == 0)
-		r = terminal_ask(fd, _("\n\nWrite it down. Press Enter when that is done: "), true, answer,
-			sizeof(answer), &len);
-	if (r == 0 || r == -E2BIG) {
-		unshow(fd);
-		return 0;
-	}
-	return diag_set(diag, r, _("the recovery key was not stored"));
+	r = reveal_on_terminal(fd, head, key);
+	return r < 0 ? diag_set(diag, r, _("the recovery key was not stored")) : 0;
 }
 
 /* ---- in files ---- */

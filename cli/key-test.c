@@ -42,6 +42,8 @@ const struct command command_key_test = {
 		      "  --passphrase-file FILE  read the passphrase from the first line of FILE;\n"
 		      "                          - is standard input\n"
 		      "  --key-file FILE         use the whole FILE as the key\n"
+		      "  --share FILE            use shares of a key: once for each of them; those that are\n"
+		      "                          missing are asked for (all of them: --share -)\n"
 		      "  --accept-header-change  its header was changed by another program, on\n"
 		      "                          purpose\n"
 		      "  --header FILE           the drive's LUKS header is in FILE\n"

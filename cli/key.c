@@ -70,6 +70,18 @@ static bool parse_priority(const struct command *command, const char *text, int 
 	return false;
 }
 
+static bool parse_shares(const struct command *command, const char *name, const char *text, int *ret_count)
+{
+	uint64_t v;
+
+	if (cli_parse_number(text, 2, SHAMIR_SHARES_MAX, &v) == 0) {
+		*ret_count = (int)v;
+		return true;
+	}
+	cli_usage(command, _("--%s: '%s' is not a number from %u to %u"), name, text, 2u, (unsigned)SHAMIR_SHARES_MAX);
+	return false;
+}
+
 static bool parse_padding(const char *text, enum pkcs11_paddings *ret_paddings)
 {
 	if (strcmp(text, "oaep") == 0)
@@ -145,12 +157,19 @@ static bool take_option(const struct command *command, int option, const char *v
 		return args->no_touch = true;
 	case KEY_VERIFICATION:
 		return args->verification = true;
+	case KEY_SHARES:
+		return parse_shares(command, "shares", value, &args->shares);
+	case KEY_THRESHOLD:
+		return parse_shares(command, "threshold", value, &args->threshold);
+	case KEY_SHARE_OUT:
+		args->share_folder = value;
+		return true;
 	case KEY_JSON:
 		return args->json = true;
 	case KEY_ACCEPT_HEADER_CHANGE:
 		return args->accept_header_change = true;
 	default:
-		if (cli_token_option(option, &args->source.token))
+		if (cli_unlock_option(option, &args->source))
 			return true;
 		return kdf_option(command, option, value, &args->kdf, &ok) && ok;
 	}

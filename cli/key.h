@@ -18,6 +18,8 @@ struct key_args {
 	int slot, new_slot; /* -1: not given */
 	int priority;	    /* enum luks2_priority, -1: not given */
 	const char *sheet, *output; /* of a recovery key */
+	int shares, threshold; /* 0: not given */
+	const char *share_folder;
 	bool force, allow_weak, json, replace, help, accept_header_change;
 	/* enroll */
 	const char *new_token; /* "fido2" or a PKCS #11 URI */
@@ -33,13 +35,15 @@ enum {
 	KEY_NEW_KEY_FILE, KEY_SLOT, KEY_NEW_SLOT, KEY_PRIORITY, KEY_FORCE, KEY_ALLOW_WEAK, KEY_JSON,
 	KEY_SHEET, KEY_OUTPUT, KEY_REPLACE, KEY_ACCEPT_HEADER_CHANGE,
 	KEY_NEW_TOKEN, KEY_NEW_PIN_FILE, KEY_SERIAL, KEY_OWNER, KEY_EXPIRES, KEY_PADDING, KEY_NO_PIN, KEY_NO_TOUCH, KEY_VERIFICATION,
+	KEY_SHARES, KEY_THRESHOLD, KEY_SHARE_OUT,
 };
 #define KEY_COMMON_OPTIONS                                                                         \
 	{"help", no_argument, NULL, KEY_HELP}, {"header", required_argument, NULL, KEY_HEADER}
 #define KEY_OLD_OPTIONS                                                                            \
 	{"passphrase-file", required_argument, NULL, KEY_PASSPHRASE_FILE},                         \
 	{"key-file", required_argument, NULL, KEY_KEY_FILE},                                       \
-	{"accept-header-change", no_argument, NULL, KEY_ACCEPT_HEADER_CHANGE}, CLI_PIN_OPTIONS
+	{"accept-header-change", no_argument, NULL, KEY_ACCEPT_HEADER_CHANGE}, CLI_PIN_OPTIONS, \
+	CLI_SHARE_OPTION
 #define KEY_NEW_OPTIONS                                                                            \
 	{"new-passphrase-file", required_argument, NULL, KEY_NEW_PASSPHRASE_FILE},                 \
 	{"new-key-file", required_argument, NULL, KEY_NEW_KEY_FILE},                               \
@@ -72,6 +76,11 @@ int key_drive_close(struct key_drive *drive, int err);
 /* The new passphrase or key, judged; prepared as args say. */
 int key_prepare_new(struct key_drive *drive, struct luks2_new_keyslot **ret_new,
 	struct secret **ret_passphrase) MUST_CHECK;
+
+/* The secret of a new key slot is divided among several people, as args say; the key slot's number. */
+int key_add_shares(struct key_drive *drive, int *ret_id) MUST_CHECK;
+/* EXIT_DONE, or what to exit with when the options do not go together. */
+int key_check_shares(const struct command *command, const struct key_args *args);
 
 /* What a removed key may leave, for the user. */
 void key_tell_remains(void);

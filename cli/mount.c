@@ -59,6 +59,7 @@ static const struct option long_options[] = {
 	{"key-file", required_argument, NULL, OPT_KEY_FILE},
 	CLI_TOKEN_OPTION,
 	CLI_PIN_OPTIONS,
+	CLI_SHARE_OPTION,
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
 	{0},
 };
@@ -147,7 +148,7 @@ static int parse_option(int option, struct mount_args *args)
 		args->foreground = true;
 		return 0;
 	default:
-		return cli_token_option(option, &args->source.token) ? 0 : EXIT_USAGE;
+		return cli_unlock_option(option, &args->source) ? 0 : EXIT_USAGE;
 	}
 }
 
@@ -329,6 +330,8 @@ const struct command command_mount = {
 		      "  --token [TOKEN]         open it with a token and nothing else: any, or fido2,\n"
 		      "                          or the one that a PKCS #11 URI describes\n"
 		      "  --pin-file FILE         read the token's PIN from the first line of FILE\n"
+		      "  --share FILE            open it with shares of a key: once for each of them; those\n"
+		      "                          that are missing are asked for (all of them: --share -)\n"
 		      "  --foreground            stay in the foreground; Ctrl-C unmounts\n"
 		      "  --help                  show this help\n"),
 	.run = run,

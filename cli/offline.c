@@ -18,7 +18,7 @@ bool offline_option(int option, struct offline_args *args)
 		args->source.key_file = optarg;
 		return true;
 	default:
-		return cli_token_option(option, &args->source.token);
+		return cli_unlock_option(option, &args->source);
 	}
 }
 

@@ -18,6 +18,7 @@
 #include "cli/cli.h"
 #include "cli/gate.h"
 #include "cli/secretfile.h"
+#include "cli/share.h"
 #include "cli/terminal.h"
 #include "cli/token.h"
 #include "keymgr/luks2.h"
@@ -355,6 +356,17 @@ int cli_unlock_forms(
 	return err;
 }
 
+static int unlock_by_shares(const struct cli_passphrase_source *source, const struct luks2 *hdr, int slot,
+	cli_unlock_fn unlock, void *ctx, struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	int found = -1, r = cli_share_passphrase(&source->shares, hdr, slot, &passphrase, &found, diag);
+
+	if (r == 0)
+		r = unlock(ctx, passphrase, found, diag);
+	return r == -SDE_PASSPHRASE ? diag_set(diag, -SDE_SHARE, _("what they make together opens nothing here")) : r;
+}
+
 static int unlock_by_token(const struct cli_passphrase_source *source, const struct luks2 *hdr, int slot,
 	cli_unlock_fn unlock, void *ctx, struct diag *diag)
 {
@@ -402,6 +414,10 @@ int cli_unlock(const struct cli_passphrase_source *source, const char *target, c
 	bool asked = !source->passphrase_file && !source->key_file;
 	int err;
 
+	if (source->shares.count > 0 && (source->token.wanted || !asked))
+		return diag_set(diag, -SDE_USAGE, _("--share excludes --token, --passphrase-file and --key-file"));
+	if (source->shares.count > 0)
+		return unlock_by_shares(source, hdr, slot, unlock, ctx, diag);
 	if (source->token.wanted)
 		return hdr ? unlock_by_token(source, hdr, slot, unlock, ctx, diag) : -SDE_NO_TOKEN;
 	if (asked && unlock_by_present_token(source, target, hdr, slot, unlock, ctx))

@@ -73,8 +73,7 @@ static int finish(struct writer *writer, struct secret **ret_text)
 	return 0;
 }
 
-/* The part of the key that stands on the n-th line; 0: there is none. */
-static size_t key_line(const struct secret *key, size_t n, const char **ret_line)
+size_t sheet_key_line(const struct secret *key, size_t n, const char **ret_line)
 {
 	size_t from = n * LINE_CHARS, len;
 
@@ -111,7 +110,7 @@ int sheet_text(const struct sheet *sheet, struct secret **ret_text)
 	put_format(&writer, "%s\n\n", sheet->title);
 	text_fields(&writer, sheet);
 	put(&writer, "\n");
-	for (size_t i = 0; (len = key_line(sheet->key, i, &line)) > 0; i++) {
+	for (size_t i = 0; (len = sheet_key_line(sheet->key, i, &line)) > 0; i++) {
 		put(&writer, "    ");
 		put_bytes(&writer, line, len);
 		put(&writer, "\n");
@@ -166,7 +165,7 @@ static void svg_key(struct writer *writer, const struct secret *key, int y)
 	const char *line;
 	size_t len;
 
-	for (size_t i = 0; (len = key_line(key, i, &line)) > 0; i++, y += 9) {
+	for (size_t i = 0; (len = sheet_key_line(key, i, &line)) > 0; i++, y += 9) {
 		put_format(writer, "<text x=\"%d\" y=\"%d\" font-size=\"7\" font-family=\"monospace\">",
 			MARGIN, y);
 		put_bytes(writer, line, len);

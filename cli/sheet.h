@@ -24,6 +24,9 @@ struct sheet {
 	const char *const *lines; /* what it is for and how it is used: NULL at the end, N_() */
 };
 
+/* The part of the key that stands on the n-th line, of four groups; returns its length, 0: there is none. */
+size_t sheet_key_line(const struct secret *key, size_t n, const char **ret_line);
+
 /* -ENOMEM, -E2BIG. */
 int sheet_text(const struct sheet *sheet, struct secret **ret_text) MUST_CHECK;
 int sheet_svg(const struct sheet *sheet, struct secret **ret_text) MUST_CHECK;

@@ -103,6 +103,16 @@ struct token_ui cli_token_ui(const struct cli_token_options *options)
 	return (struct token_ui){ask_pin, tell, (void *)options};
 }
 
+static bool add_share(struct cli_share_options *shares)
+{
+	if (shares->count < ARRAY_SIZE(shares->files)) {
+		shares->files[shares->count++] = optarg;
+		return true;
+	}
+	cli_usage(NULL, _("more than %d shares"), SHAMIR_SHARES_MAX);
+	return false;
+}
+
 bool cli_token_option(int option, struct cli_token_options *options)
 {
 	switch (option) {
@@ -119,6 +129,11 @@ bool cli_token_option(int option, struct cli_token_options *options)
 	default:
 		return false;
 	}
+}
+
+bool cli_unlock_option(int option, struct cli_passphrase_source *source)
+{
+	return option == CLI_OPT_SHARE ? add_share(&source->shares) : cli_token_option(option, &source->token);
 }
 
 /* ---- the header's tokens ---- */

@@ -6,7 +6,7 @@
 
 #include "kernel-shim/cryptdev.h"
 
-static const char modhex[16] = "cbdefghijklnrtuv";
+const char recovery_letters[17] = "cbdefghijklnrtuv";
 
 /* The dashes come before these. */
 static bool group_begins(size_t digits)
@@ -26,7 +26,7 @@ int recovery_encode(const uint8_t bits[RECOVERY_BYTES], struct secret **ret_text
 	for (size_t i = 0; i < 2 * RECOVERY_BYTES; i++) {
 		if (group_begins(i))
 			*out++ = '-';
-		*out++ = modhex[(i % 2 ? bits[i / 2] : bits[i / 2] >> 4) & 15];
+		*out++ = recovery_letters[(i % 2 ? bits[i / 2] : bits[i / 2] >> 4) & 15];
 	}
 	*ret_text = take_ptr(text);
 	return 0;
@@ -51,7 +51,7 @@ static int digit_of(char c)
 	if (c >= 'A' && c <= 'Z')
 		c += 'a' - 'A';
 	for (int i = 0; i < 16; i++)
-		if (modhex[i] == c)
+		if (recovery_letters[i] == c)
 			return i;
 	return -1;
 }

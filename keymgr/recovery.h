@@ -14,6 +14,9 @@
 
 enum { RECOVERY_BYTES = 32, RECOVERY_GROUP = 8, RECOVERY_CHARS = 71 };
 
+/* The digits 0 to 15 in modhex. */
+extern const char recovery_letters[17];
+
 #define RECOVERY_TOKEN_TYPE "systemd-recovery"
 
 /* A new one: RECOVERY_CHARS characters, no zero at the end. -ENOMEM, -SDE_CRYPTO. */

@@ -8,9 +8,11 @@
 #include "base/bytes.h"
 #include "base/i18n.h"
 #include "kernel-shim/cryptdev.h"
+#include "keymgr/recovery.h"
 
 enum {
 	SHARE_VERSION = 1,
+	DIGITS = 16,
 	GROUP_DIGITS = SHARE_GROUP - 1,
 	CHECKSUM_BYTES = 5,
 	/* where the parts are */
@@ -24,8 +26,6 @@ enum {
 _Static_assert(CHECKSUM_AT + CHECKSUM_BYTES == SHARE_BYTES, "parts");
 _Static_assert(2 * SHARE_BYTES == SHARE_GROUPS * GROUP_DIGITS, "groups");
 
-static const char modhex[16] = "cbdefghijklnrtuv";
-
 /* ---- letters, without a table that a secret would be the index of ---- */
 
 /* All ones when a and b are equal (both below 256), else 0. */
@@ -38,8 +38,8 @@ static char letter_of(unsigned digit)
 {
 	unsigned letter = 0;
 
-	for (unsigned i = 0; i < sizeof(modhex); i++)
-		letter |= (unsigned char)modhex[i] & equal_mask(i, digit);
+	for (unsigned i = 0; i < DIGITS; i++)
+		letter |= (unsigned char)recovery_letters[i] & equal_mask(i, digit);
 	return (char)letter;
 }
 
@@ -48,8 +48,8 @@ static unsigned digit_of(char typed)
 {
 	unsigned c = (unsigned char)typed, digit = 0, found = 0;
 
-	for (unsigned i = 0; i < sizeof(modhex); i++) {
-		unsigned letter = (unsigned char)modhex[i];
+	for (unsigned i = 0; i < DIGITS; i++) {
+		unsigned letter = (unsigned char)recovery_letters[i];
 		unsigned same = equal_mask(letter, c) | equal_mask(letter - 'a' + 'A', c);
 
 		digit |= i & same;
@@ -243,8 +243,8 @@ void share_digest(const struct share *share, uint8_t ret_digest[SHARE_DIGEST_BYT
 void share_set_name(const uint8_t set[SHARE_SET_BYTES], char ret_name[SHARE_SET_CHARS])
 {
 	for (size_t i = 0; i < SHARE_SET_BYTES; i++) {
-		ret_name[2 * i] = modhex[set[i] >> 4];
-		ret_name[2 * i + 1] = modhex[set[i] & 15];
+		ret_name[2 * i] = recovery_letters[set[i] >> 4];
+		ret_name[2 * i + 1] = recovery_letters[set[i] & 15];
 	}
 	ret_name[2 * SHARE_SET_BYTES] = '\0';
 }

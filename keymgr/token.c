@@ -10,6 +10,7 @@
 #include "keymgr/base64.h"
 #include "keymgr/custody.h"
 #include "keymgr/luks2-json.h"
+#include "keymgr/share-set.h"
 
 enum { FIDO2_RP_MAX = sizeof(((struct token_fido2 *)NULL)->rp) };
 
@@ -164,7 +165,7 @@ static bool made_here(const struct luks2_token *token)
 	enum token_kind kind = token_kind(token->type);
 
 	return kind == TOKEN_PKCS11 || kind == TOKEN_FIDO2 || kind == TOKEN_RECOVERY ||
-	       strcmp(token->type, CUSTODY_TYPE) == 0;
+	       strcmp(token->type, CUSTODY_TYPE) == 0 || strcmp(token->type, SHARE_SET_TYPE) == 0;
 }
 
 int token_forget(struct luks2_update *update, uint32_t keyslots, struct diag *diag)

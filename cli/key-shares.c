@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sealdrive key add --shares: a key that several people have only together. As with recovery keys, the shares are on
+ * the terminal or on the disk before they open the drive, and open nothing when they could not be put there.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/key.h"
+#include "cli/newfile.h"
+#include "cli/reveal.h"
+#include "cli/sheet.h"
+#include "cli/terminal.h"
+#include "keymgr/share-set.h"
+
+static const char *const sheet_lines[] = {
+	N_("This is one share of a key. It opens nothing alone: with as many others of its set as"),
+	N_("are needed the drive opens ('sealdrive mount --share'). Whoever collects that many can"),
+	N_("read everything on the drive: keep it sealed, apart from the other shares and the drive."),
+	N_("Capitals or small letters, dashes or none: all the same. It may be read aloud."),
+	NULL,
+};
+
+struct shares {
+	const struct key_args *args;
+	struct share shares[SHAMIR_SHARES_MAX];
+	struct newfile texts[SHAMIR_SHARES_MAX], pages[SHAMIR_SHARES_MAX];
+	unsigned count;
+	char set[SHARE_SET_CHARS];
+	bool made_folder;
+};
+
+static void shares_clear(struct shares *shares)
+{
+	for (unsigned i = 0; i < shares->count; i++) {
+		share_clear(&shares->shares[i]);
+		newfile_discard(&shares->texts[i]);
+		newfile_discard(&shares->pages[i]);
+	}
+	/* only when it is empty: then nothing was given out */
+	if (shares->made_folder)
+		rmdir(shares->args->share_folder);
+}
+
+int key_check_shares(const struct command *command, const struct key_args *args)
+{
+	if (!args->shares && !args->threshold && !args->share_folder)
+		return EXIT_DONE;
+	if (!args->shares || !args->threshold)
+		return cli_usage(command, _("--shares and --threshold belong together"));
+	if (args->threshold > args->shares)
+		return cli_usage(command, _("--threshold: %d of %d shares cannot be"), args->threshold, args->shares);
+	if (args->new_source.passphrase_file || args->new_source.key_file || args->kdf.given)
+		return cli_usage(command, _("--shares makes a random key: options for a new passphrase do not go with it"));
+	return EXIT_DONE;
+}
+
+/* ---- the sheets ---- */
+
+static int file_open(const struct shares *shares, unsigned i, const char *ending, struct newfile *ret_file,
+	struct diag *diag)
+{
+	CLEANUP_FREE char *path = NULL;
+
+	if (asprintf(&path, "%s/share-%u-of-%u-%.8s.%s", shares->args->share_folder, i + 1, shares->count, shares->set,
+		    ending) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	return newfile_open(path, ret_file, diag);
+}
+
+/* Late, so that whoever goes away while a passphrase is asked for leaves no empty files. */
+static int make_files(struct shares *shares, struct diag *diag)
+{
+	int r = 0;
+
+	if (mkdir(shares->args->share_folder, 0700) == 0)
+		shares->made_folder = true;
+	else if (errno != EEXIST)
+		return diag_set(diag, -errno, _("the folder '%s' cannot be made"), shares->args->share_folder);
+	for (unsigned i = 0; i < shares->count && r == 0; i++) {
+		r = file_open(shares, i, "txt", &shares->texts[i], diag);
+		if (r == 0)
+			r = file_open(shares, i, "svg", &shares->pages[i], diag);
+	}
+	return r;
+}
+
+static int write_sheet(const struct sheet *sheet, struct newfile *file, struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *text = NULL;
+	int r = sheet_render(sheet, file->path, &text);
+
+	if (r == 0)
+		r = newfile_write(file, secret_data_const(text), secret_len(text), diag);
+	return r < 0 ? r : newfile_sync(file, diag);
+}
+
+static int write_files(struct shares *shares, const struct luks2 *hdr, int slot, const char *date, struct diag *diag)
+{
+	char share_text[96], slot_text[16];
+	struct sheet sheet = {
+		.title = _("Share of a key"),
+		.fields = {{_("Drive"), hdr->label[0] ? hdr->label : "-"}, {"UUID", hdr->uuid},
+			{_("Share"), share_text}, {_("Set"), shares->set}, {_("Key slot"), slot_text}, {_("Date"), date}},
+		.field_count = 6,
+		.lines = sheet_lines,
+	};
+	int r = 0;
+
+	snprintf(slot_text, sizeof(slot_text), "%d", slot);
+	for (unsigned i = 0; i < shares->count && r == 0; i++) {
+		CLEANUP_SECRET struct secret *text = NULL;
+
+		snprintf(share_text, sizeof(share_text), _("%u of %u; %d are needed"), i + 1, shares->count,
+			shares->args->threshold);
+		r = share_encode(&shares->shares[i], &text);
+		sheet.key = text;
+		if (r == 0)
+			r = write_sheet(&sheet, &shares->texts[i], diag);
+		if (r == 0)
+			r = write_sheet(&sheet, &shares->pages[i], diag);
+	}
+	return r;
+}
+
+static int keep_files(struct shares *shares, struct diag *diag)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < shares->count && r == 0; i++) {
+		r = newfile_finish(&shares->texts[i], diag);
+		if (r == 0)
+			r = newfile_finish(&shares->pages[i], diag);
+	}
+	return r;
+}
+
+/* ---- the terminal ---- */
+
+/* Each holder alone: what the one before saw is gone. Nothing is on the drive yet. */
+static int show(const struct shares *shares, struct diag *diag)
+{
+	CLEANUP_FREE char *safe = NULL;
+	CLEANUP_FD int fd = -1;
+	int r = terminal_open(&fd);
+
+	if (r < 0)
+		return diag_set(diag, -SDE_USAGE, _("without a terminal the shares need --share-out"));
+	r = text_sanitize(shares->args->target, strlen(shares->args->target), &safe);
+	for (unsigned i = 0; i < shares->count && r == 0; i++) {
+		CLEANUP_SECRET struct secret *text = NULL;
+		CLEANUP_FREE char *head = NULL;
+
+		if (asprintf(&head, _("Share %u of %u of a key of %s (%d are needed), which is shown only now:"), i + 1,
+			    shares->count, safe, shares->args->threshold) < 0) {
+			head = NULL;
+			return -ENOMEM;
+		}
+		r = share_encode(&shares->shares[i], &text);
+		if (r == 0)
+			r = reveal_on_terminal(fd, head, text);
+	}
+	return r < 0 ? diag_set(diag, r, _("the shares were not stored")) : 0;
+}
+
+/* ---- the drive ---- */
+
+static int put_set(struct luks2_update *update, const struct share_set *set, int slot, struct diag *diag)
+{
+	CLEANUP_FREE char *text = NULL;
+	int id, r = share_set_write(set, slot, &text);
+
+	return r < 0 ? r : luks2_token_put(update, -1, text, &id, diag);
+}
+
+static int store(struct key_drive *drive, struct shares *shares, const struct secret *passphrase, int *ret_id)
+{
+	/* 256 random bits need no slow derivation: as for recovery keys */
+	const struct luks2_keyslot_params params = {
+		.kdf = {.type = LUKS2_KDF_PBKDF2, .hash = "sha512", .iterations = 1000},
+		.priority = drive->args->priority < 0 ? LUKS2_PRIORITY_NORMAL
+						      : (enum luks2_priority)drive->args->priority,
+	};
+	CLEANUP_LUKS2_NEW_KEYSLOT struct luks2_new_keyslot *new = NULL;
+	CLEANUP_LUKS2_UPDATE struct luks2_update *update = NULL;
+	struct diag *diag = &drive->diag;
+	struct share_set set;
+	int r = luks2_keyslot_prepare(drive->hdr, &params, passphrase, &new, diag);
+
+	share_set_describe(shares->shares, shares->count, &set);
+	if (r == 0)
+		r = luks2_update_begin(drive->dev, drive->hdr, &update, diag);
+	if (r == 0)
+		r = luks2_keyslot_add(update, new, passphrase, drive->volume_key, drive->args->new_slot, ret_id, diag);
+	if (r == 0)
+		r = put_set(update, &set, *ret_id, diag);
+	if (r == 0 && drive->args->share_folder)
+		r = write_files(shares, drive->hdr, *ret_id, set.made, diag);
+	if (r == 0)
+		r = luks2_update_commit(update, drive->volume_key, diag);
+	return r < 0 || !drive->args->share_folder ? r : keep_files(shares, diag);
+}
+
+int key_add_shares(struct key_drive *drive, int *ret_id)
+{
+	CLEANUP(shares_clear) struct shares shares = {.args = drive->args};
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	int r;
+
+	for (unsigned i = 0; i < SHAMIR_SHARES_MAX; i++)
+		shares.texts[i] = shares.pages[i] = (struct newfile)NEWFILE_NONE;
+	r = share_make((unsigned)drive->args->shares, (unsigned)drive->args->threshold, shares.shares, &passphrase);
+	if (r < 0)
+		return r;
+	shares.count = (unsigned)drive->args->shares;
+	share_set_name(shares.shares[0].set, shares.set);
+	r = drive->args->share_folder ? make_files(&shares, &drive->diag) : show(&shares, &drive->diag);
+	return r < 0 ? r : store(drive, &shares, passphrase, ret_id);
+}
