@@ -25,6 +25,7 @@ static const struct {
 	{"ssh", TOKEN_SSH},
 	{"clevis", TOKEN_CLEVIS},
 	{"sealdrive-shares", TOKEN_SHARES},
+	{"sealdrive-both", TOKEN_BOTH},
 };
 
 enum token_kind token_kind_of(const char *type)
@@ -57,6 +58,7 @@ uint32_t token_machine_slots(const struct luks2 *hdr)
 		case TOKEN_RECOVERY:
 		case TOKEN_CLEVIS:
 		case TOKEN_SHARES:
+		case TOKEN_BOTH:
 			slots |= hdr->tokens[i].keyslots;
 			break;
 		default:
@@ -70,6 +72,7 @@ bool token_two_factor(enum token_kind kind, const json_t *json)
 {
 	switch (kind) {
 	case TOKEN_PKCS11: /* the card and its PIN */
+	case TOKEN_BOTH:
 		return true;
 	case TOKEN_FIDO2:
 		return json_is_true(json_object_get(json, "fido2-clientPin-required")) ||

@@ -17,6 +17,7 @@ enum token_kind {
 	TOKEN_SSH,
 	TOKEN_CLEVIS,
 	TOKEN_SHARES, /* a key of full entropy that several people share */
+	TOKEN_BOTH, /* two tokens, or a token and a passphrase */
 	TOKEN_OURS, /* a note of this program that opens nothing by itself */
 };
 

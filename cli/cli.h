@@ -85,6 +85,7 @@ struct cli_token_options {
 	bool wanted;	      /* --token: nothing else will do */
 	const char *uri;      /* which: "pkcs11:...", "fido2", or NULL: any */
 	const char *pin_file; /* --pin-file: first line; NULL: the terminal */
+	const char *and_pin_file; /* --and-pin-file: of the second of two tokens; NULL: pin_file */
 	const char *module;   /* --pkcs11-module: this one, not those that p11-kit knows */
 };
 
@@ -101,10 +102,11 @@ struct cli_passphrase_source {
 };
 
 /* Options of all commands that open a drive; cli_unlock_option() takes them, and cli_token_option() those of a token. */
-enum { CLI_OPT_TOKEN = 900, CLI_OPT_PIN_FILE, CLI_OPT_PKCS11_MODULE, CLI_OPT_SHARE };
+enum { CLI_OPT_TOKEN = 900, CLI_OPT_PIN_FILE, CLI_OPT_PKCS11_MODULE, CLI_OPT_SHARE, CLI_OPT_AND_PIN_FILE };
 #define CLI_TOKEN_OPTION {"token", optional_argument, NULL, CLI_OPT_TOKEN}
 #define CLI_PIN_OPTIONS                                                                            \
 	{"pin-file", required_argument, NULL, CLI_OPT_PIN_FILE},                                   \
+	{"and-pin-file", required_argument, NULL, CLI_OPT_AND_PIN_FILE},                                 \
 	{"pkcs11-module", required_argument, NULL, CLI_OPT_PKCS11_MODULE}
 #define CLI_SHARE_OPTION {"share", required_argument, NULL, CLI_OPT_SHARE}
 /* Whether option, as cli_getopt() returned it, is one of them, and was taken: of too many shares a message is out. */

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "cli/both.h"
 #include "cli/key.h"
 #include "cli/token.h"
 #include "keymgr/custody.h"
@@ -24,6 +25,10 @@ static const struct option long_options[] = {
 	{"pin-file", required_argument, NULL, KEY_NEW_PIN_FILE}, /* before that of KEY_OLD_OPTIONS */
 	KEY_OLD_OPTIONS,
 	{"token", required_argument, NULL, KEY_NEW_TOKEN},
+	{"and-token", required_argument, NULL, KEY_AND_TOKEN},
+	{"and-passphrase", no_argument, NULL, KEY_AND_PASSPHRASE},
+	{"new-passphrase-file", required_argument, NULL, KEY_NEW_PASSPHRASE_FILE},
+	{"allow-weak", no_argument, NULL, KEY_ALLOW_WEAK},
 	{"owner", required_argument, NULL, KEY_OWNER},
 	{"serial", required_argument, NULL, KEY_SERIAL},
 	{"expires", required_argument, NULL, KEY_EXPIRES},
@@ -46,6 +51,9 @@ struct enrolled {
 struct request {
 	const struct key_args *args;
 	const struct luks2 *hdr;
+	const char *uri;
+	struct cli_token_options options; /* of this token */
+	const struct enrolled *other;	  /* the first of two; NULL: this is it */
 };
 
 static int enroll_card(const struct request *request, const struct token_ui *ui, struct enrolled *enrolled,
@@ -54,9 +62,9 @@ static int enroll_card(const struct request *request, const struct token_ui *ui,
 	CLEANUP_PKCS11_MODULES struct pkcs11_modules *modules = NULL;
 	CLEANUP_PKCS11_URI P11KitUri *uri = NULL;
 	const struct key_args *args = request->args;
-	int r = pkcs11_load(args->source.token.module, &modules, diag);
+	int r = pkcs11_load(request->options.module, &modules, diag);
 
-	r = r < 0 ? r : pkcs11_uri_parse(args->new_token, &uri, diag);
+	r = r < 0 ? r : pkcs11_uri_parse(request->uri, &uri, diag);
 	return r < 0 ? r : pkcs11_enroll(modules, uri, args->paddings, ui, &enrolled->card, ret_secret, diag);
 }
 
@@ -65,27 +73,44 @@ static int enroll_in_helper(void *ctx, struct secret **ret_secret, void *data, s
 {
 	const struct request *request = ctx;
 	const struct key_args *args = request->args;
-	const struct cli_token_options options = {.pin_file = args->new_pin_file, .wanted = true};
-	const struct token_ui ui = cli_token_ui(&options);
+	const struct token_ui ui = cli_token_ui(&request->options);
 	struct enrolled *enrolled = data;
 	const struct fido2_params params = {
 		.no_pin = args->no_pin,
 		.no_touch = args->no_touch,
 		.verification = args->verification,
+		.other = request->other && request->other->fido2 ? &request->other->key.token : NULL,
 		.user = request->hdr->uuid,
 		.drive = request->hdr->label[0] ? request->hdr->label : request->hdr->uuid,
 	};
 
 	*ret_len = sizeof(*enrolled);
-	enrolled->fido2 = strcmp(args->new_token, "fido2") == 0;
+	enrolled->fido2 = strcmp(request->uri, "fido2") == 0;
 	return enrolled->fido2 ? fido2_enroll(&params, &ui, &enrolled->key, ret_secret, diag)
 			       : enroll_card(request, &ui, enrolled, ret_secret, diag);
 }
 
-static int token_text(const struct enrolled *enrolled, int slot, char **ret_text)
+/* One token, or the first of two. */
+struct enrolment {
+	struct enrolled tokens[2];
+	unsigned token_count;
+	bool both; /* two things together: parts and salt */
+	struct both object;
+};
+
+static int token_text(const struct enrolment *enrolment, int slot, char **ret_text)
 {
-	return enrolled->fido2 ? token_write_fido2(&enrolled->key.token, slot, ret_text)
-			       : token_write_pkcs11(&enrolled->card.token, slot, ret_text);
+	const struct enrolled *first = &enrolment->tokens[0];
+
+	if (enrolment->both)
+		return both_write(&enrolment->object, slot, ret_text);
+	return first->fido2 ? token_write_fido2(&first->key.token, slot, ret_text)
+			    : token_write_pkcs11(&first->card.token, slot, ret_text);
+}
+
+static const char *token_name(const struct enrolled *enrolled)
+{
+	return enrolled->fido2 ? enrolled->key.name : enrolled->card.label;
 }
 
 static void today(char text[CUSTODY_DATE_MAX])
@@ -100,39 +125,51 @@ static void today(char text[CUSTODY_DATE_MAX])
 
 /* What the token says of itself, and what the command line adds; security keys have no number that
  * programs can read. */
-static void fill_custody(const struct key_args *args, const struct enrolled *enrolled, struct custody *custody)
+static void fill_custody(const struct key_args *args, const struct enrolment *enrolment, struct custody *custody)
 {
+	const struct enrolled *enrolled = &enrolment->tokens[0];
 	const struct pkcs11_enrolled *card = &enrolled->card;
 
 	*custody = (struct custody){0};
 	text_cut(args->owner ? args->owner : "", custody->owner, sizeof(custody->owner));
 	text_cut(args->serial ? args->serial : enrolled->fido2 ? "" : card->serial, custody->serial, sizeof(custody->serial));
-	text_cut(enrolled->fido2 ? enrolled->key.name : card->label, custody->label, sizeof(custody->label));
+	if (enrolment->token_count > 1)
+		snprintf(custody->label, sizeof(custody->label), "%.60s + %.60s", token_name(enrolled),
+			token_name(&enrolment->tokens[1]));
+	else
+		text_cut(token_name(enrolled), custody->label, sizeof(custody->label));
 	text_cut(enrolled->fido2 ? "" : card->model, custody->model, sizeof(custody->model));
 	text_cut(args->expires ? args->expires : "", custody->expires, sizeof(custody->expires));
 	today(custody->enrolled);
 }
 
-static int put_objects(struct luks2_update *update, const struct key_args *args, const struct enrolled *enrolled,
+static int put_objects(struct luks2_update *update, const struct key_args *args, const struct enrolment *enrolment,
 	int slot, struct diag *diag)
 {
 	CLEANUP_FREE char *token = NULL, *note = NULL;
 	struct custody custody;
-	int id, r = token_text(enrolled, slot, &token);
+	int id, r = token_text(enrolment, slot, &token);
 
-	fill_custody(args, enrolled, &custody);
+	fill_custody(args, enrolment, &custody);
 	r = r < 0 ? r : custody_write(&custody, slot, &note);
 	r = r < 0 ? r : luks2_token_put(update, -1, token, &id, diag);
 	return r < 0 ? r : luks2_token_put(update, -1, note, &id, diag);
 }
 
-static int store(struct key_drive *drive, const struct enrolled *enrolled, const struct secret *passphrase,
+/* Whoever has the token needs only to guess the passphrase that belongs to it: slow, as for one alone. */
+static bool is_guessable(const struct enrolment *enrolment)
+{
+	return enrolment->both && enrolment->token_count == 1;
+}
+
+static int store(struct key_drive *drive, const struct enrolment *enrolment, const struct secret *passphrase,
 	int *ret_id)
 {
-	/* The passphrase has more entropy than any guessing covers: systemd's cost, so that its tools
+	/* What tokens give has more entropy than any guessing covers: systemd's cost, so that its tools
 	 * are as fast (SP 800-132 section 5.2). */
 	const struct luks2_keyslot_params params = {
 		.kdf = {.type = LUKS2_KDF_PBKDF2, .hash = "sha512", .iterations = 1000},
+		.kdf_default = is_guessable(enrolment),
 		.priority = drive->args->priority < 0 ? LUKS2_PRIORITY_NORMAL
 						      : (enum luks2_priority)drive->args->priority,
 	};
@@ -143,36 +180,45 @@ static int store(struct key_drive *drive, const struct enrolled *enrolled, const
 
 	r = r < 0 ? r : luks2_update_begin(drive->dev, drive->hdr, &update, diag);
 	r = r < 0 ? r : luks2_keyslot_add(update, new, passphrase, drive->volume_key, drive->args->new_slot, ret_id, diag);
-	r = r < 0 ? r : put_objects(update, drive->args, enrolled, *ret_id, diag);
+	r = r < 0 ? r : put_objects(update, drive->args, enrolment, *ret_id, diag);
 	return r < 0 ? r : luks2_update_commit(update, drive->volume_key, diag);
 }
 
-static void report(const struct key_drive *drive, const struct enrolled *enrolled, int id)
+static void report(const struct key_drive *drive, const struct enrolment *enrolment, int id)
 {
-	CLEANUP_FREE char *safe = NULL;
-	const char *name = enrolled->fido2 ? enrolled->key.name : enrolled->card.label;
+	CLEANUP_FREE char *safe = NULL, *second = NULL;
+	const char *name = token_name(&enrolment->tokens[0]), *other = token_name(&enrolment->tokens[1]);
 
-	if (text_sanitize(name, strlen(name), &safe) < 0)
+	if (text_sanitize(name, strlen(name), &safe) < 0 || text_sanitize(other, strlen(other), &second) < 0)
 		return;
-	cli_say_done(_("'%s' opens the drive now, in key slot %d.\n"), safe, id);
-	if (!enrolled->fido2 && !enrolled->card.ec && enrolled->card.token.padding == TOKEN_PKCS1V15)
-		cli_warn(drive->args->target,
-			_("the key is wrapped with RSA PKCS #1 v1.5, which is out of date and which policies forbid: "
-			  "prefer a token with an EC key, or one that can do OAEP"));
+	if (enrolment->token_count > 1)
+		cli_say_done(_("'%s' and '%s' open the drive together now, in key slot %d.\n"), safe, second, id);
+	else if (enrolment->both)
+		cli_say_done(_("'%s' and the passphrase open the drive together now, in key slot %d.\n"), safe, id);
+	else
+		cli_say_done(_("'%s' opens the drive now, in key slot %d.\n"), safe, id);
+	for (unsigned i = 0; i < enrolment->token_count; i++) {
+		const struct enrolled *enrolled = &enrolment->tokens[i];
+
+		if (!enrolled->fido2 && !enrolled->card.ec && enrolled->card.token.padding == TOKEN_PKCS1V15)
+			cli_warn(drive->args->target,
+				_("the key is wrapped with RSA PKCS #1 v1.5, which is out of date and which policies forbid: "
+				  "prefer a token with an EC key, or one that can do OAEP"));
+	}
 }
 
 /* base64 of 32 bytes, the least that any token gives: with less, the key slot would be too cheap to guess. */
 enum { PASSPHRASE_CHARS_MIN = 44 };
 
 /* A module may have done anything to the process that this comes from. */
-static bool credible(const struct enrolled *enrolled, const struct secret *passphrase, const struct key_args *args)
+static bool credible(const struct enrolled *enrolled, const struct secret *passphrase, const char *uri)
 {
 	uint8_t fido2;
 
 	memcpy(&fido2, &enrolled->fido2, sizeof(fido2));
 	if (fido2 > 1 || !passphrase || secret_len(passphrase) < PASSPHRASE_CHARS_MIN)
 		return false;
-	return enrolled->fido2 == (strcmp(args->new_token, "fido2") == 0) &&
+	return enrolled->fido2 == (strcmp(uri, "fido2") == 0) &&
 	       (enrolled->fido2 ? fido2_enrolled_valid(&enrolled->key) : pkcs11_enrolled_valid(&enrolled->card));
 }
 
@@ -200,22 +246,104 @@ static void warn_of_another(const struct key_drive *drive, const struct enrolled
 	}
 }
 
+/* Its PIN is not that of a token which opens the drive. */
+static struct cli_token_options options_of(const struct key_args *args)
+{
+	return (struct cli_token_options){.pin_file = args->new_pin_file, .module = args->source.token.module, .wanted = true};
+}
+
+static int enroll_one(const struct request *request, struct enrolled *enrolled, struct secret **ret_secret,
+	struct diag *diag)
+{
+	size_t len = 0;
+	int r = helper_run(enroll_in_helper, (void *)request, ret_secret, enrolled, sizeof(*enrolled), &len, diag);
+
+	if (r == 0 && (len != sizeof(*enrolled) || !credible(enrolled, *ret_secret, request->uri)))
+		r = -SDE_TOKEN;
+	return r;
+}
+
+static bool same_key(const struct enrolled *a, const struct enrolled *b)
+{
+	return !a->fido2 && !b->fido2 && strcmp(a->card.token.uri, b->card.token.uri) == 0;
+}
+
+static int enroll_second(struct key_drive *drive, struct enrolment *enrolment, struct secret **ret_secret)
+{
+	struct request request = {drive->args, drive->hdr, drive->args->and_token, options_of(drive->args),
+		&enrolment->tokens[0]};
+	struct enrolled *second = &enrolment->tokens[1];
+	struct diag why = {0};
+	int r;
+
+	if (drive->args->source.token.and_pin_file)
+		request.options.pin_file = drive->args->source.token.and_pin_file;
+	r = enroll_one(&request, second, ret_secret, &why);
+	if (r == -SDE_NO_TOKEN && cli_both_wait()) {
+		why = (struct diag){0};
+		r = enroll_one(&request, second, ret_secret, &why);
+	}
+	r = not_enrolled(r, &why);
+	if (r < 0)
+		return why.detail[0] ? diag_set(&drive->diag, r, "%s", why.detail) : r;
+	if (same_key(&enrolment->tokens[0], second))
+		return diag_set(&drive->diag, -SDE_ENROLL, _("both are the same key"));
+	enrolment->token_count = 2;
+	return 0;
+}
+
+static void fill_part(const struct enrolled *enrolled, struct both_part *part)
+{
+	part->kind = enrolled->fido2 ? TOKEN_FIDO2 : TOKEN_PKCS11;
+	if (enrolled->fido2)
+		part->fido2 = enrolled->key.token;
+	else
+		part->pkcs11 = enrolled->card.token;
+}
+
+/* What opens the key slot: what the token gave, or that with something else. */
+static int combine(struct key_drive *drive, struct enrolment *enrolment, struct secret **secret)
+{
+	const struct key_args *args = drive->args;
+	CLEANUP_SECRET struct secret *second = NULL, *passphrase = NULL;
+	int r;
+
+	if (!enrolment->both)
+		return 0;
+	if (args->and_token)
+		r = enroll_second(drive, enrolment, &second);
+	else
+		r = cli_read_new_passphrase(&args->new_source, args->target, drive->hdr->label, args->allow_weak, &second,
+			&drive->diag);
+	if (r == 0)
+		r = both_new_salt(enrolment->object.salt);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < enrolment->token_count; i++)
+		fill_part(&enrolment->tokens[i], &enrolment->object.parts[i]);
+	r = both_combine(enrolment->object.salt, *secret, second, &passphrase);
+	if (r == 0) {
+		secret_free(*secret);
+		*secret = take_ptr(passphrase);
+	}
+	return r;
+}
+
 static int enroll(struct key_drive *drive, int *ret_id)
 {
+	const struct key_args *args = drive->args;
 	CLEANUP_SECRET struct secret *passphrase = NULL;
-	struct request request = {drive->args, drive->hdr};
-	struct enrolled enrolled = {0};
-	size_t len = 0;
-	int r = helper_run(enroll_in_helper, &request, &passphrase, &enrolled, sizeof(enrolled), &len, &drive->diag);
+	struct request request = {args, drive->hdr, args->new_token, options_of(args), NULL};
+	struct enrolment enrolment = {.token_count = 1, .both = args->and_token || args->and_passphrase};
+	int r = enroll_one(&request, &enrolment.tokens[0], &passphrase, &drive->diag);
 
-	if (r == 0 && (len != sizeof(enrolled) || !credible(&enrolled, passphrase, drive->args)))
-		r = -SDE_TOKEN;
 	r = not_enrolled(r, &drive->diag);
+	if (r == 0 && !enrolment.both)
+		warn_of_another(drive, &enrolment.tokens[0]);
+	r = r < 0 ? r : combine(drive, &enrolment, &passphrase);
+	r = r < 0 ? r : store(drive, &enrolment, passphrase, ret_id);
 	if (r == 0)
-		warn_of_another(drive, &enrolled);
-	r = r < 0 ? r : store(drive, &enrolled, passphrase, ret_id);
-	if (r == 0)
-		report(drive, &enrolled, *ret_id);
+		report(drive, &enrolment, *ret_id);
 	return r;
 }
 
@@ -239,15 +367,30 @@ static int check_expires(const char *expires)
 	return EXIT_DONE;
 }
 
-/* What is meant for the other kind would be left out without a word: a card that is thought to need no PIN. */
-static int check_kind(const struct key_args *args, bool fido2)
+static bool is_fido2(const char *uri)
 {
-	if (fido2 && args->paddings != PKCS11_ANY_PADDING)
+	return uri && strcmp(uri, "fido2") == 0;
+}
+
+static bool is_card(const char *uri)
+{
+	return uri && strncmp(uri, "pkcs11:", strlen("pkcs11:")) == 0;
+}
+
+/* What is meant for the other kind would be left out without a word: a card that is thought to need no PIN. */
+static int check_kind(const struct key_args *args)
+{
+	int r = EXIT_DONE;
+
+	if (!is_card(args->new_token) && !is_card(args->and_token) && args->paddings != PKCS11_ANY_PADDING)
 		return cli_usage(&command_key_enroll, _("--padding is for cards, not for security keys"));
-	if (!fido2 && (args->no_pin || args->no_touch || args->verification))
+	if (!is_fido2(args->new_token) && !is_fido2(args->and_token) &&
+		(args->no_pin || args->no_touch || args->verification))
 		return cli_usage(&command_key_enroll,
 			_("--no-pin, --no-touch and --user-verification are for security keys, not for cards"));
-	return fido2 ? EXIT_DONE : check_uri(args->new_token);
+	if (is_card(args->new_token))
+		r = check_uri(args->new_token);
+	return r == EXIT_DONE && is_card(args->and_token) ? check_uri(args->and_token) : r;
 }
 
 static int check_token(const struct key_args *args)
@@ -256,13 +399,19 @@ static int check_token(const struct key_args *args)
 
 	if (!args->new_token)
 		return cli_usage(&command_key_enroll, _("--token is missing: 'pkcs11:...' or 'fido2'"));
-	if (strcmp(args->new_token, "fido2") != 0 && strncmp(args->new_token, "pkcs11:", 7) != 0)
+	if (!is_fido2(args->new_token) && !is_card(args->new_token))
 		return cli_usage(&command_key_enroll, _("--token is 'pkcs11:...' or 'fido2', not '%s'"), args->new_token);
+	if (args->and_token && !is_fido2(args->and_token) && !is_card(args->and_token))
+		return cli_usage(&command_key_enroll, _("--and-token is 'pkcs11:...' or 'fido2', not '%s'"), args->and_token);
+	if (args->and_token && args->and_passphrase)
+		return cli_usage(&command_key_enroll, _("--and-token and --and-passphrase exclude each other"));
+	if (args->new_source.passphrase_file && !args->and_passphrase)
+		return cli_usage(&command_key_enroll, _("--new-passphrase-file goes with --and-passphrase only"));
 	if ((args->owner && strlen(args->owner) >= CUSTODY_TEXT_MAX) ||
 		(args->serial && strlen(args->serial) >= CUSTODY_TEXT_MAX))
 		return cli_usage(&command_key_enroll, _("--owner and --serial take at most %d bytes"), CUSTODY_TEXT_MAX - 1);
 	r = args->expires ? check_expires(args->expires) : EXIT_DONE;
-	return r != EXIT_DONE ? r : check_kind(args, strcmp(args->new_token, "fido2") == 0);
+	return r != EXIT_DONE ? r : check_kind(args);
 }
 
 static int run(int argc, char **argv)
@@ -293,9 +442,12 @@ const struct command command_key_enroll = {
 	.options = N_("TOKEN is fido2 (the security key that is plugged in) or a PKCS #11 URI such as\n"
 		      "'pkcs11:token=Officer;id=%01' ('p11tool --list-all' shows them). Asks for what\n"
 		      "opens the drive, then for the token's PIN. The drive may be mounted.\n"
+		      "--token list shows the tokens that are plugged in.\n"
 		      "\n"
 		      "Options:\n"
 		      "  --token TOKEN           the token\n"
+		      "  --and-token TOKEN       another token that is needed as well, at the same time\n"
+		      "  --and-passphrase        a new passphrase is needed as well\n"
 		      "  --owner TEXT            who is given it (anybody can read this on the drive)\n"
 		      "  --serial NUMBER         what it is known by (default: what a card says)\n"
 		      "  --expires YYYY-MM-DD    when it should be replaced\n"
@@ -303,6 +455,10 @@ const struct command command_key_enroll = {
 		      "                          FILE; - is standard input\n"
 		      "  --key-file FILE         use the whole FILE as the existing key\n"
 		      "  --pin-file FILE         read the token's PIN from the first line of FILE\n"
+		      "  --and-pin-file FILE     the same for the second token\n"
+		      "  --new-passphrase-file FILE\n"
+		      "                          read the passphrase of --and-passphrase from FILE\n"
+		      "  --allow-weak            take one that is easy to guess\n"
 		      "  --no-pin                security key: do not ask for its PIN\n"
 		      "  --no-touch              security key: it need not be touched\n"
 		      "  --user-verification     security key: it recognises its user (fingerprint)\n"

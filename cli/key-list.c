@@ -8,6 +8,7 @@
 #include "cli/info.h"
 #include "cli/jsonout.h"
 #include "cli/key.h"
+#include "keymgr/both.h"
 #include "keymgr/custody.h"
 #include "keymgr/share-set.h"
 #include "keymgr/token.h"
@@ -83,12 +84,29 @@ static void print_custody(const struct custody *custody, int slot_id)
 	putchar('\n');
 }
 
+static const char *part_name(const struct both_part *part)
+{
+	return part->kind == TOKEN_PKCS11 ? _("a smart card") : part->kind == TOKEN_FIDO2 ? _("a security key") : _("a passphrase");
+}
+
+static void print_both(const struct luks2 *hdr, int slot_id)
+{
+	for (int i = 0; i < hdr->token_count; i++) {
+		struct both both;
+
+		if ((hdr->tokens[i].keyslots >> slot_id & 1) && both_read(hdr, hdr->tokens[i].id, &both, NULL) == 0)
+			printf(_("Key slot %d needs two together: %s and %s.\n"), slot_id, part_name(&both.parts[0]),
+				part_name(&both.parts[1]));
+	}
+}
+
 /* Who was given what opens the slot (there may be several notes), and what opens those that we do not. */
 static void print_notes(const struct luks2 *hdr, int slot_id)
 {
 	struct share_set set;
 	char name[SHARE_SET_CHARS];
 
+	print_both(hdr, slot_id);
 	if (share_set_of_keyslot(hdr, slot_id, &set)) {
 		share_set_name(set.set, name);
 		printf(_("Key slot %d opens with any %u of %u shares"), slot_id, set.threshold, set.count);

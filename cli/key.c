@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/group.h"
+#include "cli/token.h"
 #include "kernel-shim/filedev.h"
 
 static const struct command *const commands[] = {
@@ -137,6 +138,11 @@ static bool take_option(const struct command *command, int option, const char *v
 	case KEY_NEW_PIN_FILE:
 		args->new_pin_file = value;
 		return true;
+	case KEY_AND_TOKEN:
+		args->and_token = value;
+		return true;
+	case KEY_AND_PASSPHRASE:
+		return args->and_passphrase = true;
 	case KEY_SERIAL:
 		args->serial = value;
 		return true;
@@ -213,6 +219,11 @@ int key_parse(const struct command *command, int argc, char **argv, const struct
 		}
 		if (option == '?' || !take_option(command, option, optarg, args))
 			return EXIT_USAGE;
+	}
+	/* instead of all else, like --help */
+	if (cli_token_is_list(args->new_token) || cli_token_is_list(args->source.token.uri)) {
+		args->help = true;
+		return cli_token_list(&args->source.token);
 	}
 	if (!one_source(command, &args->source, "passphrase-file", "key-file") ||
 		!one_source(command, &args->new_source, "new-passphrase-file", "new-key-file") ||

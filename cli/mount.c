@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/event.h"
 #include "cli/gate.h"
+#include "cli/token.h"
 #include "fuse/daemon.h"
 #include "fuse/front.h"
 #include "fuse/mountpoint.h"
@@ -283,6 +284,8 @@ static int run(int argc, char **argv)
 		if (status != 0)
 			return status;
 	}
+	if (cli_token_is_list(args.source.token.uri))
+		return cli_token_list(&args.source.token);
 	if (!cli_operands(&command_mount, argc, argv, 1, 2))
 		return EXIT_USAGE;
 	args.target = args.options.target = argv[optind];
@@ -328,8 +331,10 @@ const struct command command_mount = {
 		      "                          - is standard input\n"
 		      "  --key-file FILE         use the whole FILE as the key\n"
 		      "  --token [TOKEN]         open it with a token and nothing else: any, or fido2,\n"
-		      "                          or the one that a PKCS #11 URI describes\n"
+		      "                          or the one that a PKCS #11 URI describes; --token list\n"
+		      "                          shows those that are plugged in\n"
 		      "  --pin-file FILE         read the token's PIN from the first line of FILE\n"
+		      "  --and-pin-file FILE     that of the second token, where two are needed together\n"
 		      "  --share FILE            open it with shares of a key: once for each of them; those\n"
 		      "                          that are missing are asked for (all of them: --share -)\n"
 		      "  --foreground            stay in the foreground; Ctrl-C unmounts\n"

@@ -54,6 +54,13 @@ static bool given_twice(const struct command *command, const struct option *long
 	return false;
 }
 
+/* What --token takes; "list" is for those who look for it. */
+static bool is_token(const char *value)
+{
+	return strncmp(value, "pkcs11:", strlen("pkcs11:")) == 0 || strcmp(value, "fido2") == 0 ||
+	       strcmp(value, "list") == 0;
+}
+
 int cli_getopt(const struct command *command, int argc, char **argv,
 	const struct option *long_options)
 {
@@ -69,10 +76,9 @@ int cli_getopt(const struct command *command, int argc, char **argv,
 		return '?';
 	}
 	/* getopt would only take --token=URI */
-	if (c == CLI_OPT_TOKEN && !optarg && optind < argc &&
-		(strncmp(argv[optind], "pkcs11:", strlen("pkcs11:")) == 0 || strcmp(argv[optind], "fido2") == 0))
+	if (c == CLI_OPT_TOKEN && !optarg && optind < argc && is_token(argv[optind]))
 		optarg = argv[optind++];
-	if (c == CLI_OPT_TOKEN && optarg && strncmp(optarg, "pkcs11:", strlen("pkcs11:")) != 0 && strcmp(optarg, "fido2") != 0) {
+	if (c == CLI_OPT_TOKEN && optarg && !is_token(optarg)) {
 		cli_usage(command, _("--token is 'pkcs11:...' or 'fido2', not '%s'"), optarg);
 		return '?';
 	}

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/both.h"
 #include "cli/gate.h"
 #include "cli/secretfile.h"
 #include "cli/share.h"
@@ -367,12 +368,18 @@ static int unlock_by_shares(const struct cli_passphrase_source *source, const st
 	return r == -SDE_PASSPHRASE ? diag_set(diag, -SDE_SHARE, _("what they make together opens nothing here")) : r;
 }
 
-static int unlock_by_token(const struct cli_passphrase_source *source, const struct luks2 *hdr, int slot,
-	cli_unlock_fn unlock, void *ctx, struct diag *diag)
+/* One that opens alone is less trouble than two together. */
+static int unlock_by_token(const struct cli_passphrase_source *source, const char *target, const struct luks2 *hdr,
+	int slot, cli_unlock_fn unlock, void *ctx, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *passphrase = NULL;
-	int found, r = cli_token_passphrase(&source->token, hdr, slot, &passphrase, &found, diag);
+	struct diag alone = {0};
+	int found, r = cli_token_passphrase(&source->token, hdr, slot, &passphrase, &found, &alone);
 
+	if (r == -SDE_NO_TOKEN && cli_both_enrolled(hdr, slot))
+		return cli_both_unlock(source, target, hdr, slot, unlock, ctx, diag);
+	if (alone.detail[0])
+		*diag = alone;
 	if (r == 0)
 		r = unlock(ctx, passphrase, found, diag);
 	return r == -SDE_PASSPHRASE ? diag_set(diag, -SDE_TOKEN, _("what it gives does not open the key slot")) : r;
@@ -385,9 +392,9 @@ static bool unlock_by_present_token(const struct cli_passphrase_source *source, 
 	struct diag diag = {0};
 	int r;
 
-	if (!hdr || !cli_token_enrolled(hdr, slot) || (!cli_can_ask() && !source->token.pin_file))
+	if (!hdr || (!cli_token_enrolled(hdr, slot) && !cli_both_enrolled(hdr, slot)) || (!cli_can_ask() && !source->token.pin_file))
 		return false;
-	r = unlock_by_token(source, hdr, slot, unlock, ctx, &diag);
+	r = unlock_by_token(source, target, hdr, slot, unlock, ctx, &diag);
 	if (r < 0 && r != -SDE_NO_TOKEN && r != -SDE_CANCELLED)
 		cli_fail(target, r, &diag);
 	return r == 0;
@@ -419,7 +426,7 @@ int cli_unlock(const struct cli_passphrase_source *source, const char *target, c
 	if (source->shares.count > 0)
 		return unlock_by_shares(source, hdr, slot, unlock, ctx, diag);
 	if (source->token.wanted)
-		return hdr ? unlock_by_token(source, hdr, slot, unlock, ctx, diag) : -SDE_NO_TOKEN;
+		return hdr ? unlock_by_token(source, target, hdr, slot, unlock, ctx, diag) : -SDE_NO_TOKEN;
 	if (asked && unlock_by_present_token(source, target, hdr, slot, unlock, ctx))
 		return 0;
 	for (int try = 1;; try++) {

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "cli/secretfile.h"
 #include "cli/terminal.h"
+#include "keymgr/both.h"
 #include "keymgr/token.h"
 #include "token/fido2.h"
 #include "token/helper.h"
@@ -122,6 +123,9 @@ bool cli_token_option(int option, struct cli_token_options *options)
 		return true;
 	case CLI_OPT_PIN_FILE:
 		options->pin_file = optarg;
+		return true;
+	case CLI_OPT_AND_PIN_FILE:
+		options->and_pin_file = optarg;
 		return true;
 	case CLI_OPT_PKCS11_MODULE:
 		options->module = optarg;
@@ -290,4 +294,27 @@ int cli_token_passphrase(const struct cli_token_options *options, const struct l
 		return -SDE_TOKEN;
 	*ret_slot = found;
 	return 0;
+}
+
+int cli_token_part(const struct cli_token_options *options, const struct both_part *part, struct secret **ret_secret,
+	struct diag *diag)
+{
+	/* --token says which of several key slots; a part is asked for because its key slot is */
+	struct cli_token_options any = *options;
+	struct token_pkcs11 pkcs11;
+	struct token_fido2 fido2;
+	struct candidates one = {.options = &any, .pkcs11 = &pkcs11, .fido2 = &fido2};
+	size_t len = 0;
+	int found, r;
+
+	any.uri = NULL;
+	if (part->kind == TOKEN_PKCS11) {
+		pkcs11 = part->pkcs11;
+		one.pkcs11_count = 1;
+	} else {
+		fido2 = part->fido2;
+		one.fido2_count = 1;
+	}
+	r = helper_run(ask_tokens, &one, ret_secret, &found, sizeof(found), &len, diag);
+	return r == 0 && !*ret_secret ? -SDE_TOKEN : r;
 }

@@ -3,6 +3,8 @@
 #ifndef CLI_TOKEN_H
 #define CLI_TOKEN_H
 
+#include <string.h>
+
 #include "cli/cli.h"
 #include "keymgr/luks2.h"
 #include "token/ui.h"
@@ -19,5 +21,17 @@ bool cli_token_enrolled(const struct luks2 *hdr, int slot);
  */
 int cli_token_passphrase(const struct cli_token_options *options, const struct luks2 *hdr, int slot,
 	struct secret **ret_passphrase, int *ret_slot, struct diag *diag) MUST_CHECK;
+
+/* What one token gives, of those that open a key slot together. */
+struct both_part;
+int cli_token_part(const struct cli_token_options *options, const struct both_part *part, struct secret **ret_secret,
+	struct diag *diag) MUST_CHECK;
+
+/* --token list: prints what is plugged in and returns the exit status. */
+int cli_token_list(const struct cli_token_options *options);
+static inline bool cli_token_is_list(const char *uri)
+{
+	return uri && strcmp(uri, "list") == 0;
+}
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/i18n.h"
 #include "kernel-shim/cryptdev.h"
+#include "keymgr/hex.h"
 #include "keymgr/recovery.h"
 
 enum {
@@ -257,26 +258,6 @@ void share_clear(struct share *share)
 	*share = (struct share){0};
 }
 
-static int passphrase_of(const struct secret *secret, struct secret **ret_passphrase)
-{
-	CLEANUP_SECRET struct secret *text = NULL;
-	const uint8_t *in = secret_data_const(secret);
-	int r = secret_new(SHARE_PASSPHRASE_CHARS, &text);
-
-	if (r < 0)
-		return r;
-	char *out = secret_data(text);
-
-	for (size_t i = 0; i < SHARE_PASSPHRASE_CHARS; i++) {
-		unsigned digit = i % 2 ? in[i / 2] & 15 : in[i / 2] >> 4;
-
-		/* beyond 9 the difference is negative, and all its high bits are set */
-		out[i] = (char)('0' + digit + ((9 - digit) >> 8 & ('a' - '0' - 10)));
-	}
-	*ret_passphrase = take_ptr(text);
-	return 0;
-}
-
 /* Shares that would not make the passphrase again are not given out. */
 static int prove(const struct share *shares, unsigned count, unsigned threshold, const struct secret *passphrase)
 {
@@ -313,7 +294,7 @@ int share_make(unsigned count, unsigned threshold, struct share *ret_shares, str
 			.count = (uint8_t)count, .value = values[i]};
 		memcpy(ret_shares[i].set, set, sizeof(set));
 	}
-	r = passphrase_of(secret, &passphrase);
+	r = hex_of_secret(secret, &passphrase);
 	if (r == 0)
 		r = prove(ret_shares, count, threshold, passphrase);
 	for (unsigned i = 0; i < count && r < 0; i++)
@@ -339,5 +320,5 @@ int share_combine(const struct share *shares, unsigned count, struct secret **re
 		values[i] = shares[i].value;
 	}
 	r = shamir_combine(x, values, count, &secret);
-	return r < 0 ? r : passphrase_of(secret, ret_passphrase);
+	return r < 0 ? r : hex_of_secret(secret, ret_passphrase);
 }

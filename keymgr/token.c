@@ -2,15 +2,16 @@
 #include "keymgr/token.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/i18n.h"
 #include "keymgr/base64.h"
+#include "keymgr/both.h"
 #include "keymgr/custody.h"
 #include "keymgr/luks2-json.h"
 #include "keymgr/share-set.h"
+#include "keymgr/token-json.h"
 
 enum { FIDO2_RP_MAX = sizeof(((struct token_fido2 *)NULL)->rp) };
 
@@ -51,8 +52,7 @@ static int bad(struct diag *diag, int id, const char *field)
 	return diag_set(diag, -SDE_TOKEN, _("token %d: '%s' is missing or cannot be used"), id, field);
 }
 
-/* The JSON of token id when it is of that type. */
-static const json_t *find(const struct luks2 *hdr, int id, const char *type)
+const json_t *token_json_find(const struct luks2 *hdr, int id, const char *type)
 {
 	const json_t *token;
 	const char *found;
@@ -75,7 +75,7 @@ static bool copy_text(const json_t *value, char *out, size_t room)
 	return true;
 }
 
-static bool copy_bytes(const json_t *value, uint8_t *out, size_t room, size_t *ret_len)
+bool token_json_bytes(const json_t *value, uint8_t *out, size_t room, size_t *ret_len)
 {
 	const char *text = json_string_value(value);
 
@@ -107,22 +107,26 @@ static bool read_padding(const json_t *value, enum token_padding *ret_padding)
 	return false;
 }
 
-int token_read_pkcs11(const struct luks2 *hdr, int id, struct token_pkcs11 *ret_token, struct diag *diag)
+int token_json_pkcs11(const json_t *json, int id, struct token_pkcs11 *ret_token, struct diag *diag)
 {
-	const json_t *json = find(hdr, id, "systemd-pkcs11");
 	struct token_pkcs11 token = {0};
 
-	if (!json)
-		return bad(diag, id, "type");
 	if (!copy_text(json_object_get(json, "pkcs11-uri"), token.uri, sizeof(token.uri)))
 		return bad(diag, id, "pkcs11-uri");
-	if (!copy_bytes(json_object_get(json, "pkcs11-key"), token.wrapped, sizeof(token.wrapped),
+	if (!token_json_bytes(json_object_get(json, "pkcs11-key"), token.wrapped, sizeof(token.wrapped),
 		    &token.wrapped_len))
 		return bad(diag, id, "pkcs11-key");
 	if (!read_padding(json_object_get(json, "pkcs11-padding"), &token.padding))
 		return bad(diag, id, "pkcs11-padding");
 	*ret_token = token;
 	return 0;
+}
+
+int token_read_pkcs11(const struct luks2 *hdr, int id, struct token_pkcs11 *ret_token, struct diag *diag)
+{
+	const json_t *json = token_json_find(hdr, id, "systemd-pkcs11");
+
+	return json ? token_json_pkcs11(json, id, ret_token, diag) : bad(diag, id, "type");
 }
 
 static bool read_demand(const json_t *json, const char *name, enum token_demand *ret_demand)
@@ -133,18 +137,16 @@ static bool read_demand(const json_t *json, const char *name, enum token_demand 
 	return !value || json_is_boolean(value);
 }
 
-int token_read_fido2(const struct luks2 *hdr, int id, struct token_fido2 *ret_token, struct diag *diag)
+int token_json_fido2(const json_t *json, int id, struct token_fido2 *ret_token, struct diag *diag)
 {
-	const json_t *json = find(hdr, id, "systemd-fido2"), *rp = json_object_get(json, "fido2-rp");
+	const json_t *rp = json_object_get(json, "fido2-rp");
 	struct token_fido2 token = {0};
 	size_t salt_len;
 
-	if (!json)
-		return bad(diag, id, "type");
-	if (!copy_bytes(json_object_get(json, "fido2-credential"), token.credential,
+	if (!token_json_bytes(json_object_get(json, "fido2-credential"), token.credential,
 		    sizeof(token.credential), &token.credential_len))
 		return bad(diag, id, "fido2-credential");
-	if (!copy_bytes(json_object_get(json, "fido2-salt"), token.salt, sizeof(token.salt), &salt_len) ||
+	if (!token_json_bytes(json_object_get(json, "fido2-salt"), token.salt, sizeof(token.salt), &salt_len) ||
 		salt_len != sizeof(token.salt))
 		return bad(diag, id, "fido2-salt");
 	snprintf(token.rp, sizeof(token.rp), "%s", default_rp);
@@ -160,12 +162,20 @@ int token_read_fido2(const struct luks2 *hdr, int id, struct token_fido2 *ret_to
 	return 0;
 }
 
+int token_read_fido2(const struct luks2 *hdr, int id, struct token_fido2 *ret_token, struct diag *diag)
+{
+	const json_t *json = token_json_find(hdr, id, "systemd-fido2");
+
+	return json ? token_json_fido2(json, id, ret_token, diag) : bad(diag, id, "type");
+}
+
 static bool made_here(const struct luks2_token *token)
 {
 	enum token_kind kind = token_kind(token->type);
 
 	return kind == TOKEN_PKCS11 || kind == TOKEN_FIDO2 || kind == TOKEN_RECOVERY ||
-	       strcmp(token->type, CUSTODY_TYPE) == 0 || strcmp(token->type, SHARE_SET_TYPE) == 0;
+	       strcmp(token->type, CUSTODY_TYPE) == 0 || strcmp(token->type, SHARE_SET_TYPE) == 0 ||
+	       strcmp(token->type, BOTH_TYPE) == 0;
 }
 
 int token_forget(struct luks2_update *update, uint32_t keyslots, struct diag *diag)
@@ -182,10 +192,14 @@ int token_forget(struct luks2_update *update, uint32_t keyslots, struct diag *di
 	return r;
 }
 
-static int print(json_t *json, char **ret_text)
+/* Takes json. */
+static int print(json_t *json, int keyslot, char **ret_text)
 {
-	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	char slot[16], *text = NULL;
 
+	snprintf(slot, sizeof(slot), "%d", keyslot);
+	if (json && json_object_set_new(json, "keyslots", json_pack("[s]", slot)) == 0)
+		text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	if (!text)
 		return -ENOMEM;
@@ -198,35 +212,39 @@ static const char *padding_name(enum token_padding padding)
 	return padding == TOKEN_OAEP_SHA256 ? "oaep-sha256" : padding == TOKEN_OAEP_SHA1 ? "oaep-sha1" : NULL;
 }
 
-int token_write_pkcs11(const struct token_pkcs11 *token, int keyslot, char **ret_text)
+json_t *token_json_from_pkcs11(const struct token_pkcs11 *token)
 {
 	const char *padding = padding_name(token->padding);
-	char key[BASE64_CHARS(TOKEN_WRAPPED_MAX) + 1], slot[16];
+	char key[BASE64_CHARS(TOKEN_WRAPPED_MAX) + 1];
 	json_t *json;
 
 	base64_encode(token->wrapped, token->wrapped_len, key);
-	snprintf(slot, sizeof(slot), "%d", keyslot);
-	json = json_pack("{s:s, s:[s], s:s, s:s}", "type", "systemd-pkcs11", "keyslots", slot,
-		"pkcs11-uri", token->uri, "pkcs11-key", key);
+	json = json_pack("{s:s, s:s, s:s}", "type", "systemd-pkcs11", "pkcs11-uri", token->uri, "pkcs11-key", key);
 	if (json && padding && json_object_set_new(json, "pkcs11-padding", json_string(padding)) < 0) {
 		json_decref(json);
 		json = NULL;
 	}
-	return print(json, ret_text);
+	return json;
+}
+
+int token_write_pkcs11(const struct token_pkcs11 *token, int keyslot, char **ret_text)
+{
+	return print(token_json_from_pkcs11(token), keyslot, ret_text);
+}
+
+json_t *token_json_from_fido2(const struct token_fido2 *token)
+{
+	char credential[BASE64_CHARS(TOKEN_CREDENTIAL_MAX) + 1], salt[BASE64_CHARS(TOKEN_FIDO2_SALT) + 1];
+
+	base64_encode(token->credential, token->credential_len, credential);
+	base64_encode(token->salt, sizeof(token->salt), salt);
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "type", "systemd-fido2", "fido2-credential", credential,
+		"fido2-salt", salt, "fido2-rp", token->rp, "fido2-clientPin-required", token->pin == TOKEN_YES,
+		"fido2-up-required", token->presence == TOKEN_YES, "fido2-uv-required",
+		token->verification == TOKEN_YES);
 }
 
 int token_write_fido2(const struct token_fido2 *token, int keyslot, char **ret_text)
 {
-	char credential[BASE64_CHARS(TOKEN_CREDENTIAL_MAX) + 1], salt[BASE64_CHARS(TOKEN_FIDO2_SALT) + 1];
-	char slot[16];
-
-	base64_encode(token->credential, token->credential_len, credential);
-	base64_encode(token->salt, sizeof(token->salt), salt);
-	snprintf(slot, sizeof(slot), "%d", keyslot);
-	return print(json_pack("{s:s, s:[s], s:s, s:s, s:s, s:b, s:b, s:b}", "type", "systemd-fido2",
-			     "keyslots", slot, "fido2-credential", credential, "fido2-salt", salt, "fido2-rp",
-			     token->rp, "fido2-clientPin-required", token->pin == TOKEN_YES,
-			     "fido2-up-required", token->presence == TOKEN_YES, "fido2-uv-required",
-			     token->verification == TOKEN_YES),
-		ret_text);
+	return print(token_json_from_fido2(token), keyslot, ret_text);
 }

@@ -353,20 +353,37 @@ static int enroll_on(const struct fido2_device *device, const struct fido2_param
 	return r < 0 ? r : device_secret(device, token, pin, ui, ret_passphrase, diag);
 }
 
+/* The one device that may be meant. */
+static int choose_device(const struct fido2_device *devices, size_t count, const struct token_fido2 *other,
+	const struct fido2_device **ret_device, struct diag *diag)
+{
+	const struct fido2_device *chosen = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (other && device_holds(devices[i].dev, other) != HOLDS_NOT)
+			continue;
+		if (chosen)
+			return diag_set(diag, -SDE_TOKEN, _("several security keys are plugged in: leave only one in"));
+		chosen = &devices[i];
+	}
+	if (!chosen)
+		return diag_set(diag, -SDE_NO_TOKEN,
+			other ? _("no other security key is plugged in") : _("no security key is plugged in"));
+	*ret_device = chosen;
+	return 0;
+}
+
 int fido2_enroll(const struct fido2_params *params, const struct token_ui *ui,
 	struct fido2_enrolled *ret_enrolled, struct secret **ret_passphrase, struct diag *diag)
 {
 	struct fido2_device devices[FIDO2_DEVICES_MAX] = {0};
 	size_t count = fido2_devices_open(devices);
+	const struct fido2_device *device = NULL;
 	struct fido2_enrolled enrolled = {0};
-	int r;
+	int r = choose_device(devices, count, params->other, &device, diag);
 
-	if (count == 0)
-		r = diag_set(diag, -SDE_NO_TOKEN, _("no security key is plugged in"));
-	else if (count > 1)
-		r = diag_set(diag, -SDE_TOKEN, _("several security keys are plugged in: leave only one in"));
-	else
-		r = enroll_on(&devices[0], params, ui, &enrolled, ret_passphrase, diag);
+	if (r == 0)
+		r = enroll_on(device, params, ui, &enrolled, ret_passphrase, diag);
 	fido2_devices_close(devices, count);
 	if (r == 0)
 		*ret_enrolled = enrolled;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/both.h"
+
+#include <string.h>
+
+#include "cli/token.h"
+
+/* The key slot of token id, when it is one that is asked for; else -1. */
+static int slot_of(const struct luks2 *hdr, const struct luks2_token *token, int wanted)
+{
+	if (strcmp(token->type, BOTH_TYPE) != 0)
+		return -1;
+	for (int i = 0; i < hdr->keyslot_count; i++)
+		if ((token->keyslots >> hdr->keyslots[i].id & 1) && hdr->keyslots[i].usable &&
+			(wanted < 0 || wanted == hdr->keyslots[i].id))
+			return hdr->keyslots[i].id;
+	return -1;
+}
+
+bool cli_both_enrolled(const struct luks2 *hdr, int slot)
+{
+	for (int i = 0; i < hdr->token_count; i++)
+		if (slot_of(hdr, &hdr->tokens[i], slot) >= 0)
+			return true;
+	return false;
+}
+
+bool cli_both_wait(void)
+{
+	CLEANUP_FREE char *answer = NULL;
+
+	return cli_can_ask() && cli_ask_line(_("Plug in the second token, then press Enter: "), &answer) == 0;
+}
+
+/* What is typed is tried in several forms: each is combined with what the token gave. */
+struct combination {
+	const struct both *both;
+	const struct secret *first;
+	int slot;
+	cli_unlock_fn unlock;
+	void *ctx;
+};
+
+static int unlock_combined(void *ctx, const struct secret *second, int slot, struct diag *diag)
+{
+	const struct combination *combination = ctx;
+	CLEANUP_SECRET struct secret *passphrase = NULL;
+	int r = both_combine(combination->both->salt, combination->first, second, &passphrase);
+
+	(void)slot; /* that of the combination */
+	return r < 0 ? r : combination->unlock(combination->ctx, passphrase, combination->slot, diag);
+}
+
+static int second_token(const struct cli_passphrase_source *source, const struct both *both,
+	const struct combination *combination, struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *second = NULL;
+	struct cli_token_options options = source->token;
+	struct diag why = {0};
+	int r;
+
+	if (options.and_pin_file)
+		options.pin_file = options.and_pin_file;
+	r = cli_token_part(&options, &both->parts[1], &second, &why);
+	if (r == -SDE_NO_TOKEN && cli_both_wait()) {
+		why = (struct diag){0};
+		r = cli_token_part(&options, &both->parts[1], &second, &why);
+	}
+	if (r == -SDE_NO_TOKEN)
+		return diag_set(diag, r, _("the key slot needs two tokens, and the second one is missing"));
+	if (r < 0)
+		return why.detail[0] ? diag_set(diag, r, "%s", why.detail) : r;
+	r = unlock_combined((void *)combination, second, -1, diag);
+	return r == -SDE_PASSPHRASE ? diag_set(diag, -SDE_TOKEN, _("what they give together does not open the key slot")) : r;
+}
+
+static int second_passphrase(const struct cli_passphrase_source *source, const char *target,
+	struct combination *combination, struct diag *diag)
+{
+	const struct cli_passphrase_source typed = {.passphrase_file = source->passphrase_file};
+	CLEANUP_SECRET struct secret *second = NULL;
+	int r = cli_read_passphrase(&typed, target, false, &second, diag);
+
+	return r < 0 ? r : cli_unlock_forms(second, unlock_combined, combination, diag);
+}
+
+int cli_both_unlock(const struct cli_passphrase_source *source, const char *target, const struct luks2 *hdr, int slot,
+	cli_unlock_fn unlock, void *ctx, struct diag *diag)
+{
+	int r = -SDE_NO_TOKEN;
+
+	for (int i = 0; i < hdr->token_count && r == -SDE_NO_TOKEN; i++) {
+		CLEANUP_SECRET struct secret *first = NULL;
+		struct both both;
+		struct combination combination = {&both, NULL, slot_of(hdr, &hdr->tokens[i], slot), unlock, ctx};
+
+		if (combination.slot < 0)
+			continue;
+		/* one that cannot be used does not keep the others from being used */
+		if (both_read(hdr, hdr->tokens[i].id, &both, NULL) < 0)
+			continue;
+		r = cli_token_part(&source->token, &both.parts[0], &first, diag);
+		combination.first = first;
+		if (r == 0)
+			return both.parts[1].kind == TOKEN_UNKNOWN
+				       ? second_passphrase(source, target, &combination, diag)
+				       : second_token(source, &both, &combination, diag);
+	}
+	return r;
+}
