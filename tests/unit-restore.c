@@ -239,12 +239,16 @@ static void test_compare(void)
 struct play {
 	int before, after;
 	bool may_lack; /* a state without a header is right */
-	unsigned old, new, none, judged;
+	unsigned seen, old, new, none, judged;
 };
 
 static void judge(void *ctx, struct blkdev *state)
 {
 	struct play *play = ctx;
+
+	/* looking costs most; where time is short it is done for some of the states only */
+	if (play->seen++ % unit_step())
+		return;
 	int open = opening(state, true);
 
 	play->judged++;
@@ -274,7 +278,7 @@ static void test_power(void)
 	CLEANUP_BLKDEV struct blkdev *file = NULL, *dev = changed_volume(1024 * KIB, &file);
 	struct play play = record(dev, file, (struct play){.before = NEW | THIRD, .after = FIRST | SECOND});
 
-	CU_ASSERT(play.old > 10 && play.new > 10 && play.judged > 100);
+	CU_ASSERT(play.old > unit_times(10, 0) && play.new > unit_times(10, 0) && play.judged > unit_times(100, 0));
 }
 
 /* Whenever power failed, restoring once more completes it. */
@@ -310,7 +314,7 @@ static void test_power_without_header(void)
 	struct play play = record(
 		dev, file, (struct play){.before = -1, .after = FIRST | SECOND, .may_lack = true});
 
-	CU_ASSERT(play.none > 10 && play.new > 0);
+	CU_ASSERT(play.none > unit_times(10, 0) && play.new > 0);
 }
 
 /* Without room beside the key slots it is done, too; the user was told. */
