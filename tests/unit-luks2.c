@@ -368,7 +368,7 @@ static void test_format_device_errors(void)
 	static const enum fault_op ops[] = {FAULT_WRITE, FAULT_FLUSH, FAULT_READ};
 
 	for (size_t op = 0; op < ARRAY_SIZE(ops); op++)
-		for (uint64_t nth = 1;; nth++) {
+		for (uint64_t nth = 1;; nth += unit_step() > 1 ? 3 : 1) {
 			CLEANUP_BLKDEV struct blkdev *lower = memory(SMALL_BYTES), *fault = NULL;
 			struct blkdev *plain_dev = lower;
 			uint64_t calls;

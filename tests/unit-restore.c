@@ -334,7 +334,7 @@ static void test_errors(void)
 	CLEANUP_BLKDEV struct blkdev *file = NULL, *dev = changed_volume(1024 * KIB, &file);
 
 	for (enum fault_op op = FAULT_READ; op <= FAULT_FLUSH; op++)
-		for (uint64_t nth = 1;; nth += 1 + nth / 6) {
+		for (uint64_t nth = 1;; nth += (1 + nth / 6) * (unit_step() > 1 ? 4 : 1)) {
 			CLEANUP_BLKDEV struct blkdev *fault = NULL, *lower = copy_of(dev);
 			struct blkdev *plain = lower;
 
