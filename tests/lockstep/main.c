@@ -4,7 +4,7 @@
  * contents and listings must agree. One is on the file system under test, the other on the kernel's,
  * both mounted with noatime.
  *
- *	lockstep [-s SEED] [-t THREADS] [-n OPERATIONS] [-r SCRIPT] A B	at random; appends to SCRIPT
+ *	lockstep [-s SEED] [-t THREADS] [-n OPERATIONS] [-r SCRIPT] [-x KIND]... A B	at random; appends to SCRIPT
  *	lockstep --replay SCRIPT A B	does what is in the script, in its order, in one thread
  *	lockstep --compare A B		compares the two trees only (after a remount)
  *
@@ -51,7 +51,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{"compare", no_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "s:t:n:r:", longs, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "s:t:n:r:x:", longs, NULL)) != -1)
 		switch (opt) {
 		case 's':
 			o->seed = strtoull(optarg, NULL, 0);
@@ -64,6 +64,9 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case 'r':
 			o->record = optarg;
+			break;
+		case 'x':
+			probe_leave_out(optarg);
 			break;
 		case 'p':
 			o->replay = optarg;

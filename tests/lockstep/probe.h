@@ -31,5 +31,7 @@ enum probe_capability {
 bool probe_sides(void);
 bool probe_has(unsigned capability);
 bool probe_allows(const struct op_kind *kind);
+/* The kind of this name is not for this run; said like what a side lacks. */
+void probe_leave_out(const char *name);
 
 #endif
