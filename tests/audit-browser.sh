@@ -17,7 +17,7 @@ for image in *.img; do
 done
 check "a hostile token" bash -c 'printf "%s" "{\"type\":\"<img src=http://x.example/ onerror=alert(2)>\",\"keyslots\":[\"0\"]}" |
 	cryptsetup --disable-locks token import other.img'
-must "a better drive" new_drive good.img 32M --pbkdf argon2id --iterations 4 --memory 65536 --parallel 1 --label 'Kế toán'
+must "a better drive" sealdrive format good.img --size 32M --passphrase-file "$PASS" --pbkdf argon2id --iterations 4 --memory 65536 --parallel 1 --label 'Kế toán'
 printf '{"schema": 1, "waivers": [{"id": "<b>W", "check": "H-09", "uuid": "%s", "reason": "</section><script>alert(3)</script>", "approved_by": "\\"x", "expires": "2099-01-01"}]}' \
 	"$(cryptsetup luksUUID other.img)" >w
 for lang in en vi; do
