@@ -157,12 +157,14 @@ static int verify(const struct args *args)
 	r = read_drive(args, &now, &diag);
 	if (r < 0)
 		return cli_fail(args->drive.target, r, &diag);
-	if (strcmp(before.uuid, now.uuid) != 0)
+	bool other = strcmp(before.uuid, now.uuid) != 0;
+
+	if (other)
 		cli_warn(args->drive.target, _("the manifest is of another drive (%s)"), before.uuid);
 	manifest_compare(&before, &now, show_change, &count);
-	if (count == 0)
+	if (count == 0 && !other)
 		printf(_("%zu files and folders, all as they were\n"), now.count);
-	return count ? EXIT_FINDINGS : EXIT_DONE;
+	return count || other ? EXIT_FINDINGS : EXIT_DONE;
 }
 
 /* ---- */

@@ -54,6 +54,14 @@ assert entries[b"deep/link"]["sha256"] == hashlib.sha256(b"../one").hexdigest()
 PY
 check "verify: all is as it was" sealdrive manifest verify list a.img --passphrase-file "$PASS"
 said 'all as they were' "... and it says so"
+cp a.img other.img
+check "another drive with the same files" cryptsetup luksUUID --batch-mode other.img --uuid 12345678-1234-4234-8234-123456789abc
+check "... its new header accepted" drive_mount other.img m --accept-header-change
+check "... unmount" drive_unmount m
+check_status 9 "... is not the same" sealdrive manifest verify list other.img --passphrase-file "$PASS"
+said 'manifest is of another drive' "... and it says so"
+is "$(grep -c 'all as they were' "$T/out")" 0 "... and nothing else"
+rm other.img
 must "mount" drive_mount a.img m
 printf 'X' >m/one
 rm m/deep/er/7
