@@ -57,6 +57,7 @@ void check_copies(const struct check_input *in, struct finding *f)
 void check_document(const struct check_input *in, struct finding *f)
 {
 	const struct facts *facts = in->facts;
+	char at[64];
 
 	finding_want(f, _("no rule of the format broken, no unknown requirement"));
 	if (facts->state == FACTS_INVALID) {
@@ -73,6 +74,11 @@ void check_document(const struct check_input *in, struct finding *f)
 	if (in->hdr->has_unknown_requirement)
 		for (char **name = in->hdr->requirements; *name; name++)
 			finding_saw(f, VERDICT_BAD, "/config/requirements/mandatory", _("requirement '%s'"), *name);
+	/* others may open the drive by it, and what cannot be judged would be a way past every check of key slots */
+	for (int i = 0; i < in->hdr->keyslot_count; i++)
+		if (!in->hdr->keyslots[i].usable)
+			finding_saw(f, VERDICT_BAD, finding_at(at, "keyslots", in->hdr->keyslots[i].id, ""),
+				_("key slot %d is of a kind that cannot be judged"), in->hdr->keyslots[i].id);
 	/* names such as "07" are in the document and nowhere else; version 1 has none */
 	if (in->hdr->version == 1)
 		return;

@@ -56,12 +56,13 @@ static int unlock_one(void *ctx, const struct secret *passphrase, int slot, stru
 }
 
 int audit_unlock(struct facts *const *facts, size_t count, const struct cli_passphrase_source *source,
-	const struct secret *fingerprint_key, const char **ret_failed, struct diag *diag)
+	const struct secret *fingerprint_key, size_t *ret_changed, const char **ret_failed, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *passphrase = NULL;
 	int r;
 
 	*ret_failed = NULL;
+	*ret_changed = 0;
 	r = source->token.wanted ? 0 : cli_read_passphrase(source, NULL, false, &passphrase, diag);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		struct unlocking unlocking = {facts[i], fingerprint_key};
@@ -78,6 +79,7 @@ int audit_unlock(struct facts *const *facts, size_t count, const struct cli_pass
 					       : cli_unlock_forms(passphrase, unlock_one, &unlocking, &why);
 		if (err < 0)
 			cli_warn(facts[i]->target, _("not unlocked: %s"), error_text(err));
+		*ret_changed += err == -SDE_HEADER_SEAL;
 	}
 	return r;
 }

@@ -170,13 +170,27 @@ static int write_facts(const struct args *args, const struct facts_list *list, s
 	return r == 0 && sign_wanted(&args->sign) ? sign_file(args->facts, &args->sign, NULL, diag) : r;
 }
 
-/* Before drives are read and passphrases asked for. */
-static int check_outputs(const struct args *args, struct diag *diag)
+/* Not even --force puts a report in the place of a drive, or of anything else that is read. */
+static int check_output(const struct args *args, const char *path, char **targets, int count, struct diag *diag)
 {
-	int r = args->output ? outfile_check(args->output, args->force, diag) : 0;
+	const char *const inputs[] = {args->profile, args->waivers, args->inventory, args->trust, args->fingerprint_key,
+		args->source.passphrase_file, args->source.key_file};
+	int r = outfile_check(path, args->force, diag);
+
+	for (int i = 0; i < count && r == 0; i++)
+		r = outfile_check_input(path, targets[i], diag);
+	for (size_t i = 0; i < ARRAY_SIZE(inputs) && r == 0; i++)
+		r = inputs[i] ? outfile_check_input(path, inputs[i], diag) : 0;
+	return r;
+}
+
+/* Before drives are read and passphrases asked for. */
+static int check_outputs(const struct args *args, char **targets, int count, struct diag *diag)
+{
+	int r = args->output ? check_output(args, args->output, targets, count, diag) : 0;
 
 	if (r == 0 && args->facts)
-		r = outfile_check(args->facts, args->force, diag);
+		r = check_output(args, args->facts, targets, count, diag);
 	return r == 0 ? sign_check(&args->sign, diag) : r;
 }
 
@@ -259,7 +273,8 @@ static bool may_unlock(const struct args *args)
 	return args->source.passphrase_file || args->source.key_file || args->source.token.wanted;
 }
 
-static int unlock(const struct args *args, const struct facts_list *list, const char **ret_failed, struct diag *diag)
+static int unlock(const struct args *args, const struct facts_list *list, size_t *ret_changed, const char **ret_failed,
+	struct diag *diag)
 {
 	const struct cli_passphrase_source source = {.key_file = args->fingerprint_key};
 	CLEANUP_SECRET struct secret *key = NULL;
@@ -271,7 +286,7 @@ static int unlock(const struct args *args, const struct facts_list *list, const 
 		*ret_failed = args->fingerprint_key;
 		return r;
 	}
-	return audit_unlock(list->facts, list->count, &args->source, key, ret_failed, diag);
+	return audit_unlock(list->facts, list->count, &args->source, key, ret_changed, ret_failed, diag);
 }
 
 static int audit(const struct args *args, char **targets, int count, struct run *run)
@@ -279,7 +294,8 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	CLEANUP_FACTS_LIST struct facts_list list = {0};
 	struct diag diag = {0};
 	const char *failed = NULL;
-	int r = check_outputs(args, &diag), status = EXIT_DONE;
+	size_t changed = 0; /* headers, behind the back of who has the volume key: no check has that, and it is a finding */
+	int r = check_outputs(args, targets, count, &diag), status = EXIT_DONE;
 
 	if (r == 0)
 		r = load(args, run, &failed, &diag);
@@ -288,7 +304,7 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	if (r == 0)
 		status = report_unreadable(&list);
 	if (r == 0 && may_unlock(args))
-		r = unlock(args, &list, &failed, &diag);
+		r = unlock(args, &list, &changed, &failed, &diag);
 	if (r == 0 && args->facts) {
 		failed = args->facts;
 		r = write_facts(args, &list, &diag);
@@ -306,7 +322,7 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 				(json_int_t)run->audit.counts[STATE_FAIL]));
 	if (r < 0)
 		return cli_fail(failed, r, &diag);
-	return run->audit.counts[STATE_FAIL] ? EXIT_FINDINGS : status;
+	return run->audit.counts[STATE_FAIL] || changed ? EXIT_FINDINGS : status;
 }
 
 static int run(int argc, char **argv)

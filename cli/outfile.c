@@ -22,6 +22,15 @@ int outfile_check(const char *path, bool replace, struct diag *diag)
 	return S_ISREG(st.st_mode) ? 0 : diag_set(diag, -EEXIST, _("%s is not a regular file"), path);
 }
 
+int outfile_check_input(const char *path, const char *input, struct diag *diag)
+{
+	struct stat to, from;
+
+	if (stat(path, &to) < 0 || stat(input, &from) < 0 || to.st_dev != from.st_dev || to.st_ino != from.st_ino)
+		return 0;
+	return diag_set(diag, -EEXIST, _("%s is what the command is to read"), path);
+}
+
 /* Of its own name: what somebody else has put there is neither followed nor overwritten. */
 static int open_beside(const char *path, char **ret_temp, FILE **ret_file)
 {

@@ -231,6 +231,12 @@ refused 1 "$T/link" 'not a regular file' "... and a link itself is not replaced"
 mkfifo "$T/fifo"
 check_status 1 "... nor a device, say" sealdrive audit "$T/ours" --output "$T/fifo" --force
 is "$(cat "$T/mine")" mine "... all is as it was"
+before=$(unchanged_sum "$T/ours")
+refused 1 "$T/ours" 'what the command is to read' "... and never the drive itself" sealdrive audit "$T/ours" --output "$T/ours" --force
+refused 1 "$T/ours" 'what the command is to read' "... not by facts" sealdrive audit "$T/empty" "$T/ours" --facts "$T/ours" --force
+refused 1 "$PASS" 'what the command is to read' "... nor the passphrase" \
+	sealdrive audit "$T/ours" --passphrase-file "$PASS" --output "$PASS" --force
+is "$(unchanged_sum "$T/ours")" "$before" "... which is as it was"
 check_status 9 "... unless that is wanted" sealdrive audit "$T/ours" --output "$T/mine" --force
 check "... when it is the report" grep -q H-01 "$T/mine"
 is "$(compgen -G "$T/mine.*")" "" "... and nothing else is left"
@@ -238,6 +244,25 @@ sealdrive audit "$T/nothing" "$T/nothing2" >"$T/out" 2>"$T/err"
 is "$(wc -c <"$T/out") $(grep -c 'nothing.*o such file' "$T/err")" "0 2" "drives that are not there: a sentence for each, and no table"
 check_status 1 "a fifo among the targets stops nobody" timeout 20 sealdrive audit "$T/fifo"
 check_status 9 "... and the others are audited" timeout 20 sealdrive audit "$T/fifo" "$T/ours"
+
+# ---- a way in that cannot be judged ----
+check "a drive" new_drive "$T/side" 32M
+printf 1234 >"$T/weak"
+check "a key slot of another kind" cryptsetup luksAddKey "$T/side" "$T/weak" --key-file "$PASS" --pbkdf pbkdf2 \
+	--pbkdf-force-iterations 1000 --keyslot-cipher aes-xts-plain64be --keyslot-key-size 512
+sealdrive audit "$T/side" --format json >"$T/report"
+is "$(states "$T/report" 0 | tr ' ' '\n' | grep H-02)" H-02=fail "... is a finding"
+sealdrive audit "$T/side" >"$T/out"
+said 'key slot 1 is of a kind that cannot be judged' "... which names it"
+check "a drive that fails nothing but its key derivation" new_drive "$T/changed" 32M
+printf '{"schema": 1, "id": "lenient", "version": 1, "inherits": "baseline", "title": {"en": "x", "vi": "y"}, "checks":
+ {"H-08": {"mode": "off"}, "H-09": {"mode": "off"}, "H-10": {"mode": "off"}, "H-01": {"mode": "off"}}}' >"$T/lenient.json"
+sealdrive audit "$T/changed" --profile "$T/lenient.json" --passphrase-file "$PASS" >"$T/out"
+unlocked=$?
+check "... changed by another program" cryptsetup config "$T/changed" --priority prefer --key-slot 0
+sealdrive audit "$T/changed" --profile "$T/lenient.json" --passphrase-file "$PASS" >"$T/out" 2>&1
+is "$unlocked $?" "0 9" "... is a finding once it is unlocked"
+said 'changed by somebody' "... and said"
 check_status 2 "no target" sealdrive audit
 check_status 2 "an unknown format" sealdrive audit "$T/ours" --format pdf
 check_status 1 "an unknown profile" sealdrive audit "$T/ours" --profile nosuch
