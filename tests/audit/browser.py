@@ -9,6 +9,7 @@ Talks to the browser through its pipe (DevTools protocol). Prints TAP lines with
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,7 @@ class Browser:
         self.process = subprocess.Popen(
             [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe",
              "--no-first-run", "--disable-background-networking", "--user-data-dir=" + profile, "about:blank"],
-            preexec_fn=descriptors, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            preexec_fn=descriptors, close_fds=False, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(to_read)
         os.close(to_write)
         self.buffer, self.events, self.number, self.session = b"", [], 0, None
@@ -142,10 +143,11 @@ def main(b):
     result(not b.of("Log.entryAdded"), "the browser has nothing to complain about", b.of("Log.entryAdded"))
 
 
-with tempfile.TemporaryDirectory() as folder:
+# its helper processes may write there for a moment longer than it lives
+with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
     browser = Browser(folder)
     try:
         main(browser)
     finally:
-        browser.process.kill()
+        os.killpg(browser.process.pid, signal.SIGKILL)
         browser.process.wait()
