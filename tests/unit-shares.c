@@ -144,13 +144,13 @@ static void encode(const uint8_t bytes[SHARE_BYTES], char text[SHARE_CHARS + 1])
 		if (group)
 			*text++ = '-';
 		for (unsigned i = 0; i <= 7; i++) {
-			unsigned digit = nibble % 2 ? bytes[nibble / 2] & 15u : bytes[nibble / 2] >> 4u;
-
 			check = check * 2 >= 16 ? check * 2 - 16 == 0 ? 3 : (check * 2 - 16) ^ 3 : check * 2;
 			if (i == 7) {
 				*text++ = letters[check];
 				break;
 			}
+			unsigned digit = nibble % 2 ? bytes[nibble / 2] & 15u : bytes[nibble / 2] >> 4u;
+
 			check ^= digit;
 			*text++ = letters[digit];
 			nibble++;
