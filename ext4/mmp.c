@@ -33,6 +33,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "ext4/group.h"
 
@@ -253,17 +254,10 @@ static int raise_number(struct e4_fs *fs, struct mmp *mmp, uint64_t took_seconds
 static bool sleep_seconds(struct e4_fs *fs, struct mmp *mmp)
 {
 	uint64_t ms = (uint64_t)mmp->update_seconds * second_ms(fs);
-	struct timespec until;
+	struct timespec until = clock_after_ms(ms);
 	bool stop;
 	int r = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
 	pthread_mutex_lock(&mmp->lock);
 	while (!mmp->stop && r == 0)
 		r = pthread_cond_timedwait(&mmp->tick, &mmp->lock, &until);

@@ -37,6 +37,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "ext4/checkpoint.h"
 #include "ext4/commit.h"
 #include "ext4/journal.h"
@@ -465,25 +466,11 @@ int txn_commit(struct e4_fs *fs, uint64_t id)
 
 /* ---- the interval thread --------------------------------------------------------------- */
 
-static struct timespec deadline(unsigned ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	t.tv_nsec += ms % 1000 * 1000000L;
-	if (t.tv_nsec >= 1000000000L) {
-		t.tv_nsec -= 1000000000L;
-		t.tv_sec++;
-	}
-	return t;
-}
-
 /* Waits for a tick; true when a commit is due: asked for, nothing happened since, or time is up. */
 static bool wait_due(struct txn_manager *m, unsigned interval_ms, unsigned *waited_ms)
 {
 	unsigned tick_ms = interval_ms < QUIET_MS ? interval_ms : QUIET_MS;
-	struct timespec until = deadline(tick_ms);
+	struct timespec until = clock_after_ms(tick_ms);
 	uint64_t begun = m->handles_begun;
 
 	while (!m->stop && !m->kicked && !m->checkpoint_due &&

@@ -3,27 +3,12 @@
  * holds is in reattach.c. */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "kernel-shim/reattach-state.h"
 
 static void event(struct reattach *ra, enum reattach_event what, int err)
 {
 	ra->params.ops->event(ra->params.ctx, what, err);
-}
-
-/* ---- time --------------------------------------------------------------------------------- */
-
-struct timespec reattach_after_ms(unsigned ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	t.tv_nsec += ms % 1000 * 1000000L;
-	if (t.tv_nsec >= 1000000000L) {
-		t.tv_nsec -= 1000000000L;
-		t.tv_sec++;
-	}
-	return t;
 }
 
 int64_t reattach_ms_until(const struct timespec *t)
@@ -92,7 +77,7 @@ static int look_for_it(struct reattach *ra, struct blkdev **ret_dev, struct lost
 /* Until the next look, or the end; false: it is over. */
 static bool pause_looking(struct reattach *ra)
 {
-	struct timespec until = reattach_after_ms(ra->params.poll_ms);
+	struct timespec until = clock_after_ms(ra->params.poll_ms);
 	bool go_on;
 
 	pthread_mutex_lock(&ra->lock);

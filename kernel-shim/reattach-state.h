@@ -45,7 +45,6 @@ int reattach_rewrite(struct reattach *ra, struct blkdev *dev, struct lost *lost)
 /* All that is held is on the medium, or in lost. Alone with the device; lock held. */
 void reattach_all_flushed(struct reattach *ra);
 
-struct timespec reattach_after_ms(unsigned ms);
 int64_t reattach_ms_until(const struct timespec *t);
 
 #endif

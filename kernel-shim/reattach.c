@@ -36,6 +36,7 @@
 #include <time.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "kernel-shim/reattach-state.h"
 
 enum {
@@ -54,7 +55,7 @@ static struct reattach *reattach_of(struct blkdev *dev)
 /* Until something changes, at most ms. Lock held. */
 static void pause_ms(struct reattach *ra, unsigned ms)
 {
-	struct timespec until = reattach_after_ms(ms);
+	struct timespec until = clock_after_ms(ms);
 
 	pthread_cond_timedwait(&ra->changed, &ra->lock, &until);
 }
@@ -71,7 +72,7 @@ static void set_away(struct reattach *ra)
 	ra->has_thread = false;
 	ra->refused = 0;
 	ra->given_up = ra->grace_ms == 0;
-	ra->deadline = reattach_after_ms(ra->grace_ms);
+	ra->deadline = clock_after_ms(ra->grace_ms);
 	ra->state = AWAY;
 	if (pthread_create(&ra->thread, NULL, reattach_return_main, ra) == 0)
 		ra->has_thread = true;
