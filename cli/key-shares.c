@@ -194,7 +194,8 @@ static int store(struct key_drive *drive, struct shares *shares, const struct se
 	struct share_set set;
 	int r = luks2_keyslot_prepare(drive->hdr, &params, passphrase, &new, diag);
 
-	share_set_describe(shares->shares, shares->count, &set);
+	if (r == 0)
+		r = share_set_describe(shares->shares, shares->count, &set);
 	if (r == 0)
 		r = luks2_update_begin(drive->dev, drive->hdr, &update, diag);
 	if (r == 0)

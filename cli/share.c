@@ -92,10 +92,13 @@ static int check_digest(const struct collection *collection, const struct share 
 	struct diag *diag)
 {
 	uint8_t digest[SHARE_DIGEST_BYTES];
+	int r;
 
 	if (!collection->described)
 		return 0;
-	share_digest(share, digest);
+	r = share_digest(share, digest);
+	if (r < 0)
+		return r;
 	if (share->count != collection->set.count || share->threshold != collection->set.threshold ||
 		!bytes_equal_ct(digest, collection->set.digests[share->index - 1], sizeof(digest)))
 		return diag_set(diag, -SDE_SHARE, _("'%s' is forged: it is not the share %d that was made for this drive"),

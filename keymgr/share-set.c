@@ -11,6 +11,7 @@
 #include "keymgr/base64.h"
 #include "keymgr/luks2-json.h"
 #include "keymgr/recovery.h"
+#include "keymgr/token-json.h"
 
 static bool read_number(const json_t *json, const char *name, unsigned min, unsigned max, unsigned *ret_number)
 {
@@ -67,13 +68,9 @@ bool share_set_read(const struct luks2 *hdr, int id, struct share_set *ret_set)
 {
 	struct share_set set = {0};
 	const json_t *json;
-	const char *type;
-	char name[16];
 
-	snprintf(name, sizeof(name), "%d", id);
-	json = json_object_get(json_object_get(hdr->json, "tokens"), name);
-	type = json_string_value(json_object_get(json, "type"));
-	if (!type || strcmp(type, SHARE_SET_TYPE) != 0 || !read_name(json_object_get(json, "set"), set.set) ||
+	json = token_json_find(hdr, id, SHARE_SET_TYPE);
+	if (!json || !read_name(json_object_get(json, "set"), set.set) ||
 		!read_number(json, "shares", 2, SHAMIR_SHARES_MAX, &set.count) ||
 		!read_number(json, "threshold", 2, set.count, &set.threshold) ||
 		!read_digests(json_object_get(json, "digests"), &set))
@@ -110,18 +107,21 @@ bool share_set_find(const struct luks2 *hdr, const uint8_t set[SHARE_SET_BYTES],
 	return false;
 }
 
-void share_set_describe(const struct share *shares, unsigned count, struct share_set *ret_set)
+int share_set_describe(const struct share *shares, unsigned count, struct share_set *ret_set)
 {
 	struct share_set set = {.count = count, .threshold = shares[0].threshold};
 	time_t now = time(NULL);
 	struct tm today;
+	int r = 0;
 
 	memcpy(set.set, shares[0].set, SHARE_SET_BYTES);
 	if (gmtime_r(&now, &today))
 		strftime(set.made, sizeof(set.made), "%Y-%m-%d", &today);
-	for (unsigned i = 0; i < count; i++)
-		share_digest(&shares[i], set.digests[i]);
-	*ret_set = set;
+	for (unsigned i = 0; i < count && r == 0; i++)
+		r = share_digest(&shares[i], set.digests[i]);
+	if (r == 0)
+		*ret_set = set;
+	return r;
 }
 
 int share_set_write(const struct share_set *set, int keyslot, char **ret_text)

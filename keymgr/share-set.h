@@ -35,8 +35,8 @@ bool share_set_of_keyslot(const struct luks2 *hdr, int keyslot, struct share_set
 bool share_set_find(const struct luks2 *hdr, const uint8_t set[SHARE_SET_BYTES], struct share_set *ret_set,
 	int *ret_keyslot, bool *ret_any);
 
-/* What is to be said of count shares that were made together today. */
-void share_set_describe(const struct share *shares, unsigned count, struct share_set *ret_set);
+/* What is to be said of count shares that were made together today. -ENOMEM, -SDE_CRYPTO. */
+int share_set_describe(const struct share *shares, unsigned count, struct share_set *ret_set) MUST_CHECK;
 /* The JSON text for luks2_token_put(). The caller frees. -ENOMEM. */
 int share_set_write(const struct share_set *set, int keyslot, char **ret_text) MUST_CHECK;
 

@@ -232,13 +232,14 @@ void share_text_clear(struct share_text *text)
 	*text = (struct share_text)SHARE_TEXT_NONE;
 }
 
-void share_digest(const struct share *share, uint8_t ret_digest[SHARE_DIGEST_BYTES])
+int share_digest(const struct share *share, uint8_t ret_digest[SHARE_DIGEST_BYTES])
 {
 	CLEANUP_SECRET struct secret *bytes = NULL;
+	int r = to_bytes(share, &bytes);
 
-	memset(ret_digest, 0, SHARE_DIGEST_BYTES);
-	if (to_bytes(share, &bytes) == 0)
+	if (r == 0)
 		hash("sealdrive share digest", secret_data_const(bytes), SHARE_BYTES, ret_digest, SHARE_DIGEST_BYTES);
+	return r;
 }
 
 void share_set_name(const uint8_t set[SHARE_SET_BYTES], char ret_name[SHARE_SET_CHARS])

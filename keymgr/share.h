@@ -53,8 +53,9 @@ int share_combine(const struct share *shares, unsigned count, struct secret **re
 
 /* SHARE_CHARS characters, no zero at the end. -ENOMEM, -SDE_CRYPTO. */
 int share_encode(const struct share *share, struct secret **ret_text) MUST_CHECK;
-/* What a header may say of a share: with it nobody learns the share, but a forged one is told from it. */
-void share_digest(const struct share *share, uint8_t ret_digest[SHARE_DIGEST_BYTES]);
+/* What a header may say of a share: with it nobody learns the share, but a forged one is told from it.
+ * -ENOMEM, -SDE_CRYPTO. */
+int share_digest(const struct share *share, uint8_t ret_digest[SHARE_DIGEST_BYTES]) MUST_CHECK;
 /* The set's name, for people and file names. */
 void share_set_name(const uint8_t set[SHARE_SET_BYTES], char ret_name[SHARE_SET_CHARS]);
 
