@@ -24,7 +24,7 @@ must "a stranger" bash -c 'openssl req -x509 -newkey rsa:2048 -nodes -keyout str
 must "a certificate that has run out" bash -c 'openssl req -new -x509 -key ec.key -subj /CN=old -days -1 -out old.pem 2>/dev/null ||
 	openssl x509 -req -in ec.csr -signkey ec.key -days -1 -out old.pem 2>/dev/null'
 cp ec.key old.key
-check "every byte of signatures" env UNIT_CMS_KEYS="$PWD" "$top_builddir/unit-cms"
+check "every byte of signatures" env CMS_FLIPS_KEYS="$PWD" "$top_builddir/cms-flips"
 
 # ---- policies ----
 printf '{"schema": 1, "id": "ours", "version": 2, "inherits": "baseline", "title": {"en": "Ours", "vi": "Của ta"}, "checks": {}}\n' >p.json

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Signatures of which every byte is flipped. Keys and certificates are in the folder UNIT_CMS_KEYS. */
+/* Signatures of which every byte is flipped. Keys and certificates are in the folder CMS_FLIPS_KEYS. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,7 +90,7 @@ static void test_refused(void)
 
 int main(void)
 {
-	keys = getenv("UNIT_CMS_KEYS");
+	keys = getenv("CMS_FLIPS_KEYS");
 	if (!keys || crypto_init() < 0) {
 		printf("1..0 # SKIP run by tests/signed.sh, which makes the keys\n");
 		return 0;
