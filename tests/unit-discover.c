@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Discovery on a made-up machine: /sys, /dev and /run of a mount namespace of our own. */
+/* Discovery: of a file, of what this machine has, and of a made-up one (/sys, /dev and /run of a mount
+ * namespace of our own). */
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "kernel-shim/discover.h"
-#include "tests/unit.h"
+#include "tests/one-file.h"
 
 #define USB "/sys/devices/pci0/usb1/1-2"
 #define STICK USB "/1-2:1.0/host7/block/sdz"
@@ -40,17 +38,17 @@ static int put(const char *path, const char *text)
 	return r;
 }
 
-static int block_device(const char *name, const char *dir, const char *size, unsigned minor_no)
+static int block_device(const char *name, const char *node, const char *size, unsigned minor_no)
 {
 	char path[300];
 	int r;
 
-	snprintf(path, sizeof(path), "%s/size", dir);
+	snprintf(path, sizeof(path), "%s/size", node);
 	r = put(path, size);
-	snprintf(path, sizeof(path), "%s/ro", dir);
+	snprintf(path, sizeof(path), "%s/ro", node);
 	r |= put(path, "0\n");
 	snprintf(path, sizeof(path), "/sys/class/block/%s", name);
-	r |= make_parents(path) | symlink(dir, path);
+	r |= make_parents(path) | symlink(node, path);
 	snprintf(path, sizeof(path), "/dev/%s", name);
 	return r | mknod(path, S_IFBLK | 0600, makedev(8, minor_no));
 }
@@ -189,7 +187,60 @@ static void test_made_up_machine(void)
 		CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
 }
 
+static void test_discover_file(void)
+{
+	struct drive drive;
+	struct blkdev *dev;
+	int fd;
+
+	make_file(1 << 20, 0600);
+	CU_ASSERT_EQUAL_FATAL(discover_target(file, &drive), 0);
+	CU_ASSERT_STRING_EQUAL(drive.path, file);
+	CU_ASSERT_STRING_EQUAL(drive.content, "");
+	CU_ASSERT_STRING_EQUAL(drive.vendor, "");
+	CU_ASSERT_EQUAL(drive.size_bytes, 1 << 20);
+	CU_ASSERT(!drive.in_use && !drive.partition);
+	drive_clear(&drive);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, 0, 0, &dev, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(discover_target(file, &drive), 0);
+	CU_ASSERT(drive.in_use);
+	drive_clear(&drive);
+	blkdev_close(dev);
+	/* A swap header with an evil label: magic at the page's end, version 1, label at 1052. */
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	CU_ASSERT(pwrite(fd, "SWAPSPACE2", 10, 4086) == 10);
+	CU_ASSERT(pwrite(fd, "\1\0\0\0\xff\0\0\0", 8, 1024) == 8);
+	CU_ASSERT(pwrite(fd, "a\x1b[2Jb\xff", 7, 1052) == 7);
+	close(fd);
+	CU_ASSERT_EQUAL_FATAL(discover_target(file, &drive), 0);
+	CU_ASSERT_STRING_EQUAL(drive.content, "swap");
+	CU_ASSERT_PTR_NULL(strchr(drive.label, '\x1b'));
+	CU_ASSERT_STRING_EQUAL(drive.label, "a\xef\xbf\xbd[2Jb\xef\xbf\xbd");
+	drive_clear(&drive);
+	CU_ASSERT_EQUAL(discover_target("/nowhere", &drive), -ENOENT);
+	CU_ASSERT_EQUAL(discover_target(dir, &drive), -ENOTBLK);
+}
+
+static void test_discover_drives(void)
+{
+	struct drive *drives = NULL;
+	size_t count = 0;
+
+	CU_ASSERT_EQUAL_FATAL(discover_drives(&drives, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		CU_ASSERT_EQUAL(strncmp(drives[i].path, "/dev/", 5), 0);
+		CU_ASSERT(drives[i].size_bytes > 0);
+		CU_ASSERT(drives[i].vendor && drives[i].model && drives[i].serial && drives[i].content &&
+			drives[i].content_version && drives[i].label && drives[i].uuid);
+	}
+	drives_free(drives, count);
+	drives_free(NULL, 0);
+}
+
 int main(void)
 {
-	return UNIT_RUN(UNIT(test_made_up_machine));
+	if (begin() < 0)
+		return 99;
+	return end(UNIT_RUN(UNIT(test_discover_file), UNIT(test_discover_drives),
+		UNIT(test_made_up_machine)));
 }
