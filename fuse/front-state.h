@@ -40,6 +40,7 @@ struct front {
 	_Atomic uint64_t init_request; /* the INIT whose answer rawops.c completes, 0: none */
 	struct request_counts requests;
 	bool opendir_needless; /* the kernel can do without OPENDIR */
+	bool labels_idle; /* no SELinux in this kernel */
 
 	pthread_mutex_t lock;
 	pthread_cond_t ended_changed;

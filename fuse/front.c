@@ -142,6 +142,7 @@ int front_new(const struct front_options *options, struct e4_fs *fs, struct fron
 	front->fs = fs;
 	front->owner = options->owner;
 	front->thread = pthread_self();
+	front->labels_idle = access("/sys/fs/selinux", F_OK) < 0;
 	pthread_mutex_init(&front->lock, NULL);
 	pthread_cond_init(&front->ended_changed, NULL);
 	err = nodes_new(&front->nodes);

@@ -51,6 +51,27 @@ check "perfect" judge "$T/a.img"
 must "mount again" drive_mount "$T/a.img" "$T/mnt" --owner disk
 shown "$T/mnt/tree" >"$T/shown.again"
 check "the same after mounting again" diff "$T/shown" "$T/shown.again"
+
+# Labels of SELinux: kept as they are; who asks for those of files without is told to stop asking.
+if [ -e /sys/fs/selinux ]; then
+	skip "labels nobody heeds" "this kernel has SELinux"
+else
+	mkdir "$T/mnt/labels" && touch "$T/mnt/labels/"{1..200}
+	setfattr -n security.selinux -v system_u:object_r:etc_t:s0 "$T/mnt/labels/7"
+	is "$(getfattr --only-values -n security.selinux "$T/mnt/labels/7")" system_u:object_r:etc_t:s0 "a label is kept"
+	check_status 1 "a file without" getfattr -n security.selinux "$T/mnt/labels/8"
+	said "Operation not supported" "... says so"
+	asked() {
+		sealdrive status --json | "$PYTHON" -c 'import json, sys
+print(json.load(sys.stdin)["drives"][0]["counters"].get("requests_getxattr", 0))'
+	}
+	ls -l "$T/mnt/labels" >"$T/out"
+	before=$(asked)
+	ls -l "$T/mnt/labels" >"$T/out"
+	is "$(wc -l <"$T/out")" 201 "ls -l again"
+	check "... asks for next to nothing" test $(($(asked) - before)) -lt 10
+	rm -r "$T/mnt/labels"
+fi
 check "unmount" drive_unmount "$T/mnt"
 
 # Each reads what the other one wrote.
