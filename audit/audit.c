@@ -116,7 +116,7 @@ static enum finding_state state_of(const struct rule *rule, enum verdict verdict
 
 static void settle(struct audit *audit, struct audit_drive *drive)
 {
-	const char *uuid = drive->facts->hdr ? drive->facts->hdr->uuid : "";
+	const char *uuid = drive->facts->hdr ? drive->facts->hdr->uuid : NULL;
 
 	for (enum check_id id = 0; id < CHECK_COUNT; id++) {
 		const struct rule *rule = &audit->policy->rules[id];
@@ -126,10 +126,12 @@ static void settle(struct audit *audit, struct audit_drive *drive)
 			continue;
 		finding->state = state_of(rule, finding->verdict);
 		finding->severity = rule->mode == MODE_INFO ? SEVERITY_INFO : rule->severity;
-		if (finding->state == STATE_WARN || finding->state == STATE_FAIL)
+		if (uuid && (finding->state == STATE_WARN || finding->state == STATE_FAIL))
 			finding->waiver = waivers_find(audit->waivers, catalogue[id].id, uuid, audit->today);
-		if (finding->waiver)
+		if (finding->waiver) {
 			finding->state = STATE_WAIVED;
+			audit->waiver_uses[finding->waiver - waivers_at(audit->waivers, 0)]++;
+		}
 		drive->counts[finding->state]++;
 		audit->counts[finding->state]++;
 		audit->by_severity[finding->severity][finding->state]++;
@@ -142,6 +144,9 @@ int audit_evaluate(struct audit *audit)
 {
 	int r;
 
+	audit->waiver_uses = calloc(waivers_count(audit->waivers) + 1, sizeof(*audit->waiver_uses));
+	if (!audit->waiver_uses)
+		return -ENOMEM;
 	for (size_t i = 0; i < audit->count; i++) {
 		r = judge_drive(audit, &audit->drives[i]);
 		if (r < 0)
@@ -161,6 +166,8 @@ void audit_clear(struct audit *audit)
 		facts_free(audit->drives[i].facts);
 	}
 	free(audit->drives);
+	free(audit->waiver_uses);
 	audit->drives = NULL;
+	audit->waiver_uses = NULL;
 	audit->count = 0;
 }

@@ -5,6 +5,7 @@
  * 1. The result depends on facts, policy, waivers, inventory and date alone, and its order on that of
  *    the drives; never on threads.
  * 2. What is not known is STATE_UNKNOWN and never STATE_PASS.
+ * 3. A waiver is for a drive: what has no header that says which one it is, is waived nothing.
  */
 #ifndef AUDIT_AUDIT_H
 #define AUDIT_AUDIT_H
@@ -27,6 +28,7 @@ struct audit {
 	const struct waivers *waivers;	 /* NULL: none */
 	const struct inventory *inventory; /* NULL: none */
 	const char *today;		 /* "YYYY-MM-DD" */
+	unsigned *waiver_uses;	 /* findings that each waiver is for; as many as there are waivers */
 	struct audit_drive *drives;
 	size_t count;
 	unsigned counts[STATE_COUNT];

@@ -47,6 +47,7 @@ const struct check catalogue[CHECK_COUNT] = {
 	[U03] = {"U-03", PLACE_UNLOCKED, {{NULL}}},
 	[U04] = {"U-04", PLACE_UNLOCKED, {{NULL}}},
 	[U05] = {"U-05", PLACE_SETTING, {NUMBER("min_characters")}},
+	[U06] = {"U-06", PLACE_UNLOCKED, {{NULL}}},
 };
 
 enum check_id check_find(const char *id)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The drive around the header, and what only shows when it is unlocked. */
+#include <stdio.h>
 #include <string.h>
 
 #include "audit/checks.h"
@@ -130,4 +131,46 @@ void check_file_system(const struct check_input *in, struct finding *f)
 	if (unlocked(in, f))
 		finding_saw(f, clean < 0 ? VERDICT_UNKNOWN : clean ? VERDICT_GOOD : VERDICT_BAD, NULL,
 			clean < 0 ? _("not looked at") : clean ? _("clean") : _("not clean"));
+}
+
+/* Where the seal is, or was. */
+static const char *seal_place(const struct check_input *in, char buf[64])
+{
+	for (int id = 0; id < LUKS2_TOKENS_MAX; id++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%d", id);
+		const json_t *token = json_object_get(json_object_get(in->doc, "tokens"), name);
+		const char *type = json_string_value(json_object_get(token, "type"));
+
+		if (type && strcmp(type, LUKS2_SEAL_TYPE) == 0)
+			return finding_at(buf, "tokens", id, "");
+	}
+	return "/tokens";
+}
+
+void check_seal(const struct check_input *in, struct finding *f)
+{
+	const struct facts_unlocked *key = &in->facts->unlocked;
+	char at[64];
+
+	finding_want(f, _("as whoever has the volume key has sealed it"));
+	if (!unlocked(in, f))
+		return;
+	if (!key->seal_known) {
+		finding_saw(f, VERDICT_UNKNOWN, NULL, _("the seal was not looked at"));
+		return;
+	}
+	switch (key->seal) {
+	case LUKS2_SEAL_NONE:
+		finding_saw(f, VERDICT_UNKNOWN, "/tokens", _("the header has no seal: whether it was changed cannot be known"));
+		break;
+	case LUKS2_SEAL_RIGHT:
+		finding_saw(f, VERDICT_GOOD, seal_place(in, at), _("as it was sealed"));
+		break;
+	case LUKS2_SEAL_BROKEN:
+	case LUKS2_SEAL_REMOVED:
+		finding_saw(f, VERDICT_BAD, seal_place(in, at), _("changed by somebody without the volume key: %s"),
+			key->changed ? key->changed : "?");
+	}
 }

@@ -35,6 +35,7 @@ static check_run *const runs[CHECK_COUNT] = {
 	[U02] = check_key_random,
 	[U03] = check_fingerprint,
 	[U04] = check_file_system,
+	[U06] = check_seal,
 };
 
 check_run *check_run_of(enum check_id id)

@@ -54,5 +54,6 @@ void check_key_halves(const struct check_input *in, struct finding *finding);
 void check_key_random(const struct check_input *in, struct finding *finding);
 void check_fingerprint(const struct check_input *in, struct finding *finding);
 void check_file_system(const struct check_input *in, struct finding *finding);
+void check_seal(const struct check_input *in, struct finding *finding);
 
 #endif

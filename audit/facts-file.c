@@ -139,6 +139,9 @@ int facts_file_parse(const char *text, size_t len, struct facts ***ret_facts, si
 		return r;
 	const json_t *drives = json_object_get(s.doc, "drives");
 
+	/* where nothing was looked at, nothing has passed */
+	if (!json_array_size(drives))
+		return strict_fail(&s, "/drives", _("there is no drive in it"));
 	facts = calloc(json_array_size(drives) + 1, sizeof(*facts));
 	if (!facts)
 		return -ENOMEM;

@@ -24,6 +24,12 @@ static const char *const copy_names[] = {
 };
 static const char *const rotational_names[] = {"unknown", "flash", "hard-disk"};
 static const char *const clean_names[] = {"unknown", "no", "yes"};
+static const char *const seal_names[] = {
+	[LUKS2_SEAL_NONE] = "none",
+	[LUKS2_SEAL_RIGHT] = "right",
+	[LUKS2_SEAL_BROKEN] = "broken",
+	[LUKS2_SEAL_REMOVED] = "removed",
+};
 
 static json_t *safe_string(const char *text)
 {
@@ -80,7 +86,9 @@ static int add_unlocked(const struct facts_unlocked *unlocked, json_t *json)
 	json_t *doc = json_pack("{s:b, s:b, s:b, s:s}", "halves_differ", unlocked->halves_differ, "random", unlocked->random,
 		"published", unlocked->published, "clean", clean_names[unlocked->clean + 1]);
 
-	if (!doc || (unlocked->fingerprint[0] && json_object_set_new(doc, "fingerprint", json_string(unlocked->fingerprint)))) {
+	if (!doc || (unlocked->fingerprint[0] && json_object_set_new(doc, "fingerprint", json_string(unlocked->fingerprint))) ||
+		(unlocked->seal_known && json_object_set_new(doc, "seal", json_string(seal_names[unlocked->seal]))) ||
+		(unlocked->changed && json_object_set_new(doc, "changed", safe_string(unlocked->changed)))) {
 		json_decref(doc);
 		return -ENOMEM;
 	}
@@ -150,6 +158,8 @@ static const struct strict_field unlocked_fields[] = {
 	{"published", STRICT_BOOL},
 	{"clean", STRICT_STRING},
 	{"fingerprint", STRICT_STRING | STRICT_OPTIONAL},
+	{"seal", STRICT_STRING | STRICT_OPTIONAL},
+	{"changed", STRICT_STRING | STRICT_OPTIONAL},
 };
 
 static const char *get(const json_t *object, const char *name)
@@ -295,6 +305,21 @@ static int read_device(const struct strict *s, const json_t *json, const char *a
 	return device->beside && device->vendor && device->model && device->serial ? 0 : -ENOMEM;
 }
 
+static int read_seal(const struct strict *s, const json_t *json, const char *at, struct facts_unlocked *unlocked)
+{
+	int seal;
+
+	if (!get(json, "seal"))
+		return 0;
+	seal = find(get(json, "seal"), seal_names, ARRAY_SIZE(seal_names));
+	if (seal < 0)
+		return bad_value(s, at, "seal");
+	unlocked->seal_known = true;
+	unlocked->seal = (enum luks2_seal_state)seal;
+	unlocked->changed = get(json, "changed") ? strdup(get(json, "changed")) : NULL;
+	return get(json, "changed") && !unlocked->changed ? -ENOMEM : 0;
+}
+
 static int read_unlocked(const struct strict *s, const json_t *json, const char *at, struct facts_unlocked *unlocked)
 {
 	int r = json ? strict_fields(s, json, at, unlocked_fields, ARRAY_SIZE(unlocked_fields)) : 0, clean;
@@ -316,7 +341,7 @@ static int read_unlocked(const struct strict *s, const json_t *json, const char 
 			return bad_value(s, at, "fingerprint");
 		snprintf(unlocked->fingerprint, sizeof(unlocked->fingerprint), "%s", get(json, "fingerprint"));
 	}
-	return 0;
+	return read_seal(s, json, at, unlocked);
 }
 
 static int read_drive(const struct strict *s, const json_t *json, const char *pointer, struct facts *facts)
@@ -336,6 +361,7 @@ static int read_drive(const struct strict *s, const json_t *json, const char *po
 		return bad_value(s, pointer, "state");
 	if (!luks2_json_u64(json_object_get(json, "size_bytes"), &facts->size_bytes))
 		return bad_value(s, pointer, "size_bytes");
+	facts->saved = true;
 	facts->kind = (enum facts_kind)kind;
 	facts->state = (enum facts_state)state;
 	facts->target = strdup(get(json, "target"));

@@ -51,6 +51,7 @@ void facts_free(struct facts *facts)
 	free(facts->device.model);
 	free(facts->device.serial);
 	free(facts->device.beside);
+	free(facts->unlocked.changed);
 	json_decref(facts->doc);
 	luks2_free(facts->hdr);
 	free(facts);
@@ -243,6 +244,20 @@ static bool looks_random(const uint8_t *key, size_t len)
 	return different >= (len < 32 ? len / 2 : 16);
 }
 
+static int judge_seal(struct facts *facts, const struct secret *volume_key)
+{
+	struct facts_unlocked *unlocked = &facts->unlocked;
+	struct diag why = {0};
+	int r = luks2_seal_check(facts->hdr, volume_key, &unlocked->seal, &why);
+
+	if (r < 0)
+		return r;
+	unlocked->seal_known = true;
+	if (why.detail[0])
+		unlocked->changed = strdup(why.detail);
+	return why.detail[0] && !unlocked->changed ? -ENOMEM : 0;
+}
+
 int facts_add_key(struct facts *facts, const struct secret *volume_key, bool weak, const struct secret *fingerprint_key)
 {
 	struct facts_unlocked *unlocked = &facts->unlocked;
@@ -257,8 +272,9 @@ int facts_add_key(struct facts *facts, const struct secret *volume_key, bool wea
 	for (size_t i = 0; key && i < ARRAY_SIZE(published); i++)
 		if (len >= sizeof(published[i]) && bytes_equal_ct(key, published[i], sizeof(published[i])))
 			unlocked->published = true;
-	if (!key || !fingerprint_key)
-		return 0;
+	r = key ? judge_seal(facts, volume_key) : 0;
+	if (r < 0 || !key || !fingerprint_key)
+		return r;
 	r = hmac_sha256(fingerprint_key, &(struct bytes_part){key, len}, 1, digest);
 	if (r == 0)
 		hex_encode(digest, sizeof(digest), unlocked->fingerprint);

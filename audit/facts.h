@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 #include "audit/hash256.h"
-#include "keymgr/luks2.h"
+#include "keymgr/luks2-seal.h"
 
 enum facts_kind {
 	FACTS_DRIVE,	 /* a block device */
@@ -46,10 +46,14 @@ struct facts_unlocked {
 	bool published; /* a key of a published test vector */
 	char fingerprint[HASH256_HEX]; /* of the volume key, by a key of the organisation's; "": not made */
 	int clean;	/* file system: 1 clean, 0 not, -1 unknown */
+	bool seal_known;
+	enum luks2_seal_state seal;
+	char *changed; /* what was changed under a seal, in words; NULL: nothing is known */
 };
 
 struct facts {
 	char *target; /* as the user named it */
+	bool saved;   /* of a file: target may be another drive by now, or a trap, and is not opened */
 	enum facts_kind kind;
 	enum facts_state state;
 	int err;      /* FACTS_UNREADABLE: why; not in facts files */
@@ -70,8 +74,9 @@ struct facts {
 /* Never fails but for memory: what cannot be read is a fact. */
 int facts_collect(const char *target, struct facts **ret_facts) MUST_CHECK;
 /*
- * What the volume key says; the key stays the caller's. weak: luks2_unlock() refused it as such. fingerprint_key:
- * HMAC-SHA-256 with this key is the volume key's fingerprint; NULL: none is made. -SDE_CRYPTO.
+ * What the volume key says, of itself and of the header's seal; the key stays the caller's. weak: luks2_unlock()
+ * refused it as such. fingerprint_key: HMAC-SHA-256 with this key is the volume key's fingerprint; NULL: none is
+ * made. -SDE_CRYPTO, -ENOMEM.
  */
 int facts_add_key(struct facts *facts, const struct secret *volume_key, bool weak,
 	const struct secret *fingerprint_key) MUST_CHECK;

@@ -136,7 +136,9 @@ static void report_good(const struct audit *audit, size_t with_header)
 		else if (with_header < 2)
 			finding_saw(finding, VERDICT_NOT_APPLICABLE, NULL, _("no other drive to compare with"));
 		else
-			finding_saw(finding, VERDICT_GOOD, NULL, _("compared with %zu others"), with_header - 1);
+			finding_saw(finding, VERDICT_GOOD, NULL,
+				ngettext("compared with %zu other", "compared with %zu others", with_header - 1),
+				with_header - 1);
 		if (finding->no_memory)
 			return;
 	}

@@ -8,6 +8,7 @@
 #include "audit/hash256.h"
 #include "audit/strict.h"
 #include "base/i18n.h"
+#include "base/text.h"
 
 struct inventory {
 	json_t *by_uuid;
@@ -46,6 +47,9 @@ static int read_one(const struct strict *s, size_t i, json_t *object, json_t *by
 			return r;
 	}
 	uuid = json_string_value(json_object_get(object, "uuid"));
+	if (!text_is_uuid(uuid))
+		return strict_fail(s, strict_pointer(inside, at, "uuid"),
+			_("'%s' is not a UUID as 'sealdrive info' shows it"), uuid);
 	if (json_object_get(object, "key_fingerprint") &&
 		hex_decode(json_string_value(json_object_get(object, "key_fingerprint")), digest, sizeof(digest)) < 0)
 		return strict_fail(s, strict_pointer(inside, at, "key_fingerprint"),
@@ -76,16 +80,12 @@ static int read_all(const struct strict *s, json_t *by_uuid)
 	return 0;
 }
 
-int inventory_load(const char *path, struct inventory **ret_inventory, struct diag *diag)
+int inventory_parse(const char *text, size_t len, struct inventory **ret_inventory, struct diag *diag)
 {
-	CLEANUP_FREE char *text = NULL;
 	CLEANUP_STRICT struct strict s = {0};
 	struct inventory *inventory;
-	size_t len;
-	int r = strict_read_file(path, STRICT_BYTES_MAX, &text, &len);
+	int r = strict_parse(text, len, diag, &s);
 
-	if (r == 0)
-		r = strict_parse(text, len, diag, &s);
 	if (r < 0)
 		return r;
 	inventory = calloc(1, sizeof(*inventory));
@@ -98,6 +98,15 @@ int inventory_load(const char *path, struct inventory **ret_inventory, struct di
 	}
 	*ret_inventory = inventory;
 	return 0;
+}
+
+int inventory_load(const char *path, struct inventory **ret_inventory, struct diag *diag)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t len;
+	int r = strict_read_file(path, STRICT_BYTES_MAX, &text, &len);
+
+	return r < 0 ? r : inventory_parse(text, len, ret_inventory, diag);
 }
 
 const json_t *inventory_find(const struct inventory *inventory, const char *uuid)

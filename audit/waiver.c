@@ -8,6 +8,7 @@
 #include "audit/strict.h"
 #include "base/i18n.h"
 #include "base/text.h"
+#include "keymgr/luks2-json.h"
 
 struct waivers {
 	json_t *doc; /* the strings lie in it */
@@ -35,7 +36,21 @@ static const char *get(const json_t *object, const char *name)
 	return text ? text : "";
 }
 
-static int read_one(const struct strict *s, size_t i, const json_t *object, struct waiver *ret)
+/* What says which one it is: an id that two have says it of none, and another form of a UUID matches no drive. */
+static int check_names(const struct strict *s, const json_t *object, const char *at, json_t *ids)
+{
+	const char *id = get(object, "id"), *uuid = get(object, "uuid");
+	char inside[STRICT_POINTER_MAX];
+
+	if (json_object_get(ids, id))
+		return strict_fail(s, strict_pointer(inside, at, "id"), _("there is another waiver '%s'"), id);
+	if (uuid[0] && !text_is_uuid(uuid))
+		return strict_fail(s, strict_pointer(inside, at, "uuid"),
+			_("'%s' is not a UUID as 'sealdrive info' shows it"), uuid);
+	return json_object_set_new(ids, id, json_true()) ? -ENOMEM : 0;
+}
+
+static int read_one(const struct strict *s, size_t i, const json_t *object, json_t *ids, struct waiver *ret)
 {
 	char at[STRICT_POINTER_MAX], inside[STRICT_POINTER_MAX], number[24];
 	int r;
@@ -52,6 +67,9 @@ static int read_one(const struct strict *s, size_t i, const json_t *object, stru
 		if (json_object_get(object, name) && !get(object, name)[0])
 			return strict_fail(s, strict_pointer(inside, at, name), _("%s is empty"), name);
 	}
+	r = check_names(s, object, at, ids);
+	if (r < 0)
+		return r;
 	if (check_find(get(object, "check")) == CHECK_COUNT)
 		return strict_fail(s, strict_pointer(inside, at, "check"), _("there is no check '%s'"),
 			get(object, "check"));
@@ -66,6 +84,7 @@ static int read_one(const struct strict *s, size_t i, const json_t *object, stru
 static int read_all(const struct strict *s, struct waivers *waivers)
 {
 	const json_t *array = json_object_get(s->doc, "waivers");
+	CLEANUP_JSON json_t *ids = json_object();
 	json_t *item;
 	size_t i;
 	int r = strict_fields(s, s->doc, "", file_fields, ARRAY_SIZE(file_fields));
@@ -78,11 +97,11 @@ static int read_all(const struct strict *s, struct waivers *waivers)
 		return r;
 	waivers->doc = json_incref(s->doc);
 	waivers->items = calloc(json_array_size(array) + 1, sizeof(*waivers->items));
-	if (!waivers->items)
+	if (!waivers->items || !ids)
 		return -ENOMEM;
 	json_array_foreach(array, i, item)
 	{
-		r = read_one(s, i, item, &waivers->items[waivers->count++]);
+		r = read_one(s, i, item, ids, &waivers->items[waivers->count++]);
 		if (r < 0)
 			return r;
 	}
@@ -122,10 +141,25 @@ const struct waiver *waivers_find(const struct waivers *waivers, const char *che
 		const struct waiver *waiver = &waivers->items[i];
 
 		if (strcmp(waiver->check, check) == 0 && (!waiver->uuid[0] || strcmp(waiver->uuid, uuid) == 0) &&
-			strcmp(today, waiver->expires) <= 0)
+			!waiver_expired(waiver, today))
 			return waiver;
 	}
 	return NULL;
+}
+
+bool waiver_expired(const struct waiver *waiver, const char *today)
+{
+	return strcmp(today, waiver->expires) > 0;
+}
+
+size_t waivers_count(const struct waivers *waivers)
+{
+	return waivers ? waivers->count : 0;
+}
+
+const struct waiver *waivers_at(const struct waivers *waivers, size_t i)
+{
+	return &waivers->items[i];
 }
 
 void waivers_free(struct waivers *waivers)

@@ -20,5 +20,7 @@ void text_cut(const char *text, char *out, size_t room);
 
 /* A day of the Gregorian calendar as YYYY-MM-DD (ISO 8601), and nothing else. */
 bool text_is_date(const char *text);
+/* A UUID as RFC 9562 writes it, in small letters, and nothing else. */
+bool text_is_uuid(const char *text);
 
 #endif

@@ -11,6 +11,8 @@
 #include "audit/audit.h"
 #include "audit/facts-file.h"
 #include "audit/strict.h"
+#include "base/i18n.h"
+#include "cli/cli.h"
 #include "cli/sign.h"
 
 static int list_add(struct facts_list *list, struct facts *const *facts, size_t count)
@@ -63,8 +65,64 @@ static int read_facts_file(const char *trust, const char *path, struct facts_lis
 	return r;
 }
 
+/* ---- a target that was given twice, under one name or two, is one ---- */
+
+struct identity {
+	bool block;
+	dev_t dev; /* the drive itself, or where the file is */
+	ino_t ino;
+	int at; /* place on the command line; -1: not known */
+};
+
+static int compare(const void *pa, const void *pb)
+{
+	const struct identity *a = pa, *b = pb;
+
+	if (a->block != b->block)
+		return a->block ? -1 : 1;
+	if (a->dev != b->dev)
+		return a->dev < b->dev ? -1 : 1;
+	if (a->ino != b->ino)
+		return a->ino < b->ino ? -1 : 1;
+	return a->at - b->at;
+}
+
+static struct identity identify(const char *target, int at)
+{
+	struct stat st;
+
+	if (stat(target, &st) < 0)
+		return (struct identity){.at = -1};
+	if (S_ISBLK(st.st_mode))
+		return (struct identity){.block = true, .dev = st.st_rdev, .at = at};
+	return (struct identity){.dev = st.st_dev, .ino = st.st_ino, .at = at};
+}
+
+/* Whether it was given before; two are compared by what they are. */
+static int find_repeated(char **targets, int count, bool *ret_repeated)
+{
+	CLEANUP_FREE struct identity *all = calloc((size_t)count, sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	for (int i = 0; i < count; i++)
+		all[i] = identify(targets[i], i);
+	qsort(all, (size_t)count, sizeof(*all), compare);
+	for (int i = 1, first = 0; i < count; i++) {
+		struct identity *a = &all[first], *b = &all[i];
+
+		if (a->at < 0 || b->at < 0 || a->block != b->block || a->dev != b->dev || a->ino != b->ino) {
+			first = i;
+			continue;
+		}
+		ret_repeated[b->at] = true;
+		cli_warn(targets[b->at], _("the same as %s: it is audited once"), targets[a->at]);
+	}
+	return 0;
+}
+
 /* Drives that stand next to each other on the command line are read at once. */
-int facts_list_collect(struct facts_list *list, char **targets, int count, const char *trust, const char **ret_failed,
+static int collect_all(struct facts_list *list, char **targets, int count, const char *trust, const char **ret_failed,
 	struct diag *diag)
 {
 	int r = 0;
@@ -88,4 +146,17 @@ int facts_list_collect(struct facts_list *list, char **targets, int count, const
 			facts_free(facts[j]);
 	}
 	return r;
+}
+
+int facts_list_collect(struct facts_list *list, char **targets, int count, const char *trust, const char **ret_failed,
+	struct diag *diag)
+{
+	CLEANUP_FREE bool *repeated = calloc((size_t)count, sizeof(*repeated));
+	CLEANUP_FREE char **once = calloc((size_t)count, sizeof(*once));
+	int r = repeated && once ? find_repeated(targets, count, repeated) : -ENOMEM, n = 0;
+
+	for (int i = 0; r == 0 && i < count; i++)
+		if (!repeated[i])
+			once[n++] = targets[i];
+	return r == 0 ? collect_all(list, once, n, trust, ret_failed, diag) : r;
 }

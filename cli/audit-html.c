@@ -59,7 +59,7 @@ static void put_head(FILE *out, const struct audit *audit)
 	fputs("<header><h1>", out);
 	html_text(out, _("Audit of encrypted drives"));
 	fputs("</h1>\n<p>", out);
-	fprintf(out, _("%zu drives, %s"), audit->count, audit->today);
+	fprintf(out, ngettext("%zu drive, %s", "%zu drives, %s", audit->count), audit->count, audit->today);
 	fputs("</p>\n<p><strong>", out);
 	html_text(out, bilingual_text(policy->title));
 	fputs("</strong> ", out);
@@ -295,6 +295,32 @@ static int put_drive(FILE *out, const struct audit *audit, const struct audit_dr
 	return 0;
 }
 
+static void put_idle_waivers(FILE *out, const struct audit *audit)
+{
+	size_t idle = 0;
+
+	for (size_t i = 0; i < waivers_count(audit->waivers); i++) {
+		const struct waiver *waiver = waivers_at(audit->waivers, i);
+		bool expired = waiver_expired(waiver, audit->today);
+
+		if (audit->waiver_uses[i])
+			continue;
+		if (!idle++) {
+			fputs("<h2>", out);
+			html_text(out, _("Waivers that no drive needed"));
+			fputs("</h2>\n<ul class=\"idle\">", out);
+		}
+		fputs("<li>", out);
+		html_text(out, waiver->id);
+		fprintf(out, " (%s, ", waiver->check);
+		html_text(out, waiver->expires);
+		fputs("): ", out);
+		html_text(out, expired ? _("has expired") : _("was not needed"));
+		fputs("</li>\n", out);
+	}
+	fputs(idle ? "</ul>\n" : "", out);
+}
+
 int report_html(const struct audit *audit, FILE *out)
 {
 	/* the language that policies are shown in is that of the page */
@@ -312,6 +338,7 @@ int report_html(const struct audit *audit, FILE *out)
 	r = put_table(out, audit);
 	for (size_t i = 0; r == 0 && i < audit->count; i++)
 		r = put_drive(out, audit, &audit->drives[i], i);
+	put_idle_waivers(out, audit);
 	html_end(out, audit_page_script);
 	return r;
 }

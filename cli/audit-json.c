@@ -79,13 +79,37 @@ static json_t *drive_json(const struct audit *audit, const struct audit_drive *d
 	return json;
 }
 
+static const char *waiver_use(const struct audit *audit, size_t i)
+{
+	return audit->waiver_uses[i]						  ? "used"
+	       : waiver_expired(waivers_at(audit->waivers, i), audit->today) ? "expired"
+									  : "unused";
+}
+
+static json_t *waivers_json(const struct audit *audit)
+{
+	json_t *json = json_array();
+
+	for (size_t i = 0; json && i < waivers_count(audit->waivers); i++) {
+		const struct waiver *waiver = waivers_at(audit->waivers, i);
+		json_t *one = json_pack("{s:s, s:s, s:s?, s:s, s:s, s:I}", "id", waiver->id, "check", waiver->check, "uuid",
+			waiver->uuid[0] ? waiver->uuid : NULL, "expires", waiver->expires, "state", waiver_use(audit, i),
+			"findings", (json_int_t)audit->waiver_uses[i]);
+
+		if (json_array_append_new(json, one))
+			return json_decref(json), NULL;
+	}
+	return json;
+}
+
 /* Drive by drive, so that a thousand of them need the memory of one. */
 int report_json(const struct audit *audit, FILE *out)
 {
-	json_t *head = json_pack("{s:i, s:s, s:{s:s, s:I, s:s, s:b, s:s}, s:o}", "schema", 1, "date", audit->today,
+	json_t *head = json_pack("{s:i, s:s, s:{s:s, s:I, s:s, s:b, s:s}, s:o, s:o}", "schema", 1, "date", audit->today,
 		"policy", "id", audit->policy->id, "version", (json_int_t)audit->policy->version, "title",
 		bilingual_text(audit->policy->title), "provisional", audit->policy->provisional, "sha256",
-		audit->policy->sha256, "counts", counts_json(audit->counts));
+		audit->policy->sha256, "counts", counts_json(audit->counts), "waivers",
+		waivers_json(audit));
 	int r = head ? 0 : -ENOMEM;
 
 	putc('{', out);

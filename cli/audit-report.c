@@ -145,7 +145,8 @@ static int put_drive(FILE *out, const struct audit *audit, const struct audit_dr
 
 	if (!target || !label || !uuid)
 		return -ENOMEM;
-	fprintf(out, "%s%s%s%s%s\n", target, label[0] ? "  " : "", label, uuid[0] ? "  " : "", uuid);
+	/* a label may be anything, also what looks like a UUID or a path */
+	fprintf(out, "%s%s%s%s%s%s\n", target, label[0] ? "  \"" : "", label, label[0] ? "\"" : "", uuid[0] ? "  " : "", uuid);
 	/* the first two checks say what is wrong; that all the others know nothing is one sentence */
 	if (!drive->facts->hdr) {
 		for (enum check_id id = H01; id <= H02; id++)
@@ -166,11 +167,26 @@ static int put_drive(FILE *out, const struct audit *audit, const struct audit_dr
 	return 0;
 }
 
+/* What somebody answers for, and nothing here needs: it may be for another drive than was meant, or of the past. */
+static void put_idle_waivers(FILE *out, const struct audit *audit)
+{
+	for (size_t i = 0; i < waivers_count(audit->waivers); i++) {
+		const struct waiver *waiver = waivers_at(audit->waivers, i);
+
+		if (audit->waiver_uses[i])
+			continue;
+		fprintf(out, waiver_expired(waiver, audit->today) ? _("Waiver %s (%s) has expired on %s.\n")
+								   : _("Waiver %s (%s, until %s) was not needed by any drive of this audit.\n"),
+			waiver->id, waiver->check, waiver->expires);
+	}
+}
+
 int report_text(const struct audit *audit, FILE *out)
 {
 	bool colour = isatty(fileno(out)) && !getenv("NO_COLOR");
 
-	fprintf(out, _("Audit of %zu drives, policy %s version %llu%s, %s\n\n"), audit->count, audit->policy->id,
+	fprintf(out, ngettext("Audit of %zu drive, policy %s version %llu%s, %s\n\n",
+			     "Audit of %zu drives, policy %s version %llu%s, %s\n\n", audit->count), audit->count, audit->policy->id,
 		(unsigned long long)audit->policy->version, audit->policy->provisional ? _(" (provisional)") : "",
 		audit->today);
 	for (size_t i = 0; i < audit->count; i++) {
@@ -183,5 +199,6 @@ int report_text(const struct audit *audit, FILE *out)
 		fputs(_("All drives: "), out);
 		put_counts(out, audit->counts);
 	}
+	put_idle_waivers(out, audit);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/i18n.h"
+#include "keymgr/luks2-seal.h"
 #include "ext4/ext4.h"
 #include "kernel-shim/cryptdev.h"
 #include "kernel-shim/filedev.h"
@@ -34,6 +35,13 @@ struct unlocking {
 	const struct secret *fingerprint_key; /* NULL: none */
 };
 
+static bool seal_broken(const struct facts *facts)
+{
+	const struct facts_unlocked *found = &facts->unlocked;
+
+	return found->seal_known && (found->seal == LUKS2_SEAL_BROKEN || found->seal == LUKS2_SEAL_REMOVED);
+}
+
 static int unlock_one(void *ctx, const struct secret *passphrase, int slot, struct diag *diag)
 {
 	const struct unlocking *unlocking = ctx;
@@ -41,6 +49,9 @@ static int unlock_one(void *ctx, const struct secret *passphrase, int slot, stru
 	CLEANUP_BLKDEV struct blkdev *dev = NULL;
 	CLEANUP_SECRET struct secret *key = NULL;
 	int r = filedev_open(facts->target, FILEDEV_NO_LOCK, 0, &dev, diag);
+
+	/* a broken seal is a finding here, and no reason to stop */
+	facts->hdr->accept_change = true;
 
 	if (r == 0)
 		r = luks2_unlock(facts->hdr, dev, passphrase, slot, &key, NULL, diag);
@@ -50,36 +61,57 @@ static int unlock_one(void *ctx, const struct secret *passphrase, int slot, stru
 		if (err < 0)
 			return err;
 	}
-	if (r == 0 && facts->kind != FACTS_HEADER && luks2_check_usable(facts->hdr, dev->size_bytes, NULL) == 0)
+	/* whoever has changed the header may have said where the file system is */
+	if (r == 0 && !seal_broken(facts) && facts->kind != FACTS_HEADER && luks2_check_usable(facts->hdr, dev->size_bytes, NULL) == 0)
 		facts->unlocked.clean = look_inside(&dev, facts->hdr, key);
 	return r == -SDE_WEAK_KEY ? 0 : r;
 }
 
+/*
+ * Of saved facts, target says where a drive was, on some computer: what is there now may be another one, and whoever
+ * made the file could have a PIN tried on what he likes.
+ */
+static bool can_unlock(const struct facts *facts)
+{
+	return !facts->saved && facts->hdr && facts->device.known;
+}
+
+static void unlock_drive(struct facts *facts, const struct cli_passphrase_source *source, const struct secret *passphrase,
+	const struct secret *fingerprint_key)
+{
+	struct unlocking unlocking = {facts, fingerprint_key};
+	struct diag why = {0};
+	int err;
+
+	if (source->token.wanted)
+		err = cli_unlock(source, facts->target, facts->hdr, -1, unlock_one, &unlocking, &why);
+	else
+		err = source->key_file ? unlock_one(&unlocking, passphrase, -1, &why)
+				       : cli_unlock_forms(passphrase, unlock_one, &unlocking, &why);
+	if (err < 0)
+		cli_warn(facts->target, _("not unlocked: %s"), error_text(err));
+	else if (seal_broken(facts))
+		cli_warn(facts->target, "%s: %s", error_text(-SDE_HEADER_SEAL),
+			facts->unlocked.changed ? facts->unlocked.changed : "?");
+}
+
 int audit_unlock(struct facts *const *facts, size_t count, const struct cli_passphrase_source *source,
-	const struct secret *fingerprint_key, size_t *ret_changed, const char **ret_failed, struct diag *diag)
+	const struct secret *fingerprint_key, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *passphrase = NULL;
-	int r;
+	size_t can = 0, saved = 0;
+	int r = 0;
 
-	*ret_failed = NULL;
-	*ret_changed = 0;
-	r = source->token.wanted ? 0 : cli_read_passphrase(source, NULL, false, &passphrase, diag);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		struct unlocking unlocking = {facts[i], fingerprint_key};
-		struct diag why = {0};
-		int err;
-
-		/* known already: from a file of facts, which says nothing about where the drive is now */
-		if (!facts[i]->hdr || facts[i]->unlocked.known || !facts[i]->device.known)
-			continue;
-		if (source->token.wanted)
-			err = cli_unlock(source, facts[i]->target, facts[i]->hdr, -1, unlock_one, &unlocking, &why);
-		else
-			err = source->key_file ? unlock_one(&unlocking, passphrase, -1, &why)
-					       : cli_unlock_forms(passphrase, unlock_one, &unlocking, &why);
-		if (err < 0)
-			cli_warn(facts[i]->target, _("not unlocked: %s"), error_text(err));
-		*ret_changed += err == -SDE_HEADER_SEAL;
+	for (size_t i = 0; i < count; i++) {
+		can += can_unlock(facts[i]);
+		saved += facts[i]->saved && !facts[i]->unlocked.known;
 	}
+	if (saved)
+		cli_warn(NULL, _("saved facts are not unlocked: give the drives themselves for the checks U-01 to U-04 and U-06"));
+	if (can && !source->token.wanted)
+		r = cli_read_passphrase(source, NULL, false, &passphrase, diag);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		if (can_unlock(facts[i]))
+			unlock_drive(facts[i], source, passphrase, fingerprint_key);
 	return r;
 }

@@ -8,12 +8,11 @@
 
 /*
  * Reads the passphrase once and tries it on every drive; those that it does not open stay unknown,
- * with a warning. The keys are wiped as soon as they were looked at. Nothing is written.
- * fingerprint_key: see facts_add_key(); NULL: none. *ret_changed: how many have a header that somebody
- * without the volume key has changed.
+ * with a warning. The keys are wiped as soon as they were looked at. Nothing is written. Drives of saved
+ * facts are not opened, and where there are no others nobody is asked for a passphrase.
+ * fingerprint_key: see facts_add_key(); NULL: none.
  */
 int audit_unlock(struct facts *const *facts, size_t count, const struct cli_passphrase_source *source,
-	const struct secret *fingerprint_key, size_t *ret_changed, const char **ret_failed,
-	struct diag *diag) MUST_CHECK;
+	const struct secret *fingerprint_key, struct diag *diag) MUST_CHECK;
 
 #endif

@@ -210,6 +210,19 @@ static int load_waivers(const struct args *args, struct run *run, struct diag *d
 	return r < 0 ? r : waivers_parse(text, len, &run->waivers, diag);
 }
 
+static int load_inventory(const struct args *args, struct run *run, struct diag *diag)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct cms_signer signer;
+	size_t len;
+	int r;
+
+	if (!args->trust)
+		return inventory_load(args->inventory, &run->inventory, diag);
+	r = verify_file(args->inventory, NULL, args->trust, &signer, &text, &len, diag);
+	return r < 0 ? r : inventory_parse(text, len, &run->inventory, diag);
+}
+
 static int load(const struct args *args, struct run *run, const char **ret_failed, struct diag *diag)
 {
 	int r;
@@ -222,12 +235,24 @@ static int load(const struct args *args, struct run *run, const char **ret_faile
 	}
 	if (r == 0 && args->inventory) {
 		*ret_failed = args->inventory;
-		r = inventory_load(args->inventory, &run->inventory, diag);
+		r = load_inventory(args, run, diag);
 	}
 	run->audit.policy = run->policy;
 	run->audit.waivers = run->waivers;
 	run->audit.inventory = run->inventory;
 	return r;
+}
+
+/* Whoever judges as of an earlier day must not do so in silence when that is what makes the result. */
+static void warn_of_revived(const struct run *run)
+{
+	for (size_t i = 0; i < waivers_count(run->waivers); i++) {
+		const struct waiver *waiver = waivers_at(run->waivers, i);
+
+		if (run->audit.waiver_uses[i] && waiver_expired(waiver, run->today))
+			cli_warn(NULL, _("waiver '%s' expired on %s and counts only because of --date %s"), waiver->id,
+				waiver->expires, run->audit.today);
+	}
 }
 
 /* What could not be read is said at once, and is in the report as "unknown". */
@@ -273,8 +298,7 @@ static bool may_unlock(const struct args *args)
 	return args->source.passphrase_file || args->source.key_file || args->source.token.wanted;
 }
 
-static int unlock(const struct args *args, const struct facts_list *list, size_t *ret_changed, const char **ret_failed,
-	struct diag *diag)
+static int unlock(const struct args *args, const struct facts_list *list, const char **ret_failed, struct diag *diag)
 {
 	const struct cli_passphrase_source source = {.key_file = args->fingerprint_key};
 	CLEANUP_SECRET struct secret *key = NULL;
@@ -282,11 +306,8 @@ static int unlock(const struct args *args, const struct facts_list *list, size_t
 
 	if (r == 0 && key && secret_len(key) < FINGERPRINT_KEY_MIN)
 		r = diag_set(diag, -EINVAL, _("a key for fingerprints has at least %d bytes"), FINGERPRINT_KEY_MIN);
-	if (r < 0) {
-		*ret_failed = args->fingerprint_key;
-		return r;
-	}
-	return audit_unlock(list->facts, list->count, &args->source, key, ret_changed, ret_failed, diag);
+	*ret_failed = r < 0 ? args->fingerprint_key : NULL;
+	return r < 0 ? r : audit_unlock(list->facts, list->count, &args->source, key, diag);
 }
 
 static int audit(const struct args *args, char **targets, int count, struct run *run)
@@ -294,7 +315,6 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	CLEANUP_FACTS_LIST struct facts_list list = {0};
 	struct diag diag = {0};
 	const char *failed = NULL;
-	size_t changed = 0; /* headers, behind the back of who has the volume key: no check has that, and it is a finding */
 	int r = check_outputs(args, targets, count, &diag), status = EXIT_DONE;
 
 	if (r == 0)
@@ -304,7 +324,7 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	if (r == 0)
 		status = report_unreadable(&list);
 	if (r == 0 && may_unlock(args))
-		r = unlock(args, &list, &changed, &failed, &diag);
+		r = unlock(args, &list, &failed, &diag);
 	if (r == 0 && args->facts) {
 		failed = args->facts;
 		r = write_facts(args, &list, &diag);
@@ -312,6 +332,7 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	if (r == 0)
 		r = judge(run, &list);
 	if (r == 0) {
+		warn_of_revived(run);
 		failed = args->output;
 		r = nothing_seen(&run->audit, args) ? 0 : write_report(args, &run->audit, &diag);
 	}
@@ -322,7 +343,7 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 				(json_int_t)run->audit.counts[STATE_FAIL]));
 	if (r < 0)
 		return cli_fail(failed, r, &diag);
-	return run->audit.counts[STATE_FAIL] || changed ? EXIT_FINDINGS : status;
+	return run->audit.counts[STATE_FAIL] ? EXIT_FINDINGS : status;
 }
 
 static int run(int argc, char **argv)
@@ -374,14 +395,15 @@ const struct command command_audit = {
 		"  --waivers FILE          exceptions that somebody has approved\n"
 		"  --inventory FILE        your list of drives, to compare with\n"
 		"  --date YYYY-MM-DD       judge as of this day (default: today)\n"
-		"  --passphrase-file FILE  unlock the drives for the checks U-01 to U-04; nothing is mounted\n"
+		"  --passphrase-file FILE  unlock the drives for the checks U-01 to U-04 and U-06;\n"
+		"                          nothing is mounted\n"
 		"  --key-file FILE         the same with a binary key\n"
 		"  --token[=URI]           the same with a smart card or security key\n"
 		"  --fingerprint-key FILE  make a fingerprint of each volume key with the secret in FILE, for U-03\n"
 		"  --sign-key KEY          sign the saved facts: private key (PEM), or one on a smart card: pkcs11:...\n"
 		"  --sign-cert CERT        the certificate of the key (PEM), unless it is on the card\n"
 		"  --pin-file FILE         the PIN of the card is in the first line of FILE; - is standard input\n"
-		"  --trust CERT            facts and waivers must be signed by this certificate or CA\n"
+		"  --trust CERT            facts, waivers and inventory must be signed by this certificate or CA\n"
 		"  --help                  show this help\n"),
 	.run = run,
 };

@@ -163,7 +163,8 @@ static int verify(const struct args *args)
 		cli_warn(args->drive.target, _("the manifest is of another drive (%s)"), before.uuid);
 	manifest_compare(&before, &now, show_change, &count);
 	if (count == 0 && !other)
-		printf(_("%zu files and folders, all as they were\n"), now.count);
+		printf(ngettext("%zu file or folder, as it was\n", "%zu files and folders, all as they were\n", now.count),
+			now.count);
 	return count || other ? EXIT_FINDINGS : EXIT_DONE;
 }
 

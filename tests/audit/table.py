@@ -15,11 +15,13 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "headers"))
 from luks2image import Image
 
 DATA = 5120 * 512  # where the data begin
+POOL = ThreadPoolExecutor(4)
 PROFILES = ("baseline", "nist", "bsi", "vn-qcvn")
 WORDS = {"p": "pass", "f": "fail", "w": "warn", "u": "unknown", "n": "not-applicable", "-": None}
 b64 = lambda n: base64.b64encode(bytes(range(1, n % 256)) + bytes(n - len(range(1, n % 256)))).decode()
@@ -209,6 +211,12 @@ row("U-03", "that of another drive as well", printed, "wfff", facts=True, invent
 row("U-04", "clean", unlocked, "pppp", facts=True)
 row("U-04", "not clean", unlocked + 'd["unlocked"]["clean"] = "no"', "wwww", facts=True)
 row("U-04", "not looked at", unlocked + 'd["unlocked"]["clean"] = "unknown"', "uuuu", facts=True)
+row("U-06", "locked", "pass", "uuuu")
+row("U-06", "sealed", unlocked + 'd["unlocked"]["seal"] = "right"', "pppp", facts=True)
+row("U-06", "never sealed", unlocked + 'd["unlocked"]["seal"] = "none"', "uuuu", facts=True)
+row("U-06", "changed", unlocked + 'd["unlocked"].update(seal="broken", changed="token 0 was added")', "ffff", facts=True)
+row("U-06", "sealed no more", unlocked + 'd["unlocked"]["seal"] = "removed"', "ffff", facts=True)
+row("U-06", "facts of before", unlocked, "uuuu", facts=True)
 
 
 # ---- what the statements use ----
@@ -325,8 +333,8 @@ def main():
             open(path("inventory"), "w").write(json.dumps({"schema": 1, "drives": record}))
             extra += ["--inventory", path("inventory")]
         got = []
-        for profile, wanted in zip(PROFILES, expected):
-            report, status = audit([target] + extra + ["--profile", profile])
+        reports = POOL.map(lambda profile: audit([target] + extra + ["--profile", profile]), PROFILES)
+        for (report, status), wanted in zip(reports, expected):
             got.append(report["failed"] if "failed" in report else state(report, check))
             if "drives" in report and status != (9 if report["counts"]["fail"] else 0):
                 got.append("exit status %d" % status)
