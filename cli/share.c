@@ -17,13 +17,13 @@
 
 #include "cli/secretfile.h"
 #include "cli/terminal.h"
+#include "keymgr/share-file.h"
 #include "keymgr/share-set.h"
 #include "token/helper.h"
 
 enum {
 	FILE_MAX = 64 * 1024,
 	LINE_CHARS_MAX = 256, /* that is typed */
-	LINE_CHARS_MIN = 2 * SHARE_GROUP + 1, /* of a share that is printed: the last line has two groups */
 	MISTAKES_MAX = 10,
 };
 
@@ -129,51 +129,8 @@ static int add(struct collection *collection, struct share *share, const char *n
 
 /* ---- from files ---- */
 
-/* Whether a line of a sheet is one of its share: long, with dashes, and of letters and dashes for the most part,
- * so that one with a wrong character is not passed over. */
-static bool is_share_line(const char *line, size_t len)
-{
-	static const char letters[] = "cbdefghijklnrtuvCBDEFGHIJKLNRTUV";
-	size_t fitting = 0, dashes = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		dashes += line[i] == '-';
-		fitting += line[i] == '-' || (line[i] && strchr(letters, line[i]));
-	}
-	return len >= LINE_CHARS_MIN - 1 && dashes > 0 && fitting * 4 >= len * 3;
-}
-
-static void trim(const char **line, size_t *len)
-{
-	for (; *len > 0 && strchr(" \t\r", **line); ++*line)
-		--*len;
-	while (*len > 0 && strchr(" \t\r", (*line)[*len - 1]))
-		--*len;
-}
-
-/* The lines of a sheet that are the share; of a file that has none, all of it. */
-static int read_text(const char *text, size_t len, struct share_text *share, struct diag *diag)
-{
-	bool any = false;
-	int r = 0;
-
-	for (size_t at = 0; at < len && r == 0;) {
-		const char *line = text + at, *end = memchr(line, '\n', len - at);
-		size_t line_len = end ? (size_t)(end - line) : len - at;
-
-		at += line_len + 1;
-		trim(&line, &line_len);
-		if (is_share_line(line, line_len)) {
-			r = share_text_add(share, line, line_len, diag);
-			any = true;
-		}
-	}
-	return r < 0 || any ? r : share_text_add(share, text, len, diag);
-}
-
 static int read_share(int fd, struct share *ret_share, struct diag *diag)
 {
-	CLEANUP_SHARE_TEXT struct share_text text = SHARE_TEXT_NONE;
 	CLEANUP_SECRET struct secret *bytes = NULL;
 	size_t len = 0;
 	int r = secret_new(FILE_MAX, &bytes);
@@ -182,9 +139,7 @@ static int read_share(int fd, struct share *ret_share, struct diag *diag)
 		r = secretfile_read(fd, secret_data(bytes), FILE_MAX, false, &len);
 	if (r == 0 && len == FILE_MAX)
 		return diag_set(diag, -SDE_SHARE, _("it is too long"));
-	if (r == 0)
-		r = read_text(secret_data_const(bytes), len, &text, diag);
-	return r < 0 ? r : share_text_finish(&text, ret_share, diag);
+	return r < 0 ? r : share_from_file(secret_data_const(bytes), len, ret_share, diag);
 }
 
 static int add_file(struct collection *collection, const char *path, struct diag *diag)

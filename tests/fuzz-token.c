@@ -16,6 +16,7 @@
 #include "keymgr/both.h"
 #include "keymgr/custody.h"
 #include "keymgr/luks2-json.h"
+#include "keymgr/share-file.h"
 #include "keymgr/share-set.h"
 #include "tests/dev/tokenheader.h"
 #include "token/pkcs11-uri.h"
@@ -121,12 +122,11 @@ static void try_again(char *text, const struct luks2 *before)
 
 static void try_share(const uint8_t *data, size_t size)
 {
-	CLEANUP_SHARE_TEXT struct share_text text = SHARE_TEXT_NONE;
 	CLEANUP_SECRET struct secret *again = NULL;
 	struct share share = {0};
 	struct diag diag = {0};
 
-	if (share_text_add(&text, (const char *)data, size, &diag) < 0 || share_text_finish(&text, &share, &diag) < 0)
+	if (share_from_file(data, size, &share, &diag) < 0)
 		return;
 	demand_true(share.index >= 1 && share.index <= share.count && share.count <= SHAMIR_SHARES_MAX &&
 		    share.threshold >= 2 && share.threshold <= share.count);
