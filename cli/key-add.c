@@ -59,7 +59,11 @@ static int run(int argc, char **argv)
 	if (r == 0 && args.shares)
 		cli_say_done(_("Any %d of the %d shares open the drive together, in key slot %d.\n"), args.threshold,
 			args.shares, id);
-	else if (r == 0)
+	if (r == 0 && args.share_folder)
+		cli_say_done(_("They are in '%s': print the pages, give each to another person, and then delete the files,\n"
+			       "because whoever has all of them has the drive.\n"),
+			args.share_folder);
+	if (r == 0 && !args.shares)
 		cli_say_done(_("The new key opens the drive, in key slot %d.\n"), id);
 	return key_drive_close(&drive, r);
 }

@@ -129,15 +129,11 @@ static int write_files(const struct key_drive *drive, const struct secret *key, 
 	return r;
 }
 
-static int keep_files(struct outputs *outputs, struct diag *diag)
+/* They are on the disk, and so is their key slot. */
+static void keep_files(struct outputs *outputs)
 {
-	int r = 0;
-
-	if (outputs->sheet.path)
-		r = newfile_finish(&outputs->sheet, diag);
-	if (r == 0 && outputs->key.path)
-		r = newfile_finish(&outputs->key, diag);
-	return r;
+	newfile_keep(&outputs->sheet);
+	newfile_keep(&outputs->key);
 }
 
 /* ---- on the drive ---- */
@@ -212,7 +208,9 @@ static int enrol(struct key_drive *drive, struct outputs *outputs, int *ret_slot
 		r = write_files(drive, key, *ret_slot, outputs, diag);
 	if (r == 0)
 		r = luks2_update_commit(update, drive->volume_key, diag);
-	return r < 0 ? r : keep_files(outputs, diag);
+	if (r == 0)
+		keep_files(outputs);
+	return r;
 }
 
 static int run(int argc, char **argv)

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * sealdrive key add --shares: a key that several people have only together. As with recovery keys, the shares are on
- * the terminal or on the disk before they open the drive, and open nothing when they could not be put there.
+ * sealdrive key add --shares: a key that several people have only together.
+ *
+ * 1. The shares have been shown, or are on the disk, before the header names their key slot.
+ * 2. What fails leaves neither key slot nor file. Power that fails, or SIGKILL, may leave files that open nothing, but
+ *    never a key slot whose shares are not there.
+ * 3. When the medium does not answer any more while the header is written, nobody knows which header it has: then the
+ *    files stay, and it is said.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/interrupts.h"
 #include "cli/key.h"
 #include "cli/newfile.h"
 #include "cli/reveal.h"
@@ -102,6 +109,25 @@ static int write_sheet(const struct sheet *sheet, struct newfile *file, struct d
 	return r < 0 ? r : newfile_sync(file, diag);
 }
 
+/* A folder that was made has a name that must outlive a power failure as its files do. */
+static int sync_parent(const struct shares *shares)
+{
+	CLEANUP_FREE char *parent = NULL;
+	CLEANUP_FD int fd = -1;
+
+	if (!shares->made_folder)
+		return 0;
+	if (asprintf(&parent, "%s/..", shares->args->share_folder) < 0) {
+		parent = NULL;
+		return -ENOMEM;
+	}
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* some file systems cannot do that, and a folder may be one that nobody lists */
+	if (fd >= 0 && fsync(fd) < 0 && errno == EIO)
+		return -errno;
+	return 0;
+}
+
 static int write_files(struct shares *shares, const struct luks2 *hdr, int slot, const char *date, struct diag *diag)
 {
 	char share_text[96], slot_text[16];
@@ -118,6 +144,9 @@ static int write_files(struct shares *shares, const struct luks2 *hdr, int slot,
 	for (unsigned i = 0; i < shares->count && r == 0; i++) {
 		CLEANUP_SECRET struct secret *text = NULL;
 
+		/* syncing many files on a stick takes its time */
+		if (interrupts_came())
+			return -SDE_CANCELLED;
 		snprintf(share_text, sizeof(share_text), _("%u of %u; %d are needed"), i + 1, shares->count,
 			shares->args->threshold);
 		r = share_encode(&shares->shares[i], &text);
@@ -127,19 +156,15 @@ static int write_files(struct shares *shares, const struct luks2 *hdr, int slot,
 		if (r == 0)
 			r = write_sheet(&sheet, &shares->pages[i], diag);
 	}
-	return r;
+	return r < 0 ? r : sync_parent(shares);
 }
 
-static int keep_files(struct shares *shares, struct diag *diag)
+static void keep_files(struct shares *shares)
 {
-	int r = 0;
-
-	for (unsigned i = 0; i < shares->count && r == 0; i++) {
-		r = newfile_finish(&shares->texts[i], diag);
-		if (r == 0)
-			r = newfile_finish(&shares->pages[i], diag);
+	for (unsigned i = 0; i < shares->count; i++) {
+		newfile_keep(&shares->texts[i]);
+		newfile_keep(&shares->pages[i]);
 	}
-	return r;
 }
 
 /* ---- the terminal ---- */
@@ -180,6 +205,34 @@ static int put_set(struct luks2_update *update, const struct share_set *set, int
 	return r < 0 ? r : luks2_token_put(update, -1, text, &id, diag);
 }
 
+/* Whether the header that is on the medium, after writing it has failed, may name the shares. */
+static bool may_be_named(struct key_drive *drive, const struct share_set *set)
+{
+	CLEANUP_LUKS2 struct luks2 *now = NULL;
+	struct share_set found;
+	int slot;
+	bool any;
+
+	return luks2_load(drive->dev, 0, &now, NULL) < 0 || share_set_find(now, set->set, &found, &slot, &any);
+}
+
+static int commit(struct key_drive *drive, struct shares *shares, const struct share_set *set, struct luks2_update *update)
+{
+	int r = luks2_update_commit(update, drive->volume_key, &drive->diag);
+
+	if (!drive->args->share_folder)
+		return r;
+	if (r == 0) {
+		keep_files(shares);
+	} else if (may_be_named(drive, set)) {
+		keep_files(shares);
+		cli_warn(drive->args->target, _("the shares stay in '%s', because the drive may have their key slot: 'sealdrive "
+						"key list' shows whether it has the set %s"),
+			drive->args->share_folder, shares->set);
+	}
+	return r;
+}
+
 static int store(struct key_drive *drive, struct shares *shares, const struct secret *passphrase, int *ret_id)
 {
 	/* 256 random bits need no slow derivation: as for recovery keys */
@@ -204,13 +257,13 @@ static int store(struct key_drive *drive, struct shares *shares, const struct se
 		r = put_set(update, &set, *ret_id, diag);
 	if (r == 0 && drive->args->share_folder)
 		r = write_files(shares, drive->hdr, *ret_id, set.made, diag);
-	if (r == 0)
-		r = luks2_update_commit(update, drive->volume_key, diag);
-	return r < 0 || !drive->args->share_folder ? r : keep_files(shares, diag);
+	return r < 0 ? r : commit(drive, shares, &set, update);
 }
 
 int key_add_shares(struct key_drive *drive, int *ret_id)
 {
+	/* let go last, when no file is left that belongs to nothing */
+	CLEANUP_INTERRUPTS struct interrupts interrupts = INTERRUPTS_NONE;
 	CLEANUP(shares_clear) struct shares shares = {.args = drive->args};
 	CLEANUP_SECRET struct secret *passphrase = NULL;
 	int r;
@@ -222,6 +275,13 @@ int key_add_shares(struct key_drive *drive, int *ret_id)
 		return r;
 	shares.count = (unsigned)drive->args->shares;
 	share_set_name(shares.shares[0].set, shares.set);
-	r = drive->args->share_folder ? make_files(&shares, &drive->diag) : show(&shares, &drive->diag);
-	return r < 0 ? r : store(drive, &shares, passphrase, ret_id);
+	r = drive->args->share_folder ? 0 : show(&shares, &drive->diag);
+	if (r < 0)
+		return r;
+	interrupts_hold(&interrupts);
+	r = drive->args->share_folder ? make_files(&shares, &drive->diag) : 0;
+	r = r < 0 ? r : store(drive, &shares, passphrase, ret_id);
+	if (r == 0)
+		interrupts_forget(&interrupts);
+	return r;
 }

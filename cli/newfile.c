@@ -48,15 +48,15 @@ int newfile_write(struct newfile *file, const void *data, size_t len, struct dia
 	return 0;
 }
 
-/* The name itself survives a power failure, where the file system can do that. */
-static void sync_folder(const char *path)
+/* The name itself survives a power failure, where the file system can do that: some cannot, and the folder may be one
+ * that nobody can list. */
+static int sync_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	CLEANUP_FREE char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
 	CLEANUP_FD int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
-	if (fd >= 0 && fsync(fd) < 0)
-		return;
+	return fd >= 0 && fsync(fd) < 0 && errno == EIO ? -EIO : 0;
 }
 
 static void release(struct newfile *file)
@@ -67,10 +67,16 @@ static void release(struct newfile *file)
 
 int newfile_sync(struct newfile *file, struct diag *diag)
 {
-	if (fsync(file->fd) < 0)
-		return fail(file, -errno, diag);
-	sync_folder(file->path);
-	return 0;
+	int r = fsync(file->fd) < 0 ? -errno : sync_folder(file->path);
+
+	return r < 0 ? fail(file, r, diag) : 0;
+}
+
+void newfile_keep(struct newfile *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	release(file);
 }
 
 int newfile_finish(struct newfile *file, struct diag *diag)

@@ -84,6 +84,24 @@ print(*[t["shares"].values() for t in json.load(sys.stdin)["tokens"] if t["type"
 sealdrive audit "$IMG" >"$T/out" 2>&1
 is "$(grep -c '^ *H-10' "$T/out") $(grep '^ *H-10' "$T/out" | grep -c FAIL)" "1 0" "an audit knows what the key slot is for"
 
+# ---- as editors, mail and people keep it ----
+lines=$(grep -xE " *$GROUPS_RE" "${S[1]}")
+like() { # DESCRIPTION: what is in $T/kept opens as the sheet does
+	check "a share as $1" opens "$IMG" "$T/kept" "${S[2]}" "${S[3]}"
+}
+sed 's/$/\r/' "${S[1]}" >"$T/kept" && like "Windows ends lines"
+{ printf '\xef\xbb\xbf'; sed 's/$/\r/' <<<"$lines"; } >"$T/kept" && like "Windows marks UTF-8"
+{ printf '\xff\xfe'; iconv -t UTF-16LE "${S[1]}"; } >"$T/kept" && like "Windows has UTF-16"
+{ printf '\xfe\xff'; tr -d ' \n' <<<"$lines" | iconv -t UTF-16BE; } >"$T/kept" && like "others have it"
+sed 's/-/–/g; s/^    /\xc2\xa0\xe2\x80\x89/' "${S[1]}" >"$T/kept" && like "a word processor has it"
+sed 's/^/> /' "${S[1]}" >"$T/kept" && like "mail quotes it"
+tr -d '-' <"${S[1]}" >"$T/kept" && like "a sheet without dashes"
+tr '-' ' ' <"${S[1]}" | tr a-z A-Z >"$T/kept" && like "a sheet in capitals and with spaces"
+tr -d ' \n-' <<<"$lines" >"$T/kept" && like "one line"
+tr -d ' \n-' <<<"$lines" | fold -w 9 >"$T/kept" && like "lines of any length"
+cp "${S[1]%.txt}.svg" "$T/kept" && like "the page that is printed"
+is "$(sed 's/^Drive: .*/Drive: cccccccc-cccccccc-cccccccc/' "${S[1]}" >"$T/kept"; opens "$IMG" "$T/kept" "${S[2]}" "${S[3]}" 2>&1 | grep -c opens)" 1 "whatever the drive is called"
+
 # ---- what is wrong with a share ----
 letters=$(grep -xE " *$GROUPS_RE" "${S[1]}" | tr -d ' ')
 wrong() { # FILE PATTERN DESCRIPTION
@@ -114,25 +132,7 @@ sealdrive key add "$T/other.img" --passphrase-file "$PASS" --shares 2 --threshol
 check_status 3 "shares of another drive" opens "$IMG" "$T"/other.d/*.txt
 said 'share-1-of-2.* is of the set .* which is not of this drive' "... and that is said"
 # whole, of the right set and number, and with another value
-forge() { # SHEET: a new last byte of the value, and what belongs to it
-	"$PYTHON" - "$1" <<-'EOF'
-		import hashlib, re, sys
-		letters = "cbdefghijklnrtuv"
-		text = "".join(re.findall("^ *((?:[%s]{8}-?)+)$" % letters, open(sys.argv[1]).read(), re.M)).replace("-", "")
-		digits = [letters.index(c) for i, c in enumerate(text) if i % 8 < 7]
-		data = bytearray(a << 4 | b for a, b in zip(digits[::2], digits[1::2]))
-		data[43] ^= 1
-		data[44:] = hashlib.sha256(b"sealdrive share" + data[:44]).digest()[:5]
-		digits = [d for byte in data for d in (byte >> 4, byte & 15)]
-		def group(n):
-		    check, part = n, digits[7 * n:7 * n + 7]
-		    for d in part + [0]:
-		        check = (check << 1 & 15 ^ (3 if check & 8 else 0)) ^ d
-		    return "".join(letters[d] for d in part + [check])
-		print("-".join(group(n) for n in range(14)))
-	EOF
-}
-forge "${S[1]}" >"$T/forged"
+"$PYTHON" -B "$JUDGE/share_text.py" forge "${S[1]}" >"$T/forged"
 wrong "$T/forged" "forged' is forged: it is not the share 1" "a forged share"
 check_status 3 "also when others are enough" opens "$IMG" "$T/forged" "${S[2]}" "${S[3]}" "${S[4]}"
 cp "$IMG" "$T/bare.img"
@@ -169,6 +169,35 @@ check_status 2 "nowhere to show them" sealdrive key add "$IMG" --passphrase-file
 check_status 3 "a wrong passphrase" sealdrive key add "$IMG" --passphrase-file "$T/hello" --shares 3 --threshold 2 --share-out "$T/no"
 check_status 1 "a folder that cannot be" sealdrive key add "$IMG" --passphrase-file "$PASS" --shares 3 --threshold 2 --share-out "$T/absent/no"
 is "$(unchanged_sum "$IMG") $(ls -d "$T/no" 2>/dev/null)" "$before " "nothing was changed, and no folder is left"
+
+# a header that is written when the medium, or somebody, says no
+if command -v strace >/dev/null; then
+	disturbed() { # INJECTION: makes two shares
+		rm -rf "$T/d.d"
+		ASAN_OPTIONS=detect_leaks=0 strace -f -o "$T/trace" -e trace=fsync,fdatasync -e "inject=$1" \
+			sealdrive key add "$IMG" --passphrase-file "$PASS" --shares 2 --threshold 2 --share-out "$T/d.d" >"$T/out" 2>&1
+		echo "$? $(find "$T/d.d" -type f 2>/dev/null | wc -l) $(cs luksDump "$IMG" | grep -c sealdrive-shares)"
+	}
+	had=$(cs luksDump "$IMG" | grep -c sealdrive-shares)
+	cp "$IMG" "$T/kept.img"
+	is "$(disturbed fsync:error=EIO:when=4)" "7 0 $had" "the folder's medium fails: no file, no key slot"
+	is "$(disturbed fdatasync:error=EIO:when=1+)" "7 0 $had" "the drive fails before its header: the same"
+	is "$(disturbed fdatasync:error=EIO:when=2+)" "7 0 $had" "the drive fails at its header: the same"
+	is "$(disturbed fsync:signal=INT:when=4)" "130 0 $had" "Ctrl-C while the files are written: the same"
+	is "$(ls -d "$T/d.d" 2>/dev/null)" "" "and no folder"
+	is "$(disturbed fdatasync:error=EIO:when=4+)" "7 4 $((had + 1))" "the drive fails when one copy of its header is new: the files stay"
+	said "shares stay in '.*/d.d', because the drive may have their key slot" "... and it is said"
+	check "... and they open it" opens "$IMG" "$T"/d.d/*.txt
+	cp "$T/kept.img" "$IMG"
+	is "$(disturbed fdatasync:signal=INT:when=3)" "0 4 $((had + 1))" "Ctrl-C while the header is written comes too late"
+	check "... and they open it" opens "$IMG" "$T"/d.d/*.txt
+	cp "$T/kept.img" "$IMG"
+	is "$(disturbed fsync:signal=KILL:when=4)" "137 4 $had" "killed: files that open nothing, and no key slot"
+	check_status 3 "... which is said of them" opens "$IMG" "$T"/d.d/share-1-*.txt
+	rm "$T/kept.img"
+else
+	skip "a header that is written when the medium says no" "strace is not installed"
+fi
 
 # ---- and used ----
 check "shares authorise another key" sealdrive key add "$IMG" --share "${S[1]}" --share "${S[2]}" --share "${S[4]}" --new-passphrase-file "$T/passphrase" "${FAST_KDF[@]}"
