@@ -84,22 +84,29 @@ static uint32_t chain_end(const struct e4_fs *fs, const uint8_t *data)
 	return fs->block_bytes - DIRENT_TAIL_BYTES;
 }
 
-int dirblock_next(struct dirblock_cursor *cursor)
+/* How long the entry is, of which `room` bytes lie inside the chain; 0: that cannot be. Searching a block is mostly this. */
+static inline uint32_t record_bytes(const struct e4_fs *fs, const struct dirent_disk *entry, uint32_t room)
 {
-	uint32_t end = cursor->end ? cursor->end : chain_end(cursor->fs, cursor->data);
-	uint32_t off = cursor->next_off;
+	uint32_t rec_len;
 
-	if (off == end)
-		return 0;
 	/* also catches a tail that a foreign owner has overwritten */
-	if (off > end || end - off < DIRENT_MIN_BYTES)
-		return -EUCLEAN;
+	if (room < DIRENT_MIN_BYTES)
+		return 0;
+	rec_len = rec_len_get(fs, entry->rec_len);
+	if (rec_len < DIRENT_MIN_BYTES || rec_len & 3 || rec_len > room || rec_len < dirent_bytes(entry->name_len))
+		return 0;
+	return rec_len;
+}
 
+static inline int next(struct dirblock_cursor *cursor)
+{
+	uint32_t off = cursor->next_off, rec_len;
 	struct dirent_disk *entry = entry_at(cursor->data, off);
-	uint32_t rec_len = rec_len_get(cursor->fs, entry->rec_len);
 
-	if (rec_len < DIRENT_MIN_BYTES || rec_len & 3 || rec_len > end - off ||
-		rec_len < dirent_bytes(entry->name_len))
+	if (off == cursor->end)
+		return 0;
+	rec_len = off < cursor->end ? record_bytes(cursor->fs, entry, cursor->end - off) : 0;
+	if (!rec_len)
 		return -EUCLEAN;
 	cursor->prev_off = cursor->entry ? cursor->off : off;
 	cursor->off = off;
@@ -109,19 +116,32 @@ int dirblock_next(struct dirblock_cursor *cursor)
 	return 1;
 }
 
+static void find_end(struct dirblock_cursor *cursor)
+{
+	if (!cursor->end)
+		cursor->end = chain_end(cursor->fs, cursor->data);
+}
+
+int dirblock_next(struct dirblock_cursor *cursor)
+{
+	find_end(cursor);
+	return next(cursor);
+}
+
 bool dirent_is_named(const struct dirent_disk *entry, const char *name, size_t name_len)
 {
-	return le32_get(entry->inode) != 0 && entry->name_len == name_len &&
-	       !memcmp(entry->name, name, name_len);
+	/* names of one folder rather begin alike than end alike */
+	return entry->name_len == name_len && entry->name[name_len - 1] == name[name_len - 1] &&
+	       le32_get(entry->inode) != 0 && !memcmp(entry->name, name, name_len);
 }
 
 int dirblock_find(const struct e4_fs *fs, uint8_t *data, const char *name, size_t name_len,
 	struct dirblock_cursor *ret_cursor)
 {
-	struct dirblock_cursor cursor = {.fs = fs, .data = data};
+	struct dirblock_cursor cursor = {.fs = fs, .data = data, .end = chain_end(fs, data)};
 	int r;
 
-	while ((r = dirblock_next(&cursor)) > 0) {
+	while ((r = next(&cursor)) > 0) {
 		if (!dirent_is_named(cursor.entry, name, name_len))
 			continue;
 		*ret_cursor = cursor;
@@ -137,12 +157,17 @@ static uint32_t entry_used_bytes(const struct dirent_disk *entry)
 
 int dirblock_room_in(struct dirblock_cursor *cursor, size_t name_len)
 {
+	const uint32_t wanted = dirent_bytes(name_len);
+	struct dirblock_cursor at;
 	int r;
 
-	while ((r = dirblock_next(cursor)) > 0)
-		if (cursor->rec_len - entry_used_bytes(cursor->entry) >= dirent_bytes(name_len))
-			return 0;
-	return r < 0 ? r : -ENOSPC;
+	find_end(cursor);
+	at = *cursor;
+	while ((r = next(&at)) > 0)
+		if (at.rec_len - entry_used_bytes(at.entry) >= wanted)
+			break;
+	*cursor = at;
+	return r > 0 ? 0 : r < 0 ? r : -ENOSPC;
 }
 
 int dirblock_find_room(
@@ -222,14 +247,15 @@ int dirblock_build_add(struct dirblock_builder *builder, const char *name, size_
 
 int dirblock_build_chain(struct dirblock_builder *builder, struct dirblock_cursor cursor)
 {
+	const uint32_t bytes = cursor.end;
 	int r;
 
-	if (cursor.end > entries_bytes(builder->fs) - builder->used)
+	if (bytes > entries_bytes(builder->fs) - builder->used)
 		return -EUCLEAN;
-	memcpy(builder->data + builder->used, cursor.data, cursor.end);
+	memcpy(builder->data + builder->used, cursor.data, bytes);
 	while ((r = dirblock_next(&cursor)) > 0)
 		builder->last = builder->used + cursor.off;
-	builder->used += cursor.end;
+	builder->used += bytes;
 	return r;
 }
 

@@ -41,7 +41,7 @@ struct dirblock_cursor {
 	uint32_t off, rec_len;	   /* of entry */
 	uint32_t prev_off;	   /* of the entry before; equal to off for the first */
 	uint32_t next_off;
-	uint32_t end; /* of the chain; 0: a whole block's */
+	uint32_t end; /* of the chain; 0 to begin with: a whole block's */
 };
 /* What is wrong with lengths and names of a chain; NULL: nothing. */
 const char *dirblock_check(struct dirblock_cursor cursor);
