@@ -72,18 +72,11 @@ static bool find_free(const struct e4_fs *fs, const struct group *group, const u
 	uint64_t before = (uint64_t)group->index * fs->inodes_per_group;
 	uint32_t bit = before < fs->first_ino - 1 ? fs->first_ino - 1 - before : 0;
 
-	for (; bit < fs->inodes_per_group; bit++) {
-		if (bit % 8 == 0 && bits[bit / 8] == 0xff) {
-			bit += 7;
-			continue;
-		}
-		if (!bitmap_test(bits, bit) &&
-			!(group->pending_inodes && bitmap_test(group->pending_inodes, bit))) {
-			*ret_bit = bit;
-			return true;
-		}
-	}
-	return false;
+	bit = bitmap_next(bits, group->pending_inodes, bit, fs->inodes_per_group, true);
+	if (bit >= fs->inodes_per_group)
+		return false;
+	*ret_bit = bit;
+	return true;
 }
 
 /* Everything is checked and declared before the first byte changes. */
@@ -304,29 +297,39 @@ static void read_table_ahead(struct e4_fs *fs, const struct group_desc *desc, ui
 	buf_put(cached);
 }
 
+static uint32_t index_in_group(const struct e4_fs *fs, uint32_t ino)
+{
+	return (ino - 1) % fs->inodes_per_group;
+}
+
 int ialloc_table_block(struct e4_fs *fs, uint32_t ino, struct buf **ret_buf, uint32_t *ret_offset)
 {
-	uint32_t index, bit;
 	struct group_desc desc;
 	struct group *group;
+	uint32_t at;
 	int r = check_number(fs, ino);
 
 	if (r < 0)
 		return r;
-	index = (ino - 1) / fs->inodes_per_group;
-	bit = (ino - 1) % fs->inodes_per_group;
-	r = group_get(fs, index, &group);
+	r = group_get(fs, (ino - 1) / fs->inodes_per_group, &group);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&group->lock);
-	r = group_desc_load(fs, index, &desc);
+	r = group_desc_load(fs, group->index, &desc);
 	pthread_mutex_unlock(&group->lock);
 	if (r < 0)
 		return r;
-	read_table_ahead(fs, &desc, bit / fs->inodes_per_block);
-	r = buf_get(fs, desc.inode_table + bit / fs->inodes_per_block, &table_type, 0, 0, ret_buf);
-	if (r < 0)
-		return r;
-	*ret_offset = bit % fs->inodes_per_block * fs->inode_bytes;
-	return 0;
+	at = index_in_group(fs, ino) / fs->inodes_per_block;
+	read_table_ahead(fs, &desc, at);
+	return ialloc_table_block_at(fs, ino, desc.inode_table + at, ret_buf, ret_offset);
+}
+
+int ialloc_table_block_at(struct e4_fs *fs, uint32_t ino, uint64_t block, struct buf **ret_buf,
+	uint32_t *ret_offset)
+{
+	int r = buf_get(fs, block, &table_type, 0, 0, ret_buf);
+
+	if (r == 0)
+		*ret_offset = index_in_group(fs, ino) % fs->inodes_per_block * fs->inode_bytes;
+	return r;
 }

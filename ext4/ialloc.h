@@ -17,5 +17,8 @@ int ialloc_in_use(struct e4_fs *fs, uint32_t ino, bool *ret_used) MUST_CHECK;
  * never initialised is written as zeroes when its first inode is allocated.
  */
 int ialloc_table_block(struct e4_fs *fs, uint32_t ino, struct buf **ret_buf, uint32_t *ret_offset) MUST_CHECK;
+/* The same when it is known that `block` is that block. */
+int ialloc_table_block_at(struct e4_fs *fs, uint32_t ino, uint64_t block, struct buf **ret_buf,
+	uint32_t *ret_offset) MUST_CHECK;
 
 #endif

@@ -2,6 +2,7 @@
 #include "ext4/inode-disk.h"
 
 #include <errno.h>
+#include <ext2fs/ext2_ext_attr.h>
 #include <sys/stat.h>
 
 #include "ext4/extent-node.h"
@@ -11,6 +12,7 @@
 
 enum {
 	BASE_BYTES = 128,
+	ATTRIBUTES_BYTES_MIN = 8, /* the magic number and an end; smaller areas hold nothing */
 	CSUM_LO = offsetof(struct ext2_inode_large, osd2.linux2.l_i_checksum_lo),
 	CSUM_HI = offsetof(struct ext2_inode_large, i_checksum_hi),
 };
@@ -240,6 +242,38 @@ static void encode(struct e4_inode *inode, struct ext2_inode_large *disk)
 
 /* ---- the record ---------------------------------------------------------------------------- */
 
+int inode_disk_record(struct e4_inode *inode, struct buf **ret_buf, uint32_t *ret_offset)
+{
+	int r;
+
+	if (inode->table_block)
+		return ialloc_table_block_at(inode->fs, inode->ino, inode->table_block, ret_buf, ret_offset);
+	r = ialloc_table_block(inode->fs, inode->ino, ret_buf, ret_offset);
+	if (r == 0)
+		inode->table_block = (*ret_buf)->block;
+	return r;
+}
+
+uint32_t inode_disk_attributes_offset(const struct e4_inode *inode)
+{
+	uint32_t at = BASE_BYTES + inode->extra_isize;
+
+	if (!inode->extra_isize || at + ATTRIBUTES_BYTES_MIN > inode->fs->inode_bytes)
+		return 0;
+	return at;
+}
+
+static bool has_attributes(const struct e4_inode *inode, const uint8_t *raw)
+{
+	uint32_t at = inode_disk_attributes_offset(inode);
+	le32 magic;
+
+	if (!at)
+		return false;
+	memcpy(&magic, raw + at, sizeof(magic));
+	return le32_get(magic) == EXT2_EXT_ATTR_MAGIC;
+}
+
 static int load_extra_isize(struct e4_inode *inode, const struct ext2_inode_large *disk)
 {
 	if (inode->fs->inode_bytes <= BASE_BYTES)
@@ -266,6 +300,7 @@ static int load_record(struct e4_inode *inode, const uint8_t *raw, bool orphan)
 	if (!disk->i_links_count && !orphan)
 		return -ENOENT;
 	decode(inode, disk);
+	inode->has_attributes = has_attributes(inode, raw);
 	if (orphan)
 		inode->orphan_next = le32toh(disk->i_dtime);
 	return 0;
@@ -275,7 +310,7 @@ int inode_disk_load(struct e4_inode *inode, bool orphan)
 {
 	CLEANUP_BUF struct buf *buf = NULL;
 	uint32_t offset;
-	int r = ialloc_table_block(inode->fs, inode->ino, &buf, &offset);
+	int r = inode_disk_record(inode, &buf, &offset);
 
 	if (r < 0)
 		return r;
@@ -289,7 +324,7 @@ int inode_reserve(struct handle *h, struct e4_inode *inode)
 {
 	CLEANUP_BUF struct buf *buf = NULL;
 	uint32_t offset;
-	int r = ialloc_table_block(inode->fs, inode->ino, &buf, &offset);
+	int r = inode_disk_record(inode, &buf, &offset);
 
 	return r < 0 ? r : buf_modify(h, buf);
 }
@@ -298,7 +333,7 @@ int inode_disk_clear(struct handle *h, struct e4_inode *inode)
 {
 	CLEANUP_BUF struct buf *buf = NULL;
 	uint32_t offset;
-	int r = ialloc_table_block(inode->fs, inode->ino, &buf, &offset);
+	int r = inode_disk_record(inode, &buf, &offset);
 
 	if (r == 0)
 		r = buf_modify(h, buf);
@@ -314,7 +349,7 @@ static int store(struct handle *h, struct e4_inode *inode, uint32_t dtime)
 {
 	CLEANUP_BUF struct buf *buf = NULL;
 	uint32_t offset;
-	int r = ialloc_table_block(inode->fs, inode->ino, &buf, &offset);
+	int r = inode_disk_record(inode, &buf, &offset);
 
 	if (r == 0)
 		r = buf_modify(h, buf);
@@ -358,7 +393,7 @@ int inode_disk_set_dtime(struct handle *h, struct e4_inode *inode, uint32_t dtim
 {
 	CLEANUP_BUF struct buf *buf = NULL;
 	uint32_t offset;
-	int r = ialloc_table_block(inode->fs, inode->ino, &buf, &offset);
+	int r = inode_disk_record(inode, &buf, &offset);
 
 	if (r == 0)
 		r = buf_modify(h, buf);

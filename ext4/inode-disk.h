@@ -17,6 +17,10 @@ int inode_disk_set_dtime(struct handle *h, struct e4_inode *inode, uint32_t dtim
 int inode_disk_clear(struct handle *h, struct e4_inode *inode) MUST_CHECK;
 /* Stores inode with a deletion time. */
 int inode_disk_delete(struct handle *h, struct e4_inode *inode) MUST_CHECK;
+/* The block with its record, and the record's offset in it. buf->lock guards the bytes. */
+int inode_disk_record(struct e4_inode *inode, struct buf **ret_buf, uint32_t *ret_offset) MUST_CHECK;
+/* Where in the record the magic number of its attributes stands; 0: no room for attributes. */
+uint32_t inode_disk_attributes_offset(const struct e4_inode *inode);
 bool inode_disk_has_crtime(const struct e4_inode *inode);
 /* What a time becomes when it has been stored and read again. */
 struct timespec inode_disk_time(const struct e4_inode *inode, struct timespec time);

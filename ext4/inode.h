@@ -18,6 +18,7 @@ struct e4_inode {
 	uint32_t ino;
 	uint16_t type; /* S_IFMT bits of mode; never changes */
 	bool holds_value; /* of an attribute (EXT4_EA_INODE_FL); never changes */
+	uint64_t table_block; /* where its record lies; 0 until that was read or made, then never changes */
 
 	pthread_rwlock_t dir_lock; /* directories: entries. Readers look up and list. */
 	pthread_rwlock_t io_lock;  /* files: shared while data moves, exclusive to take blocks away
@@ -25,6 +26,7 @@ struct e4_inode {
 	pthread_rwlock_t lock;	   /* everything below; the extent tree */
 	bool may_inline;	   /* a new file that has had no blocks yet: file-inline.c */
 	bool deleted;		   /* evicted, or a removed directory: no more entries */
+	bool has_attributes;	   /* in its record */
 	bool linkable;		   /* made without a name (e4_tmpfile): may get one while nlink is 0 */
 
 	uint16_t mode;

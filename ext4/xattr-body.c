@@ -3,44 +3,31 @@
 
 #include <errno.h>
 
-#include "ext4/ialloc.h"
+#include "ext4/inode-disk.h"
 
 enum {
-	BASE_BYTES = 128,
 	MAGIC_BYTES = sizeof(le32),
-	AREA_BYTES_MIN = 4, /* smaller ones hold nothing, not even an end */
+	AREA_BYTES_MIN = 4, /* an end */
 };
 
-/* Where the magic number stands in the record; 0: no room for attributes. */
-static uint32_t magic_offset(const struct e4_inode *inode)
-{
-	uint32_t at = BASE_BYTES + inode->extra_isize;
-
-	if (!inode->extra_isize || at + MAGIC_BYTES + AREA_BYTES_MIN > inode->fs->inode_bytes)
-		return 0;
-	return at;
-}
-
-static int record_copy(struct e4_inode *inode, uint32_t at, le32 *ret_magic, uint8_t *data, size_t len)
+static int record_copy(struct e4_inode *inode, uint32_t at, uint8_t *data, size_t len)
 {
 	CLEANUP_BUF struct buf *buf = NULL;
 	uint32_t offset;
-	int r = ialloc_table_block(inode->fs, inode->ino, &buf, &offset);
+	int r = inode_disk_record(inode, &buf, &offset);
 
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&buf->lock);
-	memcpy(ret_magic, buf->data + offset + at, MAGIC_BYTES);
-	memcpy(data, buf->data + offset + at + MAGIC_BYTES, len);
+	memcpy(data, buf->data + offset + at, len);
 	pthread_mutex_unlock(&buf->lock);
 	return 0;
 }
 
 int xattr_body_load(struct e4_inode *inode, struct xattr_body *ret_body)
 {
-	uint32_t at = magic_offset(inode), len;
-	le32 magic;
-	int r;
+	uint32_t at = inode_disk_attributes_offset(inode), len;
+	int r = 0;
 
 	ret_body->area = (struct xattr_area){.base = ret_body->data};
 	if (!at) {
@@ -48,13 +35,14 @@ int xattr_body_load(struct e4_inode *inode, struct xattr_body *ret_body)
 		return 0;
 	}
 	len = inode->fs->inode_bytes - at - MAGIC_BYTES;
-	r = record_copy(inode, at, &magic, ret_body->data, len);
+	/* Without the magic number the bytes mean nothing. */
+	if (inode->has_attributes)
+		r = record_copy(inode, at + MAGIC_BYTES, ret_body->data, len);
+	else
+		memset(ret_body->data, 0, len);
 	if (r < 0)
 		return r;
 	ret_body->area.end = len;
-	/* Without the magic number the bytes mean nothing. */
-	if (le32_get(magic) != EXT2_EXT_ATTR_MAGIC)
-		memset(ret_body->data, 0, len);
 	if (xattr_area_check(inode->fs, &ret_body->area) < 0)
 		return fs_damaged(inode->fs, "inode %u: bad attributes", inode->ino);
 	return 0;
@@ -63,18 +51,19 @@ int xattr_body_load(struct e4_inode *inode, struct xattr_body *ret_body)
 int xattr_body_store(struct handle *h, struct e4_inode *inode, const struct xattr_body *body)
 {
 	CLEANUP_BUF struct buf *buf = NULL;
-	uint32_t offset, at = magic_offset(inode);
+	uint32_t offset, at = inode_disk_attributes_offset(inode);
 	le32 magic = le32_make(EXT2_EXT_ATTR_MAGIC);
 	int r;
 
 	if (!at)
 		return 0;
-	r = ialloc_table_block(inode->fs, inode->ino, &buf, &offset);
+	r = inode_disk_record(inode, &buf, &offset);
 	if (r == 0)
 		r = buf_modify(h, buf);
 	if (r < 0)
 		return r;
-	if (!xattr_area_next(&body->area, NULL))
+	inode->has_attributes = xattr_area_next(&body->area, NULL);
+	if (!inode->has_attributes)
 		magic = le32_make(0);
 	pthread_mutex_lock(&buf->lock);
 	memcpy(buf->data + offset + at, &magic, MAGIC_BYTES);
