@@ -51,7 +51,7 @@ static int new_inode(struct handle *h, struct e4_inode *dir, const struct e4_cre
 		inherited.mode |= dir->mode & S_ISGID;
 	pthread_rwlock_unlock(&dir->lock);
 
-	int r = ialloc_alloc(h, dir->ino, is_dir, &ino);
+	int r = ialloc_alloc_child(h, dir, is_dir, &ino);
 
 	if (r < 0)
 		return r;

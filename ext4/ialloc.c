@@ -204,6 +204,26 @@ int ialloc_alloc(struct handle *h, uint32_t parent_ino, bool directory, uint32_t
 	return 0;
 }
 
+int ialloc_alloc_child(struct handle *h, struct e4_inode *dir, bool directory, uint32_t *ret_ino)
+{
+	const struct need any = {.inodes = 1, .blocks = 1};
+	struct e4_fs *fs = h->fs;
+	uint32_t hint = directory ? 0 : atomic_load(&dir->child_group);
+	int r = 0;
+
+	/* A folder of a million files would pass all the groups that it has filled, for each file. */
+	if (hint)
+		r = try_group(h, hint - 1, false, &any, ret_ino);
+	if (r > 0)
+		count_taken(fs);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = ialloc_alloc(h, dir->ino, directory, ret_ino);
+	if (r == 0 && !directory)
+		atomic_store(&dir->child_group, (*ret_ino - 1) / fs->inodes_per_group + 1);
+	return r;
+}
+
 static int check_number(struct e4_fs *fs, uint32_t ino)
 {
 	return ino == 0 || ino > fs->inodes_count ? -EUCLEAN : 0;

@@ -4,10 +4,13 @@
 #define EXT4_IALLOC_H
 
 #include "ext4/group.h"
+#include "ext4/inode.h"
 
 enum { IALLOC_CREDITS = 5 }; /* inode bitmap, descriptor, block bitmap, two table blocks */
 
 int ialloc_alloc(struct handle *h, uint32_t parent_ino, bool directory, uint32_t *ret_ino) MUST_CHECK;
+/* The same for what gets a name in dir; files where the last one in it has found room. */
+int ialloc_alloc_child(struct handle *h, struct e4_inode *dir, bool directory, uint32_t *ret_ino) MUST_CHECK;
 /* Not given out again before the transaction is on the medium. */
 int ialloc_free(struct handle *h, uint32_t ino, bool directory) MUST_CHECK;
 /* Whether the inode is marked used (for iget of untrusted numbers). */

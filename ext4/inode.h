@@ -19,6 +19,7 @@ struct e4_inode {
 	uint16_t type; /* S_IFMT bits of mode; never changes */
 	bool holds_value; /* of an attribute (EXT4_EA_INODE_FL); never changes */
 	uint64_t table_block; /* where its record lies; 0 until that was read or made, then never changes */
+	_Atomic uint32_t child_group; /* directories: where the last file in it got its number, + 1; 0: nowhere yet */
 
 	pthread_rwlock_t dir_lock; /* directories: entries. Readers look up and list. */
 	pthread_rwlock_t io_lock;  /* files: shared while data moves, exclusive to take blocks away
