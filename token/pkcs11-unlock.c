@@ -26,6 +26,9 @@ int pkcs11_unlock(struct pkcs11_modules *modules, const struct token_pkcs11 *tok
 	P11KitUri *only, const struct token_ui *ui, size_t *ret_index, struct secret **ret_passphrase,
 	struct diag *diag)
 {
+	/* once for all of them: a reader may take its time to answer */
+	struct pkcs11_token found[PKCS11_TOKENS_MAX];
+	size_t found_count = pkcs11_find_tokens(modules, NULL, found);
 	int worst = -SDE_NO_TOKEN;
 
 	for (size_t i = 0; i < count; i++) {
@@ -33,7 +36,7 @@ int pkcs11_unlock(struct pkcs11_modules *modules, const struct token_pkcs11 *tok
 		struct pkcs11_token token;
 		int r = pkcs11_uri_parse(tokens[i].uri, &uri, diag);
 
-		r = r < 0 ? r : pkcs11_find_token(modules, uri, only, &token, diag);
+		r = r < 0 ? r : pkcs11_choose_token(found, found_count, uri, only, &token, diag);
 		if (r == 0) {
 			*ret_index = i;
 			return unlock_with(&token, uri, &tokens[i], ui, ret_passphrase, diag);

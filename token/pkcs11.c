@@ -149,14 +149,16 @@ size_t pkcs11_find_tokens(struct pkcs11_modules *modules, P11KitUri *uri, struct
 	return count;
 }
 
-int pkcs11_find_token(struct pkcs11_modules *modules, P11KitUri *uri, P11KitUri *only,
+int pkcs11_choose_token(const struct pkcs11_token *found, size_t count, P11KitUri *uri, P11KitUri *only,
 	struct pkcs11_token *ret_token, struct diag *diag)
 {
-	struct pkcs11_token found[PKCS11_TOKENS_MAX];
-	size_t count = pkcs11_find_tokens(modules, uri, found), fitting = 0;
+	size_t fitting = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (only && !p11_kit_uri_match_token_info(only, &found[i].info))
+		/* the functions of p11-kit have no const, but do not write to it */
+		CK_TOKEN_INFO info = found[i].info;
+
+		if ((uri && !p11_kit_uri_match_token_info(uri, &info)) || (only && !p11_kit_uri_match_token_info(only, &info)))
 			continue;
 		*ret_token = found[i];
 		fitting++;
@@ -165,6 +167,15 @@ int pkcs11_find_token(struct pkcs11_modules *modules, P11KitUri *uri, P11KitUri 
 		return diag_set(diag, -SDE_TOKEN,
 			_("several tokens that are plugged in could be the right one: leave only one in"));
 	return fitting == 1 ? 0 : -SDE_NO_TOKEN;
+}
+
+int pkcs11_find_token(struct pkcs11_modules *modules, P11KitUri *uri, P11KitUri *only,
+	struct pkcs11_token *ret_token, struct diag *diag)
+{
+	struct pkcs11_token found[PKCS11_TOKENS_MAX];
+	size_t count = pkcs11_find_tokens(modules, uri, found);
+
+	return pkcs11_choose_token(found, count, NULL, only, ret_token, diag);
 }
 
 int pkcs11_open(const struct pkcs11_token *token, struct pkcs11_session *ret_session, struct diag *diag)

@@ -41,6 +41,10 @@ static inline void cleanup_pkcs11_modules(struct pkcs11_modules **modules)
  * number. A module that fails is passed over. */
 size_t pkcs11_find_tokens(struct pkcs11_modules *modules, P11KitUri *uri, struct pkcs11_token *tokens);
 
+/* Of tokens that were found, the one that uri and only (NULL: any) describe; errors as pkcs11_find_token(). */
+int pkcs11_choose_token(const struct pkcs11_token *found, size_t count, P11KitUri *uri, P11KitUri *only,
+	struct pkcs11_token *ret_token, struct diag *diag) MUST_CHECK;
+
 /* The one token that uri and only (NULL: any) describe. Two that both could be it are not told apart: neither gets
  * a PIN that may be the other's. -SDE_NO_TOKEN; -SDE_TOKEN with diag. */
 int pkcs11_find_token(struct pkcs11_modules *modules, P11KitUri *uri, P11KitUri *only,
