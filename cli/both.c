@@ -25,13 +25,6 @@ bool cli_both_enrolled(const struct luks2 *hdr, int slot)
 	return false;
 }
 
-bool cli_both_wait(void)
-{
-	CLEANUP_FREE char *answer = NULL;
-
-	return cli_can_ask() && cli_ask_line(_("Plug in the second token, then press Enter: "), &answer) == 0;
-}
-
 /* What is typed is tried in several forms: each is combined with what the token gave. */
 struct combination {
 	const struct both *both;
@@ -62,7 +55,7 @@ static int second_token(const struct cli_passphrase_source *source, const struct
 	if (options.and_pin_file)
 		options.pin_file = options.and_pin_file;
 	r = cli_token_part(&options, &both->parts[1], &second, &why);
-	if (r == -SDE_NO_TOKEN && cli_both_wait()) {
+	if (r == -SDE_NO_TOKEN && cli_token_wait(_("Plug in the second token, then press Enter: "))) {
 		why = (struct diag){0};
 		r = cli_token_part(&options, &both->parts[1], &second, &why);
 	}

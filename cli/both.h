@@ -16,7 +16,4 @@ bool cli_both_enrolled(const struct luks2 *hdr, int slot);
 int cli_both_unlock(const struct cli_passphrase_source *source, const char *target, const struct luks2 *hdr, int slot,
 	cli_unlock_fn unlock, void *ctx, struct diag *diag) MUST_CHECK;
 
-/* Asks for the second token to be plugged in; false when nobody can be asked, or does not want to. */
-bool cli_both_wait(void);
-
 #endif

@@ -11,14 +11,9 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "cli/both.h"
-#include "cli/key.h"
-#include "cli/token.h"
+#include "cli/enroll.h"
 #include "keymgr/custody.h"
 #include "keymgr/token.h"
-#include "token/fido2.h"
-#include "token/helper.h"
-#include "token/pkcs11-unlock.h"
 
 static const struct option long_options[] = {
 	KEY_COMMON_OPTIONS,
@@ -41,55 +36,6 @@ static const struct option long_options[] = {
 	{0},
 };
 
-/* What comes back from the helper. */
-struct enrolled {
-	bool fido2;
-	struct pkcs11_enrolled card;
-	struct fido2_enrolled key;
-};
-
-struct request {
-	const struct key_args *args;
-	const struct luks2 *hdr;
-	const char *uri;
-	struct cli_token_options options; /* of this token */
-	const struct enrolled *other;	  /* the first of two; NULL: this is it */
-};
-
-static int enroll_card(const struct request *request, const struct token_ui *ui, struct enrolled *enrolled,
-	struct secret **ret_secret, struct diag *diag)
-{
-	CLEANUP_PKCS11_MODULES struct pkcs11_modules *modules = NULL;
-	CLEANUP_PKCS11_URI P11KitUri *uri = NULL;
-	const struct key_args *args = request->args;
-	int r = pkcs11_load(request->options.module, &modules, diag);
-
-	r = r < 0 ? r : pkcs11_uri_parse(request->uri, &uri, diag);
-	return r < 0 ? r : pkcs11_enroll(modules, uri, args->paddings, ui, &enrolled->card, ret_secret, diag);
-}
-
-static int enroll_in_helper(void *ctx, struct secret **ret_secret, void *data, size_t room, size_t *ret_len,
-	struct diag *diag)
-{
-	const struct request *request = ctx;
-	const struct key_args *args = request->args;
-	const struct token_ui ui = cli_token_ui(&request->options);
-	struct enrolled *enrolled = data;
-	const struct fido2_params params = {
-		.no_pin = args->no_pin,
-		.no_touch = args->no_touch,
-		.verification = args->verification,
-		.other = request->other && request->other->fido2 ? &request->other->key.token : NULL,
-		.user = request->hdr->uuid,
-		.drive = request->hdr->label[0] ? request->hdr->label : request->hdr->uuid,
-	};
-
-	*ret_len = sizeof(*enrolled);
-	enrolled->fido2 = strcmp(request->uri, "fido2") == 0;
-	return enrolled->fido2 ? fido2_enroll(&params, &ui, &enrolled->key, ret_secret, diag)
-			       : enroll_card(request, &ui, enrolled, ret_secret, diag);
-}
-
 /* One token, or the first of two. */
 struct enrolment {
 	struct enrolled tokens[2];
@@ -106,11 +52,6 @@ static int token_text(const struct enrolment *enrolment, int slot, char **ret_te
 		return both_write(&enrolment->object, slot, ret_text);
 	return first->fido2 ? token_write_fido2(&first->key.token, slot, ret_text)
 			    : token_write_pkcs11(&first->card.token, slot, ret_text);
-}
-
-static const char *token_name(const struct enrolled *enrolled)
-{
-	return enrolled->fido2 ? enrolled->key.name : enrolled->card.label;
 }
 
 static void today(char text[CUSTODY_DATE_MAX])
@@ -134,10 +75,10 @@ static void fill_custody(const struct key_args *args, const struct enrolment *en
 	text_cut(args->owner ? args->owner : "", custody->owner, sizeof(custody->owner));
 	text_cut(args->serial ? args->serial : enrolled->fido2 ? "" : card->serial, custody->serial, sizeof(custody->serial));
 	if (enrolment->token_count > 1)
-		snprintf(custody->label, sizeof(custody->label), "%.60s + %.60s", token_name(enrolled),
-			token_name(&enrolment->tokens[1]));
+		snprintf(custody->label, sizeof(custody->label), "%.60s + %.60s", enrolled_name(enrolled),
+			enrolled_name(&enrolment->tokens[1]));
 	else
-		text_cut(token_name(enrolled), custody->label, sizeof(custody->label));
+		text_cut(enrolled_name(enrolled), custody->label, sizeof(custody->label));
 	text_cut(enrolled->fido2 ? "" : card->model, custody->model, sizeof(custody->model));
 	text_cut(args->expires ? args->expires : "", custody->expires, sizeof(custody->expires));
 	today(custody->enrolled);
@@ -187,7 +128,7 @@ static int store(struct key_drive *drive, const struct enrolment *enrolment, con
 static void report(const struct key_drive *drive, const struct enrolment *enrolment, int id)
 {
 	CLEANUP_FREE char *safe = NULL, *second = NULL;
-	const char *name = token_name(&enrolment->tokens[0]), *other = token_name(&enrolment->tokens[1]);
+	const char *name = enrolled_name(&enrolment->tokens[0]), *other = enrolled_name(&enrolment->tokens[1]);
 
 	if (text_sanitize(name, strlen(name), &safe) < 0 || text_sanitize(other, strlen(other), &second) < 0)
 		return;
@@ -205,29 +146,6 @@ static void report(const struct key_drive *drive, const struct enrolment *enrolm
 				_("the key is wrapped with RSA PKCS #1 v1.5, which is out of date and which policies forbid: "
 				  "prefer a token with an EC key, or one that can do OAEP"));
 	}
-}
-
-/* base64 of 32 bytes, the least that any token gives: with less, the key slot would be too cheap to guess. */
-enum { PASSPHRASE_CHARS_MIN = 44 };
-
-/* A module may have done anything to the process that this comes from. */
-static bool credible(const struct enrolled *enrolled, const struct secret *passphrase, const char *uri)
-{
-	uint8_t fido2;
-
-	memcpy(&fido2, &enrolled->fido2, sizeof(fido2));
-	if (fido2 > 1 || !passphrase || secret_len(passphrase) < PASSPHRASE_CHARS_MIN)
-		return false;
-	return enrolled->fido2 == (strcmp(uri, "fido2") == 0) &&
-	       (enrolled->fido2 ? fido2_enrolled_valid(&enrolled->key) : pkcs11_enrolled_valid(&enrolled->card));
-}
-
-/* There is nothing yet that a token could open. */
-static int not_enrolled(int err, struct diag *diag)
-{
-	if (err == -SDE_NO_TOKEN)
-		return diag_set(diag, -SDE_ENROLL, _("no card that --token describes is plugged in"));
-	return err == -SDE_TOKEN ? -SDE_ENROLL : err;
 }
 
 /* Both key slots would have to be revoked. */
@@ -252,53 +170,25 @@ static struct cli_token_options options_of(const struct key_args *args)
 	return (struct cli_token_options){.pin_file = args->new_pin_file, .module = args->source.token.module, .wanted = true};
 }
 
-static int enroll_one(const struct request *request, struct enrolled *enrolled, struct secret **ret_secret,
-	struct diag *diag)
-{
-	size_t len = 0;
-	int r = helper_run(enroll_in_helper, (void *)request, ret_secret, enrolled, sizeof(*enrolled), &len, diag);
-
-	if (r == 0 && (len != sizeof(*enrolled) || !credible(enrolled, *ret_secret, request->uri)))
-		r = -SDE_TOKEN;
-	return r;
-}
-
-static bool same_key(const struct enrolled *a, const struct enrolled *b)
-{
-	return !a->fido2 && !b->fido2 && strcmp(a->card.token.uri, b->card.token.uri) == 0;
-}
-
 static int enroll_second(struct key_drive *drive, struct enrolment *enrolment, struct secret **ret_secret)
 {
-	struct request request = {drive->args, drive->hdr, drive->args->and_token, options_of(drive->args),
-		&enrolment->tokens[0]};
-	struct enrolled *second = &enrolment->tokens[1];
-	struct diag why = {0};
+	struct enroll_request request = {
+		.args = drive->args,
+		.hdr = drive->hdr,
+		.uri = drive->args->and_token,
+		.options = options_of(drive->args),
+		.others = enrolment->tokens,
+		.other_count = 1,
+		.wait = _("Plug in the second token, then press Enter: "),
+	};
 	int r;
 
 	if (drive->args->source.token.and_pin_file)
 		request.options.pin_file = drive->args->source.token.and_pin_file;
-	r = enroll_one(&request, second, ret_secret, &why);
-	if (r == -SDE_NO_TOKEN && cli_both_wait()) {
-		why = (struct diag){0};
-		r = enroll_one(&request, second, ret_secret, &why);
-	}
-	r = not_enrolled(r, &why);
-	if (r < 0)
-		return why.detail[0] ? diag_set(&drive->diag, r, "%s", why.detail) : r;
-	if (same_key(&enrolment->tokens[0], second))
-		return diag_set(&drive->diag, -SDE_ENROLL, _("both are the same key"));
-	enrolment->token_count = 2;
-	return 0;
-}
-
-static void fill_part(const struct enrolled *enrolled, struct both_part *part)
-{
-	part->kind = enrolled->fido2 ? TOKEN_FIDO2 : TOKEN_PKCS11;
-	if (enrolled->fido2)
-		part->fido2 = enrolled->key.token;
-	else
-		part->pkcs11 = enrolled->card.token;
+	r = enroll_token(&request, &enrolment->tokens[1], ret_secret, &drive->diag);
+	if (r == 0)
+		enrolment->token_count = 2;
+	return r;
 }
 
 /* What opens the key slot: what the token gave, or that with something else. */
@@ -320,7 +210,7 @@ static int combine(struct key_drive *drive, struct enrolment *enrolment, struct 
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < enrolment->token_count; i++)
-		fill_part(&enrolment->tokens[i], &enrolment->object.parts[i]);
+		enrolled_part(&enrolment->tokens[i], &enrolment->object.parts[i]);
 	r = both_combine(enrolment->object.salt, *secret, second, &passphrase);
 	if (r == 0) {
 		secret_free(*secret);
@@ -333,11 +223,11 @@ static int enroll(struct key_drive *drive, int *ret_id)
 {
 	const struct key_args *args = drive->args;
 	CLEANUP_SECRET struct secret *passphrase = NULL;
-	struct request request = {args, drive->hdr, args->new_token, options_of(args), NULL};
+	const struct enroll_request request = {
+		.args = args, .hdr = drive->hdr, .uri = args->new_token, .options = options_of(args)};
 	struct enrolment enrolment = {.token_count = 1, .both = args->and_token || args->and_passphrase};
-	int r = enroll_one(&request, &enrolment.tokens[0], &passphrase, &drive->diag);
+	int r = enroll_token(&request, &enrolment.tokens[0], &passphrase, &drive->diag);
 
-	r = not_enrolled(r, &drive->diag);
 	if (r == 0 && !enrolment.both)
 		warn_of_another(drive, &enrolment.tokens[0]);
 	r = r < 0 ? r : combine(drive, &enrolment, &passphrase);
@@ -345,14 +235,6 @@ static int enroll(struct key_drive *drive, int *ret_id)
 	if (r == 0)
 		report(drive, &enrolment, *ret_id);
 	return r;
-}
-
-static int check_uri(const char *text)
-{
-	CLEANUP_PKCS11_URI P11KitUri *uri = NULL;
-	struct diag diag = {0};
-
-	return pkcs11_uri_parse(text, &uri, &diag) < 0 ? cli_usage(&command_key_enroll, "%s", diag.detail) : EXIT_DONE;
 }
 
 static int check_expires(const char *expires)
@@ -367,30 +249,16 @@ static int check_expires(const char *expires)
 	return EXIT_DONE;
 }
 
-static bool is_fido2(const char *uri)
-{
-	return uri && strcmp(uri, "fido2") == 0;
-}
-
-static bool is_card(const char *uri)
-{
-	return uri && strncmp(uri, "pkcs11:", strlen("pkcs11:")) == 0;
-}
-
 /* What is meant for the other kind would be left out without a word: a card that is thought to need no PIN. */
 static int check_kind(const struct key_args *args)
 {
-	int r = EXIT_DONE;
-
-	if (!is_card(args->new_token) && !is_card(args->and_token) && args->paddings != PKCS11_ANY_PADDING)
+	if (!enroll_is_card(args->new_token) && !enroll_is_card(args->and_token) && args->paddings != PKCS11_ANY_PADDING)
 		return cli_usage(&command_key_enroll, _("--padding is for cards, not for security keys"));
-	if (!is_fido2(args->new_token) && !is_fido2(args->and_token) &&
+	if (!enroll_is_fido2(args->new_token) && !enroll_is_fido2(args->and_token) &&
 		(args->no_pin || args->no_touch || args->verification))
 		return cli_usage(&command_key_enroll,
 			_("--no-pin, --no-touch and --user-verification are for security keys, not for cards"));
-	if (is_card(args->new_token))
-		r = check_uri(args->new_token);
-	return r == EXIT_DONE && is_card(args->and_token) ? check_uri(args->and_token) : r;
+	return EXIT_DONE;
 }
 
 static int check_token(const struct key_args *args)
@@ -399,10 +267,11 @@ static int check_token(const struct key_args *args)
 
 	if (!args->new_token)
 		return cli_usage(&command_key_enroll, _("--token is missing: 'pkcs11:...' or 'fido2'"));
-	if (!is_fido2(args->new_token) && !is_card(args->new_token))
-		return cli_usage(&command_key_enroll, _("--token is 'pkcs11:...' or 'fido2', not '%s'"), args->new_token);
-	if (args->and_token && !is_fido2(args->and_token) && !is_card(args->and_token))
-		return cli_usage(&command_key_enroll, _("--and-token is 'pkcs11:...' or 'fido2', not '%s'"), args->and_token);
+	r = enroll_check_token(&command_key_enroll, "--token", args->new_token);
+	if (r == EXIT_DONE && args->and_token)
+		r = enroll_check_token(&command_key_enroll, "--and-token", args->and_token);
+	if (r != EXIT_DONE)
+		return r;
 	if (args->and_token && args->and_passphrase)
 		return cli_usage(&command_key_enroll, _("--and-token and --and-passphrase exclude each other"));
 	if (args->new_source.passphrase_file && !args->and_passphrase)

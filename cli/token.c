@@ -104,6 +104,13 @@ struct token_ui cli_token_ui(const struct cli_token_options *options)
 	return (struct token_ui){ask_pin, tell, (void *)options};
 }
 
+bool cli_token_wait(const char *question)
+{
+	CLEANUP_FREE char *answer = NULL;
+
+	return cli_can_ask() && cli_ask_line(question, &answer) == 0;
+}
+
 static bool add_share(struct cli_share_options *shares)
 {
 	if (shares->count < ARRAY_SIZE(shares->files)) {

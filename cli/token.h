@@ -12,6 +12,9 @@
 /* The questions of token/ui.h, on the terminal or from options->pin_file. options outlives the result. */
 struct token_ui cli_token_ui(const struct cli_token_options *options);
 
+/* Asks somebody to plug one in; false when nobody is there to be asked. */
+bool cli_token_wait(const char *question);
+
 /* Whether hdr names any token for a key slot that we could ask (slot -1: any key slot). */
 bool cli_token_enrolled(const struct luks2 *hdr, int slot);
 

@@ -134,8 +134,26 @@ check "both plugged in open it" sealdrive-soft key test "$drive" --slot 4 --toke
 mv "$T/keys/Red" "$T/drawer"
 check_status 3 "one of them does not" sealdrive-soft key test "$drive" --slot 4 --token --pin-file "$T/pin2"
 check "one after the other does" "$PYTHON" "$T/two" "$T/drawer/Red" "$T/keys/Red" sealdrive-soft key test "$drive" --slot 4 --token --pin-file "$T/pin2"
+# keys that recognise their users say nothing of what they hold before
+rm "$T/keys/Red"
+mv "$T/keys/Blue" "$T/drawer/Blue"
+for name in Eye Thumb; do printf 'pin=1 retries=8 uv=1 touch=0\n' >"$T/drawer/$name"; done
+mv "$T/drawer/Eye" "$T/keys"
+both_eyes=(sealdrive-soft key enroll "$drive" --passphrase-file "$T/phrase" --token fido2 --and-token fido2 --user-verification)
+check_status 3 "one key that recognises its user, twice" "${both_eyes[@]}" </dev/null
+said 'no other security key is plugged in' "... is said by the key itself"
+check "two of them, one after the other" "$PYTHON" "$T/two" "$T/drawer/Thumb" "$T/keys/Thumb" "${both_eyes[@]}" --new-slot 6
+said 'Eye.* and .*Thumb.* open the drive together now, in key slot 6' "are enrolled together"
+check "both plugged in open it" sealdrive-soft key test "$drive" --slot 6 --token
+mv "$T/keys/Thumb" "$T/drawer"
+check_status 3 "one of them does not" sealdrive-soft key test "$drive" --slot 6 --token
+check "one after the other does" "$PYTHON" "$T/two" "$T/drawer/Thumb" "$T/keys/Thumb" sealdrive-soft key test "$drive" --slot 6 --token
+sealdrive key remove "$drive" --slot 6 --passphrase-file "$T/phrase" >"$T/out"
+rm "$T/keys/Eye" "$T/keys/Thumb"
+mv "$T/drawer/Blue" "$T/keys/Blue"
+
 before=$(unchanged_sum "$drive")
-rm "$T/keys/Blue" "$T/keys/Red"
+rm "$T/keys/Blue"
 check_status 3 "a card alone opens nothing" by_token
 is "$(unchanged_sum "$drive")" "$before" "nothing was changed"
 check "the card is revoked" sealdrive key revoke "$drive" --serial C-7 --passphrase-file "$T/phrase"

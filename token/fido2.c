@@ -42,6 +42,8 @@ static int fido2_error(int err, struct diag *diag)
 	case FIDO_ERR_NO_CREDENTIALS:
 	case FIDO_ERR_INVALID_CREDENTIAL:
 		return -SDE_NO_TOKEN;
+	case FIDO_ERR_CREDENTIAL_EXCLUDED:
+		return diag_set(diag, -SDE_NO_TOKEN, _("no other security key is plugged in"));
 	case FIDO_ERR_PIN_INVALID:
 		return -SDE_PIN;
 	case FIDO_ERR_PIN_BLOCKED:
@@ -288,6 +290,9 @@ static int prepare_cred(const struct fido2_params *params, fido_cred_t *cred)
 		err = fido_cred_set_uv(cred, FIDO_OPT_TRUE);
 	if (err == FIDO_OK)
 		err = fido_cred_set_rk(cred, FIDO_OPT_FALSE);
+	/* the key itself knows best, once it has recognised its user */
+	for (size_t i = 0; err == FIDO_OK && i < params->other_count; i++)
+		err = fido_cred_exclude(cred, params->others[i]->credential, params->others[i]->credential_len);
 	return err;
 }
 
@@ -353,23 +358,49 @@ static int enroll_on(const struct fido2_device *device, const struct fido2_param
 	return r < 0 ? r : device_secret(device, token, pin, ui, ret_passphrase, diag);
 }
 
-/* The one device that may be meant. */
-static int choose_device(const struct fido2_device *devices, size_t count, const struct token_fido2 *other,
-	const struct fido2_device **ret_device, struct diag *diag)
+/* Whether the device has one of the credentials that it must not have. */
+static enum holds device_holds_other(const struct fido2_device *device, const struct fido2_params *params)
 {
-	const struct fido2_device *chosen = NULL;
+	enum holds most = HOLDS_NOT;
 
-	for (size_t i = 0; i < count; i++) {
-		if (other && device_holds(devices[i].dev, other) != HOLDS_NOT)
-			continue;
-		if (chosen)
-			return diag_set(diag, -SDE_TOKEN, _("several security keys are plugged in: leave only one in"));
-		chosen = &devices[i];
+	for (size_t i = 0; i < params->other_count && most != HOLDS; i++) {
+		enum holds holds = device_holds(device->dev, params->others[i]);
+
+		most = holds > most ? holds : most;
 	}
-	if (!chosen)
-		return diag_set(diag, -SDE_NO_TOKEN,
-			other ? _("no other security key is plugged in") : _("no security key is plugged in"));
-	*ret_device = chosen;
+	return most;
+}
+
+/*
+ * Devices that may be meant: the one that surely is none of the others, or, when their users have to be recognised first,
+ * those that cannot tell, which are asked one after the other. Which of several it is nobody guesses otherwise: a PIN
+ * would be tried on the wrong one.
+ */
+static int choose_devices(const struct fido2_device *devices, size_t count, const struct fido2_params *params,
+	const struct fido2_device *chosen[FIDO2_DEVICES_MAX], size_t *ret_count, struct diag *diag)
+{
+	const struct fido2_device *sure[FIDO2_DEVICES_MAX];
+	size_t sure_count = 0, perhaps_count = 0;
+
+	for (size_t i = 0; i < count; i++)
+		switch (device_holds_other(&devices[i], params)) {
+		case HOLDS_NOT:
+			sure[sure_count++] = &devices[i];
+			break;
+		case HOLDS_PERHAPS:
+			chosen[perhaps_count++] = &devices[i];
+			break;
+		case HOLDS:
+			break;
+		}
+	if (sure_count > 1 || (sure_count == 0 && perhaps_count > 1 && !params->verification))
+		return diag_set(diag, -SDE_TOKEN, _("several security keys are plugged in: leave only one in"));
+	if (sure_count + perhaps_count == 0)
+		return diag_set(diag, -SDE_NO_TOKEN, params->other_count ? _("no other security key is plugged in")
+									 : _("no security key is plugged in"));
+	if (sure_count == 1)
+		chosen[0] = sure[0];
+	*ret_count = sure_count == 1 ? 1 : perhaps_count;
 	return 0;
 }
 
@@ -377,13 +408,15 @@ int fido2_enroll(const struct fido2_params *params, const struct token_ui *ui,
 	struct fido2_enrolled *ret_enrolled, struct secret **ret_passphrase, struct diag *diag)
 {
 	struct fido2_device devices[FIDO2_DEVICES_MAX] = {0};
-	size_t count = fido2_devices_open(devices);
-	const struct fido2_device *device = NULL;
+	const struct fido2_device *chosen[FIDO2_DEVICES_MAX];
 	struct fido2_enrolled enrolled = {0};
-	int r = choose_device(devices, count, params->other, &device, diag);
+	size_t chosen_count = 0, count = fido2_devices_open(devices);
+	int r = choose_devices(devices, count, params, chosen, &chosen_count, diag);
 
 	if (r == 0)
-		r = enroll_on(device, params, ui, &enrolled, ret_passphrase, diag);
+		r = -SDE_NO_TOKEN;
+	for (size_t i = 0; i < chosen_count && r == -SDE_NO_TOKEN; i++)
+		r = enroll_on(chosen[i], params, ui, &enrolled, ret_passphrase, diag);
 	fido2_devices_close(devices, count);
 	if (r == 0)
 		*ret_enrolled = enrolled;

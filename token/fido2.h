@@ -33,7 +33,8 @@ int fido2_unlock(const struct token_fido2 *tokens, size_t count, const struct to
 struct fido2_params {
 	bool no_pin, no_touch; /* default: both are demanded, where the key has them */
 	bool verification;     /* fingerprint or the like */
-	const struct token_fido2 *other; /* not the key that has this credential; NULL: any */
+	const struct token_fido2 *const *others; /* not the keys that have these credentials */
+	size_t other_count;
 	const char *user;      /* UUID of the drive */
 	const char *drive;     /* what the key may show */
 };

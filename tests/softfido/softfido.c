@@ -15,6 +15,7 @@ enum {
 	OK = 0x00,
 	ERR_INVALID_CBOR = 0x12,
 	ERR_MISSING_PARAMETER = 0x14,
+	ERR_CREDENTIAL_EXCLUDED = 0x19,
 	ERR_NO_CREDENTIALS = 0x2e,
 	ERR_USER_ACTION_TIMEOUT = 0x2f,
 	ERR_OPERATION_DENIED = 0x27,
@@ -294,13 +295,31 @@ static size_t put_data(uint8_t *data, const uint8_t rp_hash[SOFTFIDO_HASH], uint
 	return 37;
 }
 
+/* The nonce of the first listed credential that is ours. */
+static const uint8_t *find_credential(const struct softfido *key, const cbor_item_t *list,
+	const uint8_t rp_hash[SOFTFIDO_HASH])
+{
+	for (size_t i = 0; list && cbor_isa_array(list) && i < cbor_array_size(list); i++) {
+		uint8_t mac[SOFTFIDO_HASH];
+		const uint8_t *id;
+		size_t len;
+
+		if (!bytes(get_named(cbor_array_handle(list)[i], "id"), &id, &len) || len != CREDENTIAL_ID)
+			continue;
+		credential_mac(key, id, rp_hash, mac);
+		if (memcmp(mac, id + NONCE, sizeof(mac)) == 0)
+			return id;
+	}
+	return NULL;
+}
+
 /* ---- 5.1 authenticatorMakeCredential ---- */
 
 static int make_credential(struct softfido *key, const cbor_item_t *request)
 {
 	const cbor_item_t *id = get_named(get(request, 2), "id"), *extensions = get(request, 6);
 	uint8_t rp_hash[SOFTFIDO_HASH], scalar[SOFTFIDO_HASH], point[SOFTFIDO_POINT], data[512];
-	const uint8_t *hash;
+	const uint8_t *hash, *excluded;
 	cbor_item_t *map, *cose, *made, *statement, *signature;
 	const cbor_item_t *protect = get_named(extensions, "credProtect");
 	bool verified, hmac = option(extensions, "hmac-secret", 0);
@@ -322,6 +341,9 @@ static int make_credential(struct softfido *key, const cbor_item_t *request)
 	if (err)
 		return err;
 	soft_sha256(cbor_string_handle(id), cbor_string_length(id), rp_hash);
+	excluded = find_credential(key, get(request, 5), rp_hash);
+	if (excluded && (!(excluded[0] & PROTECTED) || verified))
+		return ERR_CREDENTIAL_EXCLUDED;
 	n = put_data(data, rp_hash,
 		FLAG_UP | FLAG_ATTESTED | (verified ? FLAG_UV : 0) | (hmac ? FLAG_EXTENSIONS : 0));
 	memcpy(data + n, aaguid, sizeof(aaguid));
@@ -357,24 +379,6 @@ static int make_credential(struct softfido *key, const cbor_item_t *request)
 }
 
 /* ---- 5.2 authenticatorGetAssertion ---- */
-
-/* The nonce of the first listed credential that is ours. */
-static const uint8_t *find_credential(const struct softfido *key, const cbor_item_t *list,
-	const uint8_t rp_hash[SOFTFIDO_HASH])
-{
-	for (size_t i = 0; list && cbor_isa_array(list) && i < cbor_array_size(list); i++) {
-		uint8_t mac[SOFTFIDO_HASH];
-		const uint8_t *id;
-		size_t len;
-
-		if (!bytes(get_named(cbor_array_handle(list)[i], "id"), &id, &len) || len != CREDENTIAL_ID)
-			continue;
-		credential_mac(key, id, rp_hash, mac);
-		if (memcmp(mac, id + NONCE, sizeof(mac)) == 0)
-			return id;
-	}
-	return NULL;
-}
 
 /* 9.1: one or two salts of 32 bytes. */
 static int hmac_secret(struct softfido *key, const cbor_item_t *input, const uint8_t nonce[NONCE], bool verified,
