@@ -15,6 +15,8 @@ static const struct option long_options[] = {
 	{"shares", required_argument, NULL, KEY_SHARES},
 	{"threshold", required_argument, NULL, KEY_THRESHOLD},
 	{"share-out", required_argument, NULL, KEY_SHARE_OUT},
+	{"share-for", required_argument, NULL, KEY_SHARE_FOR},
+	{"share-pin-file", required_argument, NULL, KEY_SHARE_PIN_FILE},
 	{0},
 };
 
@@ -97,6 +99,11 @@ const struct command command_key_add = {
 		      "  --share-out FOLDER          write the shares to new files in FOLDER: a page to\n"
 		      "                              print (.svg) and a text (.txt) for each; without it\n"
 		      "                              they are shown once on the terminal\n"
+		      "  --share-for TOKEN           the first share is a file that only this token can\n"
+		      "                              read ('pkcs11:...' or fido2); the second for the\n"
+		      "                              second --share-for, ...; the others are sheets\n"
+		      "  --share-pin-file FILE       read the first token's PIN from the first line of\n"
+		      "                              FILE, the second's from the second, ...\n"
 		      "\n"
 		      "Options for the IT staff:\n"
 		      "  --pbkdf KDF                 argon2id (default), argon2i or pbkdf2\n"

@@ -17,13 +17,14 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/enroll.h"
 #include "cli/interrupts.h"
-#include "cli/key.h"
 #include "cli/newfile.h"
 #include "cli/reveal.h"
 #include "cli/sheet.h"
 #include "cli/terminal.h"
 #include "keymgr/share-set.h"
+#include "keymgr/share-wrapped.h"
 
 static const char *const sheet_lines[] = {
 	N_("This is one share of a key. It opens nothing alone: with as many others of its set as"),
@@ -36,7 +37,9 @@ static const char *const sheet_lines[] = {
 struct shares {
 	const struct key_args *args;
 	struct share shares[SHAMIR_SHARES_MAX];
-	struct newfile texts[SHAMIR_SHARES_MAX], pages[SHAMIR_SHARES_MAX];
+	struct share_wrapped *wrapped; /* for the tokens of the first holders */
+	unsigned wrapped_count;
+	struct newfile texts[SHAMIR_SHARES_MAX], pages[SHAMIR_SHARES_MAX]; /* pages: of those that are not wrapped */
 	unsigned count;
 	char set[SHARE_SET_CHARS];
 	bool made_folder;
@@ -49,6 +52,7 @@ static void shares_clear(struct shares *shares)
 		newfile_discard(&shares->texts[i]);
 		newfile_discard(&shares->pages[i]);
 	}
+	free(shares->wrapped);
 	/* only when it is empty: then nothing was given out */
 	if (shares->made_folder)
 		rmdir(shares->args->share_folder);
@@ -56,7 +60,7 @@ static void shares_clear(struct shares *shares)
 
 int key_check_shares(const struct command *command, const struct key_args *args)
 {
-	if (!args->shares && !args->threshold && !args->share_folder)
+	if (!args->shares && !args->threshold && !args->share_folder && !args->share_for_count && !args->share_pin_count)
 		return EXIT_DONE;
 	if (!args->shares || !args->threshold)
 		return cli_usage(command, _("--shares and --threshold belong together"));
@@ -64,10 +68,70 @@ int key_check_shares(const struct command *command, const struct key_args *args)
 		return cli_usage(command, _("--threshold: %d of %d shares cannot be"), args->threshold, args->shares);
 	if (args->new_source.passphrase_file || args->new_source.key_file || args->kdf.given)
 		return cli_usage(command, _("--shares makes a random key: options for a new passphrase do not go with it"));
+	if (args->share_for_count > args->shares)
+		return cli_usage(command, _("--share-for: there are only %d shares"), args->shares);
+	if (args->share_pin_count > args->share_for_count)
+		return cli_usage(command, _("--share-pin-file: each belongs to one --share-for"));
+	if (args->share_for_count && !args->share_folder)
+		return cli_usage(command, _("--share-for needs --share-out: what a token reads is a file"));
+	for (int i = 0; i < args->share_for_count; i++) {
+		int r = enroll_check_token(command, "--share-for", args->share_for[i]);
+
+		if (r != EXIT_DONE)
+			return r;
+	}
 	return EXIT_DONE;
 }
 
-/* ---- the sheets ---- */
+/* ---- for tokens ---- */
+
+static int wrap_one(struct key_drive *drive, struct shares *shares, struct enrolled *enrolled, unsigned i)
+{
+	const struct key_args *args = drive->args;
+	CLEANUP_SECRET struct secret *secret = NULL;
+	CLEANUP_FREE char *wait = NULL;
+	struct enroll_request request = {
+		.args = args,
+		.hdr = drive->hdr,
+		.uri = args->share_for[i],
+		.options = {.pin_file = (int)i < args->share_pin_count ? args->share_pins[i] : NULL,
+			.module = args->source.token.module,
+			.wanted = true},
+		.others = enrolled,
+		.other_count = i,
+	};
+	struct both_part part;
+	int r;
+
+	if (asprintf(&wait, _("Plug in the token of the holder of share %d, then press Enter: "), (int)i + 1) < 0) {
+		wait = NULL;
+		return -ENOMEM;
+	}
+	request.wait = wait;
+	r = enroll_token(&request, &enrolled[i], &secret, &drive->diag);
+	if (r < 0)
+		return r;
+	enrolled_part(&enrolled[i], &part);
+	return share_wrap(&shares->shares[i], &part, secret, &shares->wrapped[i]);
+}
+
+/* Holders come with their tokens one after the other, before anything is written. */
+static int wrap_shares(struct key_drive *drive, struct shares *shares)
+{
+	size_t count = (size_t)drive->args->share_for_count;
+	CLEANUP_FREE struct enrolled *enrolled = calloc(count + 1, sizeof(*enrolled));
+	int r = 0;
+
+	shares->wrapped = calloc(count + 1, sizeof(*shares->wrapped));
+	if (!enrolled || !shares->wrapped)
+		return -ENOMEM;
+	for (unsigned i = 0; i < count && r == 0; i++)
+		r = wrap_one(drive, shares, enrolled, i);
+	shares->wrapped_count = (unsigned)count;
+	return r;
+}
+
+/* ---- the files ---- */
 
 static int file_open(const struct shares *shares, unsigned i, const char *ending, struct newfile *ret_file,
 	struct diag *diag)
@@ -92,6 +156,10 @@ static int make_files(struct shares *shares, struct diag *diag)
 	else if (errno != EEXIST)
 		return diag_set(diag, -errno, _("the folder '%s' cannot be made"), shares->args->share_folder);
 	for (unsigned i = 0; i < shares->count && r == 0; i++) {
+		if (i < shares->wrapped_count) {
+			r = file_open(shares, i, "json", &shares->texts[i], diag);
+			continue;
+		}
 		r = file_open(shares, i, "txt", &shares->texts[i], diag);
 		if (r == 0)
 			r = file_open(shares, i, "svg", &shares->pages[i], diag);
@@ -106,6 +174,15 @@ static int write_sheet(const struct sheet *sheet, struct newfile *file, struct d
 
 	if (r == 0)
 		r = newfile_write(file, secret_data_const(text), secret_len(text), diag);
+	return r < 0 ? r : newfile_sync(file, diag);
+}
+
+static int write_wrapped(const struct share_wrapped *wrapped, struct newfile *file, struct diag *diag)
+{
+	CLEANUP_FREE char *text = NULL;
+	int r = share_wrapped_write(wrapped, &text);
+
+	r = r < 0 ? r : newfile_write(file, text, strlen(text), diag);
 	return r < 0 ? r : newfile_sync(file, diag);
 }
 
@@ -147,6 +224,10 @@ static int write_files(struct shares *shares, const struct luks2 *hdr, int slot,
 		/* syncing many files on a stick takes its time */
 		if (interrupts_came())
 			return -SDE_CANCELLED;
+		if (i < shares->wrapped_count) {
+			r = write_wrapped(&shares->wrapped[i], &shares->texts[i], diag);
+			continue;
+		}
 		snprintf(share_text, sizeof(share_text), _("%u of %u; %d are needed"), i + 1, shares->count,
 			shares->args->threshold);
 		r = share_encode(&shares->shares[i], &text);
@@ -275,7 +356,7 @@ int key_add_shares(struct key_drive *drive, int *ret_id)
 		return r;
 	shares.count = (unsigned)drive->args->shares;
 	share_set_name(shares.shares[0].set, shares.set);
-	r = drive->args->share_folder ? 0 : show(&shares, &drive->diag);
+	r = drive->args->share_folder ? wrap_shares(drive, &shares) : show(&shares, &drive->diag);
 	if (r < 0)
 		return r;
 	interrupts_hold(&interrupts);

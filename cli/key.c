@@ -83,6 +83,17 @@ static bool parse_shares(const struct command *command, const char *name, const 
 	return false;
 }
 
+/* One more of an option that is given for each holder of a share. */
+static bool add_text(const struct command *command, const char *texts[SHAMIR_SHARES_MAX], int *count, const char *text)
+{
+	if (*count < SHAMIR_SHARES_MAX) {
+		texts[(*count)++] = text;
+		return true;
+	}
+	cli_usage(command, _("more than %d shares"), SHAMIR_SHARES_MAX);
+	return false;
+}
+
 static bool parse_padding(const char *text, enum pkcs11_paddings *ret_paddings)
 {
 	if (strcmp(text, "oaep") == 0)
@@ -170,6 +181,10 @@ static bool take_option(const struct command *command, int option, const char *v
 	case KEY_SHARE_OUT:
 		args->share_folder = value;
 		return true;
+	case KEY_SHARE_FOR:
+		return add_text(command, args->share_for, &args->share_for_count, value);
+	case KEY_SHARE_PIN_FILE:
+		return add_text(command, args->share_pins, &args->share_pin_count, value);
 	case KEY_JSON:
 		return args->json = true;
 	case KEY_ACCEPT_HEADER_CHANGE:

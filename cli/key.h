@@ -20,6 +20,8 @@ struct key_args {
 	const char *sheet, *output; /* of a recovery key */
 	int shares, threshold; /* 0: not given */
 	const char *share_folder;
+	const char *share_for[SHAMIR_SHARES_MAX], *share_pins[SHAMIR_SHARES_MAX]; /* tokens of holders, files with their PINs */
+	int share_for_count, share_pin_count;
 	bool force, allow_weak, json, replace, help, accept_header_change;
 	/* enroll */
 	const char *new_token; /* "fido2" or a PKCS #11 URI */
@@ -37,7 +39,7 @@ enum {
 	KEY_NEW_KEY_FILE, KEY_SLOT, KEY_NEW_SLOT, KEY_PRIORITY, KEY_FORCE, KEY_ALLOW_WEAK, KEY_JSON,
 	KEY_SHEET, KEY_OUTPUT, KEY_REPLACE, KEY_ACCEPT_HEADER_CHANGE,
 	KEY_NEW_TOKEN, KEY_NEW_PIN_FILE, KEY_SERIAL, KEY_OWNER, KEY_EXPIRES, KEY_PADDING, KEY_NO_PIN, KEY_NO_TOUCH, KEY_VERIFICATION,
-	KEY_SHARES, KEY_THRESHOLD, KEY_SHARE_OUT, KEY_AND_TOKEN, KEY_AND_PASSPHRASE,
+	KEY_SHARES, KEY_THRESHOLD, KEY_SHARE_OUT, KEY_SHARE_FOR, KEY_SHARE_PIN_FILE, KEY_AND_TOKEN, KEY_AND_PASSPHRASE,
 };
 #define KEY_COMMON_OPTIONS                                                                         \
 	{"help", no_argument, NULL, KEY_HELP}, {"header", required_argument, NULL, KEY_HEADER}

@@ -35,6 +35,12 @@ static void explain_bad_option(const struct command *command, const char *word,
 		cli_usage(command, _("unknown option '%.*s'"), (int)len, word);
 }
 
+/* What each of several people has. */
+static bool is_repeatable(const char *name)
+{
+	return !strcmp(name, "share") || !strcmp(name, "share-for") || !strcmp(name, "share-pin-file");
+}
+
 /* Whether the option with a value at this place of the table was there before: which value is meant? */
 static bool given_twice(const struct command *command, const struct option *long_options, int index, bool first)
 {
@@ -44,7 +50,7 @@ static bool given_twice(const struct command *command, const struct option *long
 
 	if (first)
 		seen = 0;
-	if (index < 0 || option->has_arg == no_argument || strcmp(option->name, "share") == 0)
+	if (index < 0 || option->has_arg == no_argument || is_repeatable(option->name))
 		return false;
 	if (seen & bit) {
 		cli_usage(command, _("option '--%s' is given twice"), option->name);

@@ -361,7 +361,7 @@ static int unlock_by_shares(const struct cli_passphrase_source *source, const st
 	cli_unlock_fn unlock, void *ctx, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *passphrase = NULL;
-	int found = -1, r = cli_share_passphrase(&source->shares, hdr, slot, &passphrase, &found, diag);
+	int found = -1, r = cli_share_passphrase(source, hdr, slot, &passphrase, &found, diag);
 
 	if (r == 0)
 		r = unlock(ctx, passphrase, found, diag);

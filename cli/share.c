@@ -17,8 +17,10 @@
 
 #include "cli/secretfile.h"
 #include "cli/terminal.h"
+#include "cli/token.h"
 #include "keymgr/share-file.h"
 #include "keymgr/share-set.h"
+#include "keymgr/share-wrapped.h"
 #include "token/helper.h"
 
 enum {
@@ -29,11 +31,13 @@ enum {
 
 struct collection {
 	const struct cli_share_options *options;
+	const struct cli_token_options *token; /* of holders */
 	const struct luks2 *hdr;
 	int wanted; /* key slot, -1: any */
 	struct share shares[SHAMIR_SHARES_MAX];
 	char *names[SHAMIR_SHARES_MAX];
 	unsigned count;
+	unsigned tokens; /* that were asked for their share */
 	int slot; /* -1: not known */
 	bool described;
 	struct share_set set; /* what the header says, when described */
@@ -82,7 +86,8 @@ static int check_beside(const struct collection *collection, unsigned i, const s
 			collection->names[i]);
 	if (share->index != other->index)
 		return 0;
-	if (secret_equal(share->value, other->value))
+	/* what only a token can read is not known yet */
+	if (!share->value || secret_equal(share->value, other->value))
 		return diag_set(diag, -SDE_SHARE, _("'%s' is the same share as '%s'"), name, collection->names[i]);
 	return diag_set(diag, -SDE_SHARE, _("'%s' and '%s' both say that they are share %d"), name, collection->names[i],
 		share->index);
@@ -106,15 +111,21 @@ static int check_digest(const struct collection *collection, const struct share 
 	return 0;
 }
 
-/* Takes the share when it is good. */
-static int add(struct collection *collection, struct share *share, const char *name, struct diag *diag)
+/* All that can be said of it without its value. */
+static int check_place(struct collection *collection, const struct share *share, const char *name, struct diag *diag)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < collection->count && r == 0; i++)
 		r = check_beside(collection, i, share, name, diag);
-	if (r == 0 && collection->count == 0)
-		r = check_first(collection, share, name, diag);
+	return r < 0 || collection->count > 0 ? r : check_first(collection, share, name, diag);
+}
+
+/* Takes the share when it is good. */
+static int add(struct collection *collection, struct share *share, const char *name, struct diag *diag)
+{
+	int r = check_place(collection, share, name, diag);
+
 	if (r == 0)
 		r = check_digest(collection, share, name, diag);
 	if (r < 0)
@@ -129,7 +140,7 @@ static int add(struct collection *collection, struct share *share, const char *n
 
 /* ---- from files ---- */
 
-static int read_share(int fd, struct share *ret_share, struct diag *diag)
+static int read_file(int fd, struct secret **ret_bytes, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *bytes = NULL;
 	size_t len = 0;
@@ -139,24 +150,96 @@ static int read_share(int fd, struct share *ret_share, struct diag *diag)
 		r = secretfile_read(fd, secret_data(bytes), FILE_MAX, false, &len);
 	if (r == 0 && len == FILE_MAX)
 		return diag_set(diag, -SDE_SHARE, _("it is too long"));
-	return r < 0 ? r : share_from_file(secret_data_const(bytes), len, ret_share, diag);
+	if (r < 0)
+		return r;
+	secret_truncate(bytes, len);
+	*ret_bytes = take_ptr(bytes);
+	return 0;
+}
+
+/* Each PIN is for one token: after those from files, whoever has one types it. */
+static struct cli_token_options options_of(const struct collection *collection)
+{
+	struct cli_token_options options = *collection->token;
+
+	options.wanted = true;
+	options.pin_file = collection->tokens == 0 ? options.pin_file : collection->tokens == 1 ? options.and_pin_file : NULL;
+	return options;
+}
+
+/* The holder's token in a process of its own, which has none of the shares: they are wiped by the fork. */
+static int ask_token(struct collection *collection, const struct share_wrapped *wrapped, struct secret **ret_secret,
+	struct diag *diag)
+{
+	const struct cli_token_options options = options_of(collection);
+	CLEANUP_FREE char *question = NULL;
+	int r = cli_token_part(&options, &wrapped->token, ret_secret, diag);
+
+	if (r == -SDE_NO_TOKEN) {
+		if (asprintf(&question, _("Plug in the token of the holder of share %d, then press Enter: "),
+			    wrapped->claim.index) < 0) {
+			question = NULL;
+			return -ENOMEM;
+		}
+		if (cli_token_wait(question)) {
+			*diag = (struct diag){0};
+			r = cli_token_part(&options, &wrapped->token, ret_secret, diag);
+		}
+	}
+	collection->tokens++;
+	return r == -SDE_NO_TOKEN && !diag->detail[0]
+		       ? diag_set(diag, r, _("the token of the holder of share %d is not plugged in"), wrapped->claim.index)
+		       : r;
+}
+
+/* What is wrong with the file, by its name. */
+static int file_failed(const char *path, int err, const struct diag *why, struct diag *diag)
+{
+	return why->detail[0] ? diag_set(diag, err, _("'%s': %s"), path, why->detail) : diag_set(diag, err, "'%s'", path);
+}
+
+static int open_wrapped(struct collection *collection, const char *path, const struct secret *bytes,
+	struct share *ret_share, struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *secret = NULL;
+	struct share_wrapped wrapped;
+	struct diag why = {0};
+	int r = share_wrapped_read(secret_data_const(bytes), secret_len(bytes), &wrapped, &why);
+
+	if (r < 0)
+		return file_failed(path, r, &why, diag);
+	/* nobody types a PIN for a share that is of no use */
+	r = check_place(collection, &wrapped.claim, path, diag);
+	if (r < 0)
+		return r;
+	r = ask_token(collection, &wrapped, &secret, &why);
+	r = r < 0 ? r : share_unwrap(&wrapped, secret, ret_share, &why);
+	return r < 0 ? file_failed(path, r, &why, diag) : 0;
+}
+
+static int read_share(struct collection *collection, const char *path, int fd, struct share *ret_share, struct diag *diag)
+{
+	CLEANUP_SECRET struct secret *bytes = NULL;
+	struct diag why = {0};
+	int r = read_file(fd, &bytes, &why);
+
+	if (r < 0 && !why.detail[0])
+		return diag_set(diag, r, _("the file '%s' cannot be read"), path);
+	if (r == 0 && share_is_wrapped(secret_data_const(bytes), secret_len(bytes)))
+		return open_wrapped(collection, path, bytes, ret_share, diag);
+	r = r < 0 ? r : share_from_file(secret_data_const(bytes), secret_len(bytes), ret_share, &why);
+	return r < 0 ? file_failed(path, r, &why, diag) : 0;
 }
 
 static int add_file(struct collection *collection, const char *path, struct diag *diag)
 {
 	CLEANUP_FD int fd = -1;
-	struct diag why = {0};
 	struct share share = {0};
 	struct stat st;
 	int r = secretfile_open(path, &fd, &st, diag);
 
-	if (r < 0)
-		return r;
-	r = read_share(fd, &share, &why);
-	if (r < 0)
-		return why.detail[0] ? diag_set(diag, r, _("'%s': %s"), path, why.detail)
-				     : diag_set(diag, r, _("the file '%s' cannot be read"), path);
-	r = add(collection, &share, path, diag);
+	r = r < 0 ? r : read_share(collection, path, fd, &share, diag);
+	r = r < 0 ? r : add(collection, &share, path, diag);
 	share_clear(&share);
 	return r;
 }
@@ -292,10 +375,10 @@ static int combine_in_helper(void *ctx, struct secret **ret_secret, void *data, 
 	return r;
 }
 
-int cli_share_passphrase(const struct cli_share_options *options, const struct luks2 *hdr, int slot,
+int cli_share_passphrase(const struct cli_passphrase_source *source, const struct luks2 *hdr, int slot,
 	struct secret **ret_passphrase, int *ret_slot, struct diag *diag)
 {
-	struct collection collection = {.options = options, .hdr = hdr, .wanted = slot, .slot = -1};
+	struct collection collection = {.options = &source->shares, .token = &source->token, .hdr = hdr, .wanted = slot, .slot = -1};
 	size_t len = 0;
 	int found = -1, r = helper_run(combine_in_helper, &collection, ret_passphrase, &found, sizeof(found), &len, diag);
 

@@ -11,7 +11,7 @@
  * damaged, doubled, forged, or of another set is named: -SDE_SHARE with diag. slot: the key slot that is asked
  * for, -1: any. *ret_slot: the one that hdr says they are for, -1 when it says nothing.
  */
-int cli_share_passphrase(const struct cli_share_options *options, const struct luks2 *hdr, int slot,
+int cli_share_passphrase(const struct cli_passphrase_source *source, const struct luks2 *hdr, int slot,
 	struct secret **ret_passphrase, int *ret_slot, struct diag *diag) MUST_CHECK;
 
 #endif

@@ -24,7 +24,7 @@ static int bad(struct diag *diag, int id, const char *field)
 	return diag_set(diag, -SDE_TOKEN, _("token %d: '%s' is missing or cannot be used"), id, field);
 }
 
-static int read_part(const json_t *json, int id, bool second, struct both_part *part, struct diag *diag)
+int both_part_read(const json_t *json, int id, struct both_part *part, struct diag *diag)
 {
 	const char *type = json_string_value(json_object_get(json, "type"));
 
@@ -35,9 +35,18 @@ static int read_part(const json_t *json, int id, bool second, struct both_part *
 	case TOKEN_FIDO2:
 		return token_json_fido2(json, id, &part->fido2, diag);
 	default:
-		part->kind = TOKEN_UNKNOWN;
-		return type && second && strcmp(type, "passphrase") == 0 ? 0 : bad(diag, id, "parts");
+		return bad(diag, id, "parts");
 	}
+}
+
+static int read_part(const json_t *json, int id, bool second, struct both_part *part, struct diag *diag)
+{
+	const char *type = json_string_value(json_object_get(json, "type"));
+
+	if (!second || !type || strcmp(type, "passphrase") != 0)
+		return both_part_read(json, id, part, diag);
+	part->kind = TOKEN_UNKNOWN;
+	return 0;
 }
 
 int both_read(const struct luks2 *hdr, int id, struct both *ret_both, struct diag *diag)
@@ -61,7 +70,7 @@ int both_read(const struct luks2 *hdr, int id, struct both *ret_both, struct dia
 	return r;
 }
 
-static json_t *part_json(const struct both_part *part)
+json_t *both_part_json(const struct both_part *part)
 {
 	switch (part->kind) {
 	case TOKEN_PKCS11:
@@ -81,7 +90,7 @@ int both_write(const struct both *both, int keyslot, char **ret_text)
 	snprintf(slot, sizeof(slot), "%d", keyslot);
 	base64_encode(both->salt, sizeof(both->salt), salt);
 	json = json_pack("{s:s, s:[s], s:s, s:[o, o]}", "type", BOTH_TYPE, "keyslots", slot, "salt", salt, "parts",
-		part_json(&both->parts[0]), part_json(&both->parts[1]));
+		both_part_json(&both->parts[0]), both_part_json(&both->parts[1]));
 	*ret_text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	return *ret_text ? 0 : -ENOMEM;
 }

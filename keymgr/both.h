@@ -17,6 +17,8 @@
 #ifndef KEYMGR_BOTH_H
 #define KEYMGR_BOTH_H
 
+#include <jansson.h>
+
 #include "keymgr/token.h"
 
 #define BOTH_TYPE "sealdrive-both"
@@ -35,6 +37,11 @@ struct both {
 	uint8_t salt[BOTH_SALT_BYTES];
 	struct both_part parts[2];
 };
+
+/* One part that is a token's. id: for messages. -SDE_TOKEN with diag. */
+int both_part_read(const json_t *json, int id, struct both_part *ret_part, struct diag *diag) MUST_CHECK;
+/* A new object; NULL: no memory. */
+json_t *both_part_json(const struct both_part *part);
 
 /* Token id of hdr. -SDE_TOKEN with diag: it is not such a token, or cannot be used. */
 int both_read(const struct luks2 *hdr, int id, struct both *ret_both, struct diag *diag) MUST_CHECK;

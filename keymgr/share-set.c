@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "keymgr/base64.h"
 #include "keymgr/luks2-json.h"
-#include "keymgr/recovery.h"
 #include "keymgr/token-json.h"
 
 static bool read_number(const json_t *json, const char *name, unsigned min, unsigned max, unsigned *ret_number)
@@ -30,14 +29,7 @@ static bool read_name(const json_t *value, uint8_t set[SHARE_SET_BYTES])
 
 	if (!text || json_string_length(value) != SHARE_SET_CHARS - 1)
 		return false;
-	for (unsigned i = 0; i < 2 * SHARE_SET_BYTES; i++) {
-		const char *letter = strchr(recovery_letters, text[i]);
-
-		if (!text[i] || !letter)
-			return false;
-		set[i / 2] = (uint8_t)(set[i / 2] << 4 | (letter - recovery_letters));
-	}
-	return true;
+	return share_set_parse(text, set);
 }
 
 static bool read_digests(const json_t *array, struct share_set *set)

@@ -90,7 +90,7 @@ static void hash(const char *purpose, const uint8_t *bytes, size_t len, uint8_t 
 	bytes_wipe(sum, sizeof(sum));
 }
 
-static int to_bytes(const struct share *share, struct secret **ret_bytes)
+int share_to_bytes(const struct share *share, struct secret **ret_bytes)
 {
 	int r = crypto_init();
 
@@ -110,7 +110,7 @@ static int to_bytes(const struct share *share, struct secret **ret_bytes)
 	return 0;
 }
 
-static int from_bytes(const uint8_t *bytes, struct share *ret_share, struct diag *diag)
+int share_from_bytes(const uint8_t *bytes, struct share *ret_share, struct diag *diag)
 {
 	struct share share = {.index = bytes[INDEX_AT], .threshold = bytes[THRESHOLD_AT], .count = bytes[COUNT_AT]};
 	uint8_t checksum[CHECKSUM_BYTES];
@@ -137,7 +137,7 @@ static int from_bytes(const uint8_t *bytes, struct share *ret_share, struct diag
 int share_encode(const struct share *share, struct secret **ret_text)
 {
 	CLEANUP_SECRET struct secret *bytes = NULL, *digits = NULL, *text = NULL;
-	int r = to_bytes(share, &bytes);
+	int r = share_to_bytes(share, &bytes);
 
 	if (r == 0)
 		r = secret_new(2 * SHARE_BYTES, &digits);
@@ -223,7 +223,7 @@ int share_text_finish(const struct share_text *text, struct share *ret_share, st
 		out[n / 2] = (uint8_t)(out[n / 2] << 4 | digits[i]);
 		n++;
 	}
-	return from_bytes(out, ret_share, diag);
+	return share_from_bytes(out, ret_share, diag);
 }
 
 void share_text_clear(struct share_text *text)
@@ -235,7 +235,7 @@ void share_text_clear(struct share_text *text)
 int share_digest(const struct share *share, uint8_t ret_digest[SHARE_DIGEST_BYTES])
 {
 	CLEANUP_SECRET struct secret *bytes = NULL;
-	int r = to_bytes(share, &bytes);
+	int r = share_to_bytes(share, &bytes);
 
 	if (r == 0)
 		hash("sealdrive share digest", secret_data_const(bytes), SHARE_BYTES, ret_digest, SHARE_DIGEST_BYTES);
@@ -249,6 +249,23 @@ void share_set_name(const uint8_t set[SHARE_SET_BYTES], char ret_name[SHARE_SET_
 		ret_name[2 * i + 1] = recovery_letters[set[i] & 15];
 	}
 	ret_name[2 * SHARE_SET_BYTES] = '\0';
+}
+
+bool share_set_parse(const char *name, uint8_t ret_set[SHARE_SET_BYTES])
+{
+	uint8_t set[SHARE_SET_BYTES] = {0};
+
+	if (strlen(name) != SHARE_SET_CHARS - 1)
+		return false;
+	for (unsigned i = 0; i < 2 * SHARE_SET_BYTES; i++) {
+		const char *letter = strchr(recovery_letters, name[i]);
+
+		if (!letter)
+			return false;
+		set[i / 2] = (uint8_t)(set[i / 2] << 4 | (letter - recovery_letters));
+	}
+	memcpy(ret_set, set, sizeof(set));
+	return true;
 }
 
 /* ---- sets ---- */

@@ -59,6 +59,14 @@ int share_digest(const struct share *share, uint8_t ret_digest[SHARE_DIGEST_BYTE
 /* The set's name, for people and file names. */
 void share_set_name(const uint8_t set[SHARE_SET_BYTES], char ret_name[SHARE_SET_CHARS]);
 
+/* Small letters only; false when it is none. */
+bool share_set_parse(const char *name, uint8_t ret_set[SHARE_SET_BYTES]);
+
+/* The SHARE_BYTES bytes. -ENOMEM, -SDE_CRYPTO. */
+int share_to_bytes(const struct share *share, struct secret **ret_bytes) MUST_CHECK;
+/* Of SHARE_BYTES bytes. -SDE_SHARE with diag: they are no share. -ENOMEM. */
+int share_from_bytes(const uint8_t *bytes, struct share *ret_share, struct diag *diag) MUST_CHECK;
+
 /* A share that is typed or read, line by line. */
 struct share_text {
 	struct secret *digits; /* SHARE_LETTERS of them, one a byte */

@@ -3,7 +3,7 @@
  * libFuzzer on what a header says of tokens, and on shares: `make fuzz-token && ./fuzz-token CORPUS-DIR` (clang).
  * tests/token-hostile.sh runs the same function on a corpus without libFuzzer.
  *
- * An input is the JSON text of one token object; if it is no JSON, it is read as a share. What is read is within its
+ * An input is the JSON text of one token object, or of a share for a token; if it is no JSON, it is read as a share. What is read is within its
  * limits, and the same when it is written and read again.
  */
 #include <jansson.h>
@@ -18,6 +18,7 @@
 #include "keymgr/luks2-json.h"
 #include "keymgr/share-file.h"
 #include "keymgr/share-set.h"
+#include "keymgr/share-wrapped.h"
 #include "tests/dev/tokenheader.h"
 #include "token/pkcs11-uri.h"
 
@@ -120,6 +121,26 @@ static void try_again(char *text, const struct luks2 *before)
 	free(text);
 }
 
+static void try_wrapped(const uint8_t *data, size_t size)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct share_wrapped wrapped, again;
+	struct diag diag = {0};
+
+	if (share_wrapped_read(data, size, &wrapped, &diag) < 0)
+		return;
+	demand_true(wrapped.claim.index >= 1 && wrapped.claim.index <= wrapped.claim.count &&
+		    wrapped.claim.count <= SHAMIR_SHARES_MAX && wrapped.claim.threshold >= 2 &&
+		    wrapped.claim.threshold <= wrapped.claim.count && !wrapped.claim.value);
+	demand_true(wrapped.token.kind == TOKEN_PKCS11 || wrapped.token.kind == TOKEN_FIDO2);
+	demand_true(share_is_wrapped(data, size));
+	demand_true(share_wrapped_write(&wrapped, &text) == 0);
+	demand_true(share_wrapped_read(text, strlen(text), &again, &diag) == 0);
+	demand_true(memcmp(&wrapped.claim, &again.claim, sizeof(again.claim)) == 0 &&
+		    memcmp(wrapped.sealed, again.sealed, sizeof(again.sealed)) == 0 &&
+		    memcmp(wrapped.salt, again.salt, sizeof(again.salt)) == 0 && wrapped.token.kind == again.token.kind);
+}
+
 static void try_share(const uint8_t *data, size_t size)
 {
 	CLEANUP_SECRET struct secret *again = NULL;
@@ -142,6 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (crypto_init() < 0)
 		return 0;
+	try_wrapped(data, size);
 	if (!json_is_object(token)) {
 		try_share(data, size);
 		return 0;

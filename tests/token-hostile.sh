@@ -16,17 +16,28 @@ is "$(diff "$T/wanted" "$T/out")" "" "what is wrong is refused, by its name, and
 check "the fuzzer's function on them" timeout 120 fuzz-token-replay "$T"/objects/*
 mkdir "$T/shares"
 "$PYTHON" -B - "$T/shares" "$JUDGE" <<-'EOF'
-	import sys
+	import base64, json, sys
 	sys.path.insert(0, sys.argv[2])
 	from share_text import encode, seal
 	def share(version, index, threshold, count):
 	    return encode(seal(bytes([version]) + bytes(range(8)) + bytes([index, threshold, count]) + bytes(range(32))))
 	rows = [share(*row) for row in ((1, 1, 2, 3), (1, 0, 2, 3), (1, 4, 2, 3), (1, 1, 0, 0), (1, 255, 255, 255), (0, 1, 2, 3))]
 	rows += [rows[0].upper(), rows[0].replace("-", "\n"), rows[0][:-1], rows[0] + "c", rows[0] * 9, "-" * 9999, "\0" * 99, ""]
+	# those for tokens: one that is right, and each of its members absurd
+	def wrapped(**changes):
+	    token = {"type": "systemd-pkcs11", "pkcs11-uri": "pkcs11:token=A", "pkcs11-key": "QUJD"}
+	    share = {"type": "sealdrive-share", "set": "c" * 16, "share": 1, "shares": 3, "threshold": 2, "token": token,
+	             "salt": base64.b64encode(bytes(32)).decode(), "sealed": base64.b64encode(bytes(65)).decode()}
+	    share.update(changes)
+	    return json.dumps({name: value for name, value in share.items() if value is not Ellipsis})
+	rows += [wrapped(), " \n" + wrapped(), "\ufeff" + wrapped(), wrapped()[:-1], "{", "{" * 9999, wrapped(token={"type": "passphrase"}),
+	         wrapped(token={"type": "systemd-fido2"}), wrapped(token=[]), wrapped(threshold=4), wrapped(share=4), wrapped(shares=33)]
+	rows += [wrapped(**{name: value}) for name in ("type", "set", "share", "shares", "threshold", "token", "salt", "sealed")
+	         for value in (..., None, -1, 0, 1 << 62, 1.5, "", "A" * 70000, "QUJD", [], {}, True)]
 	for number, row in enumerate(rows):
 	    open("%s/%d" % (sys.argv[1], number), "w").write(row)
 EOF
-check "and on shares" timeout 60 fuzz-token-replay "$T"/shares/*
+check "and on $(find "$T/shares" -type f | wc -l) shares" timeout 60 fuzz-token-replay "$T"/shares/*
 
 # ---- the program, on one of each kind ----
 new_drive "$T/a.img" 20M

@@ -97,7 +97,7 @@ nowhere "key enroll --and-passphrase"
 mkdir "$T/shares"
 check "shares" say key add "$drive" --shares 3 --threshold 2 --share-out "$T/shares" --passphrase-file "$T/secret/phrase"
 nowhere "key add --shares"
-is "$(find "$T/secret" -name 'share*' -size +0 | wc -l)" 6 "the shares were looked for"
+is "$(find "$T/secret" -name 'share-[123]*' -size +0 | wc -l)" 6 "the shares were looked for"
 share_value "$T"/shares/share-1-*.txt >"$T/r.001" && share_value "$T"/shares/share-2-*.txt >"$T/r.002"
 if command -v gfcombine >/dev/null; then
 	gfcombine -o "$T/r" "$T/r.001" "$T/r.002" >"$T/out" 2>&1
@@ -106,6 +106,11 @@ if command -v gfcombine >/dev/null; then
 else
 	skip "their passphrase opens the drive" "libgfshare-bin is not installed"
 fi
+check "shares, one of them for a card" say key add "$drive" --shares 2 --threshold 2 --share-out "$T/run.d/wrapped" --share-for 'pkcs11:token=Officer;id=%02' \
+	--share-pin-file "$T/secret/pin" --pkcs11-module "$module" --passphrase-file "$T/secret/phrase" --new-slot 9
+mv "$T"/run.d/wrapped/*.txt "$T/shares/share-9.txt" && rm "$T"/run.d/wrapped/*.svg
+check "a test with them" say key test "$drive" --share "$T"/run.d/wrapped/*.json --share "$T/shares/share-9.txt" "${card[@]}"
+nowhere "key add --share-for"
 two=(--share "$T"/shares/share-1-*.txt --share "$T"/shares/share-3-*.txt)
 check "a test with shares" say key test "$drive" "${two[@]}"
 check "a test with the card" say key test "$drive" --token "${card[@]}"
