@@ -30,7 +30,8 @@ struct front {
 	struct nodes *nodes;
 	struct seeker *seeker;
 	struct turns *turns;
-	struct marks *marks;
+	struct marks *marks;   /* by handle */
+	struct marks *refused; /* by node */
 	_Atomic uint64_t handles; /* opened so far */
 	struct owner owner;
 	struct fuse_session *session; /* used by other threads only under lock while !ended */
@@ -41,6 +42,7 @@ struct front {
 	struct request_counts requests;
 	bool opendir_needless; /* the kernel can do without OPENDIR */
 	bool labels_idle; /* no SELinux in this kernel */
+	bool mixes_direct; /* it minds its cache when a file is written past it */
 
 	pthread_mutex_t lock;
 	pthread_cond_t ended_changed;
@@ -86,7 +88,7 @@ void front_inherit(const struct front *front, const struct front_caller *caller,
 int front_create(fuse_req_t req, fuse_ino_t parent, const char *name, struct e4_create *what,
 	struct e4_inode **ret_inode) MUST_CHECK;
 /* Opened with the O_* flags, writes must come here one by one: inode_flags are FS_*_FL. */
-bool front_open_direct(uint32_t inode_flags, int flags);
+bool front_open_direct(struct front *front, uint32_t inode_flags, int flags, bool is_new);
 /* A number for a file that is being opened; it ends with op_release(). */
 uint64_t front_handle_new(struct front *front, struct e4_inode *inode, int flags, bool direct);
 /* The kernel may have taken data through this handle (NULL: none). */

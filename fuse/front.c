@@ -49,6 +49,7 @@ static void op_init(void *ctx, struct fuse_conn_info *conn)
 	conn->max_readahead = FRONT_REQUEST_MAX;
 	conn->max_background = FRONT_BACKGROUND_MAX;
 	conn->congestion_threshold = FRONT_BACKGROUND_MAX * 3 / 4;
+	front->mixes_direct = conn->proto_major > 7 || conn->proto_minor >= 39; /* Linux 6.6 */
 	front->opendir_needless = conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
 }
 
@@ -148,6 +149,8 @@ int front_new(const struct front_options *options, struct e4_fs *fs, struct fron
 	err = nodes_new(&front->nodes);
 	if (err == 0)
 		err = marks_new(&front->marks);
+	if (err == 0)
+		err = marks_new(&front->refused);
 	if (err == 0)
 		err = seeker_new(front, &front->seeker);
 	if (err == 0)
@@ -308,6 +311,7 @@ void front_free(struct front *front)
 	front_close(front);
 	seeker_free(front->seeker);
 	turns_free(front->turns);
+	marks_free(front->refused);
 	marks_free(front->marks);
 	pthread_cond_destroy(&front->ended_changed);
 	pthread_mutex_destroy(&front->lock);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct mark {
-	uint64_t handle, value;
+	uint64_t key, value;
 };
 
 struct marks {
@@ -38,15 +38,15 @@ void marks_free(struct marks *marks)
 }
 
 /* Lock held. */
-static struct mark *find(struct marks *marks, uint64_t handle)
+static struct mark *find(struct marks *marks, uint64_t key)
 {
 	for (size_t i = 0; i < marks->count; i++)
-		if (marks->list[i].handle == handle)
+		if (marks->list[i].key == key)
 			return &marks->list[i];
 	return NULL;
 }
 
-uint64_t marks_get(struct marks *marks, uint64_t handle)
+uint64_t marks_get(struct marks *marks, uint64_t key)
 {
 	const struct mark *mark;
 	uint64_t value = 0;
@@ -54,7 +54,7 @@ uint64_t marks_get(struct marks *marks, uint64_t handle)
 	if (atomic_load(&marks->count) == 0)
 		return 0;
 	pthread_mutex_lock(&marks->lock);
-	mark = find(marks, handle);
+	mark = find(marks, key);
 	if (mark)
 		value = mark->value;
 	pthread_mutex_unlock(&marks->lock);
@@ -62,7 +62,7 @@ uint64_t marks_get(struct marks *marks, uint64_t handle)
 }
 
 /* Lock held. NULL: no memory. */
-static struct mark *add(struct marks *marks, uint64_t handle)
+static struct mark *add(struct marks *marks, uint64_t key)
 {
 	if (marks->count == marks->room) {
 		size_t room = marks->room ? 2 * marks->room : 16;
@@ -73,32 +73,36 @@ static struct mark *add(struct marks *marks, uint64_t handle)
 		marks->list = more;
 		marks->room = room;
 	}
-	marks->list[marks->count].handle = handle;
+	marks->list[marks->count].key = key;
 	return &marks->list[marks->count++];
 }
 
-void marks_set(struct marks *marks, uint64_t handle, uint64_t mark)
+void marks_set(struct marks *marks, uint64_t key, uint64_t mark)
 {
 	struct mark *at;
 
 	pthread_mutex_lock(&marks->lock);
-	at = find(marks, handle);
+	at = find(marks, key);
 	if (!at)
-		at = add(marks, handle);
+		at = add(marks, key);
 	if (at)
 		at->value = mark;
 	pthread_mutex_unlock(&marks->lock);
 }
 
-void marks_drop(struct marks *marks, uint64_t handle)
+uint64_t marks_drop(struct marks *marks, uint64_t key)
 {
 	struct mark *at;
+	uint64_t value = 0;
 
 	if (atomic_load(&marks->count) == 0)
-		return;
+		return 0;
 	pthread_mutex_lock(&marks->lock);
-	at = find(marks, handle);
-	if (at)
+	at = find(marks, key);
+	if (at) {
+		value = at->value;
 		*at = marks->list[--marks->count];
+	}
 	pthread_mutex_unlock(&marks->lock);
+	return value;
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "fuse/killpriv.h"
+#include "fuse/refused.h"
 #include "fuse/reply.h"
 
 int front_iget(struct front *front, fuse_ino_t node, struct e4_inode **ret_inode)
@@ -45,6 +46,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	CLEANUP_INODE struct e4_inode *inode = NULL;
 	int err = front_iget(front_of(req), node, &inode);
 
+	if (err == 0)
+		err = refused_take(front_of(req), node, fi);
 	if (err < 0)
 		reply_err(req, err);
 	else

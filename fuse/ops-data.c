@@ -13,6 +13,7 @@
 #include "fuse/killpriv.h"
 #include "fuse/marks.h"
 #include "fuse/rawops.h"
+#include "fuse/refused.h"
 #include "fuse/reply.h"
 #include "fuse/seek.h"
 
@@ -140,6 +141,8 @@ void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size, off
 	/* The thread's own buffer, which nobody reads after us. */
 	ssize_t len = data_write(req, node, rawops_write_data(buf), size, off, fi);
 
+	if (len < 0 && fi->writepage)
+		refused_set(front_of(req), node, (int)len);
 	if (len < 0)
 		reply_err(req, (int)len);
 	else if (len > 0 && !fi->writepage && front_handle_direct(fi))

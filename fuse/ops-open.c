@@ -10,7 +10,10 @@
  *    refused by the kernel.
  * 3. synchronous: opened for writing past the cache, so that no write returns before it is on
  *    the medium.
- * 4. What was opened before a flag was set goes on as it was opened: what the kernel has taken, in
+ * 4. only written, and new or with O_APPEND, on a drive that is nearly full: past the cache, so that the write that
+ *    does not fit is the one that fails. (Who writes into the middle of a file is left out, and kernels
+ *    before 6.6: they would lay what a mapping of it held before over what is written past the cache.)
+ * 5. What was opened before a flag was set goes on as it was opened: what the kernel has taken, in
  *    its cache or in a mapping, is always written (E4_WRITE_HELD, E4_SET_HELD).
  */
 #include <errno.h>
@@ -18,11 +21,14 @@
 #include <linux/fs.h>
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "fuse/marks.h"
+#include "fuse/refused.h"
 #include "fuse/reply.h"
 
 /* In a handle's number: that the kernel may have taken data to write; that it writes past its cache. */
 enum { HANDLE_WRITES = 1, HANDLE_DIRECT = 2, HANDLE_STEP = 4 };
+enum { LOW_SPACE_BYTES = 16 << 20, LOW_SPACE_SHARE = 16 };
 
 static bool opens_for_writing(int flags)
 {
@@ -50,9 +56,25 @@ bool front_handle_direct(const struct fuse_file_info *fi)
 	return fi->fh & HANDLE_DIRECT;
 }
 
-bool front_open_direct(uint32_t inode_flags, int flags)
+/* Less is left than the kernel may be holding back. */
+static bool is_nearly_full(struct front *front)
 {
-	return opens_for_writing(flags) && (inode_flags & (FS_APPEND_FL | FS_SYNC_FL));
+	struct e4_statfs fs;
+	uint64_t limit;
+
+	e4_statfs(front->fs, &fs);
+	limit = min_u64(LOW_SPACE_BYTES / fs.block_bytes, fs.blocks / LOW_SPACE_SHARE);
+	return fs.blocks_avail < limit;
+}
+
+bool front_open_direct(struct front *front, uint32_t inode_flags, int flags, bool is_new)
+{
+	if (!opens_for_writing(flags))
+		return false;
+	if (inode_flags & (FS_APPEND_FL | FS_SYNC_FL))
+		return true;
+	return front->mixes_direct && (flags & O_ACCMODE) == O_WRONLY && (is_new || flags & O_APPEND) &&
+		is_nearly_full(front);
 }
 
 static int check_open(uint32_t inode_flags, int flags)
@@ -71,10 +93,10 @@ int front_check_write(struct e4_inode *inode, const struct fuse_file_info *fi)
 	return fi->flags & O_APPEND ? 0 : -EPERM;
 }
 
-static void file_info_fill(struct front *front, struct e4_inode *inode, uint32_t inode_flags,
+static void file_info_fill(struct front *front, struct e4_inode *inode, uint32_t inode_flags, bool is_new,
 	struct fuse_file_info *fi)
 {
-	bool direct = front_open_direct(inode_flags, fi->flags);
+	bool direct = front_open_direct(front, inode_flags, fi->flags, is_new);
 
 	fi->fh = front_handle_new(front, inode, fi->flags, direct);
 	/* What others have written to the cache must not be written over what this one writes past it. */
@@ -96,7 +118,7 @@ void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 		reply_err(req, err);
 		return;
 	}
-	file_info_fill(front_of(req), inode, inode_flags, fi);
+	file_info_fill(front_of(req), inode, inode_flags, false, fi);
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		marks_drop(front_of(req)->marks, fi->fh);
 }
@@ -116,7 +138,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		reply_err(req, err);
 		return;
 	}
-	file_info_fill(front_of(req), inode, e4_get_flags(inode), fi);
+	file_info_fill(front_of(req), inode, e4_get_flags(inode), true, fi);
 	if (fuse_reply_create(req, &e, fi) == -ENOENT)
 		entry_forget(front_of(req), e4_ino(inode));
 }
@@ -124,6 +146,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 void op_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
 	marks_drop(front_of(req)->marks, fi->fh);
+	refused_drop(front_of(req), node, fi);
 	reply_err(req, 0);
 }
 

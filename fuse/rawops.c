@@ -181,7 +181,7 @@ static void raw_tmpfile(const struct raw_request *request)
 	out.entry.generation = e.generation;
 	out.entry.entry_valid = out.entry.attr_valid = REPLY_CACHE_SECONDS;
 	attr_fill(&e.attr, &out.entry.attr);
-	direct = front_open_direct(e4_get_flags(inode), (int)arg->flags);
+	direct = front_open_direct(request->front, e4_get_flags(inode), (int)arg->flags, true);
 	out.open.fh = front_handle_new(request->front, inode, (int)arg->flags, direct);
 	out.open.open_flags = FOPEN_KEEP_CACHE | (direct ? FOPEN_DIRECT_IO : 0);
 	if (raw_send(request, 0, &out, sizeof(out)) == -ENOENT)

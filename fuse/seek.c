@@ -8,6 +8,8 @@
  * later when somebody reads them at the same time. A page with the end of a file holds zeroes
  * where more is appended. So such pages are called in, too, after the write and before its answer.
  *
+ * When held data was refused (refused.h), the kernel has to ask for attributes before it takes more of it.
+ *
  * 1. A notice returns when the WRITE requests it causes are answered. The threads that answer them
  *    must therefore never wait for one: a thread of its own sends them, one at a time.
  * 2. Only holes, and what was written past the cache, are called in, so that no page is dropped that
@@ -35,12 +37,12 @@ struct seeker {
 
 struct request {
 	struct list link;
-	fuse_req_t req;
+	fuse_req_t req; /* NULL: the kernel is to forget what it knows of the node's attributes */
 	fuse_ino_t node;
 	uint64_t off;
 	int whence;
 	size_t written; /* of a write past the cache; 0: it is a question for data or holes */
-	bool refused;	/* too late */
+	bool too_late;
 };
 
 /* The hole that begins at or holds off: up to the next data, or 0 for "to the end". */
@@ -115,17 +117,26 @@ static void seek_answer(struct front *front, const struct request *request)
 /* It has been written, whatever becomes of the notice. */
 static void written_answer(struct front *front, const struct request *request)
 {
-	if (!request->refused)
+	if (!request->too_late)
 		(void)fuse_lowlevel_notify_inval_inode(front->session, request->node,
 			(off_t)request->off, (off_t)request->written);
 	fuse_reply_write(request->req, request->written);
 }
 
+/* Drops no page. */
+static void attributes_forget(struct front *front, const struct request *request)
+{
+	if (!request->too_late)
+		(void)fuse_lowlevel_notify_inval_inode(front->session, request->node, -1, 0);
+}
+
 static void request_answer(struct front *front, const struct request *request)
 {
-	if (request->written)
+	if (!request->req)
+		attributes_forget(front, request);
+	else if (request->written)
 		written_answer(front, request);
-	else if (request->refused)
+	else if (request->too_late)
 		reply_err(request->req, -EIO);
 	else
 		seek_answer(front, request);
@@ -141,7 +152,7 @@ static struct request *request_next(struct seeker *seeker)
 		pthread_cond_wait(&seeker->changed, &seeker->lock);
 	if (!list_empty(&seeker->requests)) {
 		request = list_first(&seeker->requests, struct request, link);
-		request->refused = seeker->stopping;
+		request->too_late = seeker->stopping;
 		list_remove(&request->link);
 	}
 	pthread_mutex_unlock(&seeker->lock);
@@ -193,7 +204,8 @@ static void request_add(struct seeker *seeker, const struct request *what)
 	bool stopping;
 
 	if (!request) {
-		reply_err(what->req, -ENOMEM);
+		if (what->req)
+			reply_err(what->req, -ENOMEM);
 		return;
 	}
 	*request = *what;
@@ -206,7 +218,7 @@ static void request_add(struct seeker *seeker, const struct request *what)
 	pthread_mutex_unlock(&seeker->lock);
 	if (stopping) {
 		free(request);
-		late.refused = true;
+		late.too_late = true;
 		request_answer(seeker->front, &late);
 	}
 }
@@ -221,6 +233,11 @@ void seeker_add_written(struct seeker *seeker, fuse_req_t req, fuse_ino_t node, 
 {
 	request_add(seeker,
 		&(struct request){.req = req, .node = node, .off = (uint64_t)off, .written = len});
+}
+
+void seeker_forget_attributes(struct seeker *seeker, fuse_ino_t node)
+{
+	request_add(seeker, &(struct request){.node = node});
 }
 
 void seeker_stop(struct seeker *seeker)

@@ -54,6 +54,42 @@ check "and delete" rm -f "$T/mnt/large" "$T/mnt/one-more"
 sync -f "$T/mnt"
 is "$(free_counts)" "$before" "all blocks and inodes are back"
 
+# Nobody may write on and on because the kernel still takes it: the next write tells, after the first that was refused.
+for flags in '' conv=notrunc; do
+	check_status 1 "writing until it is full ends ${flags:-(a new file)}" \
+		timeout 60 dd if=/dev/zero of="$T/mnt/endless" bs=64k $flags
+	said 'error writing.*No space left' "a write says 'no space'"
+done
+# On a full drive what is new is refused at once: a shell does not mind what close says.
+check_status 1 "a small new file" bash -c 'echo line >"$1"' - "$T/mnt/new"
+check_status 1 "a line more" bash -c 'echo line >>"$1"' - "$T/mnt/new"
+is "$(stat -c %s "$T/mnt/new")" 0 "has nothing that was not taken"
+check "who makes room goes on with the same file" "$PYTHON" -c 'import errno, os, sys
+def fill(fd):
+    try:
+        while True:
+            os.write(fd, bytes(1 << 16))
+    except OSError as e:
+        assert e.errno == errno.ENOSPC, e
+f = os.open(sys.argv[1] + "/goes-on", os.O_RDWR | os.O_CREAT)
+fill(f)
+os.ftruncate(f, 0)
+try:
+    os.fsync(f)
+except OSError:
+    pass # what was refused is told once
+os.unlink(sys.argv[1] + "/endless")
+os.sync()
+for i in range(100):
+    os.pwrite(f, b"%08d" % i * 8192, i << 16)
+os.fsync(f)
+fill(os.open(sys.argv[1] + "/goes-on", os.O_WRONLY | os.O_APPEND))
+for i in range(100):
+    assert os.pread(f, 1 << 16, i << 16) == b"%08d" % i * 8192, i' "$T/mnt"
+check "and delete again" rm -f "$T/mnt/endless" "$T/mnt/new" "$T/mnt/goes-on"
+sync -f "$T/mnt"
+is "$(free_counts)" "$before" "and again all blocks and inodes are back"
+
 # The last inode: small files until it does not go on.
 fill='import os, sys
 os.makedirs(sys.argv[1], exist_ok=True)
