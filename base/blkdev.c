@@ -27,6 +27,20 @@ int blkdev_write_how(struct blkdev *dev, void *buf, size_t len, uint64_t off,
 	return dev->ops->write(dev, buf, len, off, how);
 }
 
+int blkdev_write_from(struct blkdev *dev, blkdev_fill_fn fn, void *ctx, size_t len, uint64_t off,
+	const struct blkdev_write *how)
+{
+	if (!dev->ops->write_from)
+		return -EOPNOTSUPP;
+	if (dev->read_only)
+		return -EROFS;
+	if (!range_inside(off, len, dev->size_bytes))
+		return -EINVAL;
+	if (len == 0)
+		return 0;
+	return dev->ops->write_from(dev, fn, ctx, len, off, how);
+}
+
 int blkdev_write(struct blkdev *dev, const void *buf, size_t len, uint64_t off)
 {
 	/* No device writes to a buffer that it may not clobber. */

@@ -41,10 +41,18 @@ struct blkdev_lost {
 };
 typedef void (*blkdev_lost_fn)(void *ctx, const struct blkdev_lost *lost);
 
+/* Brings len bytes of a write, those from its byte at on, to where a device wants to have them. */
+typedef int (*blkdev_fill_fn)(void *ctx, void *to, size_t len, size_t at);
+
 /* Called only with ranges inside size_bytes, len > 0, and no writes when read_only. */
 struct blkdev_ops {
 	int (*read)(struct blkdev *dev, void *buf, size_t len, uint64_t off);
 	int (*write)(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+		const struct blkdev_write *how);
+	/* As write, for a device that keeps what is written in memory of its own: fn brings it there, in
+	 * order, each byte once, in pieces of whole 4096 bytes but for the last; its failure is the
+	 * result, and that piece then was not written. NULL: the device keeps nothing. */
+	int (*write_from)(struct blkdev *dev, blkdev_fill_fn fn, void *ctx, size_t len, uint64_t off,
 		const struct blkdev_write *how);
 	/* Returns when everything written before the call is on the medium. */
 	int (*flush)(struct blkdev *dev);
@@ -85,6 +93,9 @@ int blkdev_write(struct blkdev *dev, const void *buf, size_t len, uint64_t off) 
 int blkdev_write_clobber(struct blkdev *dev, void *buf, size_t len, uint64_t off) MUST_CHECK;
 /* buf is not changed unless how says so. */
 int blkdev_write_how(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how) MUST_CHECK;
+/* -EOPNOTSUPP where the device does not offer it. */
+int blkdev_write_from(struct blkdev *dev, blkdev_fill_fn fn, void *ctx, size_t len, uint64_t off,
 	const struct blkdev_write *how) MUST_CHECK;
 int blkdev_flush(struct blkdev *dev) MUST_CHECK;
 /* -EOPNOTSUPP where nobody knows. */

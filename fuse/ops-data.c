@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Requests about file data. A request's bytes are moved once in this process: a write is handed
- * to ext4 (and encrypted) in the thread's buffer, where rawops.c has put it, and a read is answered
+ * Requests about file data. A request's bytes are moved once in this process, as they are encrypted: a
+ * write is handed to ext4 in the thread's buffer, where rawops.c has put it, and a read is answered
  * from there. Pages of the kernel become whole pages of that buffer, and these go to the drive.
  */
 #include <errno.h>

@@ -3,8 +3,9 @@
  * The cipher layer.
  *
  * 1. What reaches the lower device is ciphertext, in whole sectors.
- * 2. Reads decrypt in the caller's buffer. Writes encrypt in the caller's buffer if they may, else
- *    from it into a bounce buffer, which therefore only ever holds ciphertext.
+ * 2. Reads decrypt in the caller's buffer. Writes encrypt into the lower device's own memory if it has
+ *    some for them, else in the caller's buffer if they may, else from it into a bounce buffer; both
+ *    therefore only ever hold ciphertext.
  * 3. A cipher handle is borrowed for the computing only, never over device I/O: as many handles as
  *    CPUs are enough. A bounce buffer is borrowed over one write.
  * 4. A sector that is read or written in part (only the first and the last of a transfer can be) is
@@ -60,13 +61,18 @@ static int lower_read(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
 	return blkdev_read(cd->lower, buf, len, cd->offset_bytes + off);
 }
 
+static void count_write(struct cryptdev *cd, size_t len)
+{
+	atomic_fetch_add_explicit(&cd->writes, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&cd->write_bytes, len, memory_order_relaxed);
+}
+
 /* Ciphertext, of which the lower device may make what it likes. */
 static int lower_write(struct cryptdev *cd, void *buf, size_t len, uint64_t off, uint32_t owner)
 {
 	struct blkdev_write how = {.may_clobber = true, .owner = owner};
 
-	atomic_fetch_add_explicit(&cd->writes, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&cd->write_bytes, len, memory_order_relaxed);
+	count_write(cd, len);
 	return blkdev_write_how(cd->lower, buf, len, cd->offset_bytes + off, &how);
 }
 
@@ -95,6 +101,28 @@ static int read_whole(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
 	int r = lower_read(cd, buf, len, off);
 
 	return r < 0 ? r : decrypt(cd, buf, len, off);
+}
+
+struct plain {
+	struct cryptdev *cd;
+	const uint8_t *buf;
+	uint64_t off;
+};
+
+static int encrypt_to(void *ctx, void *to, size_t len, size_t at)
+{
+	const struct plain *plain = ctx;
+
+	return encrypt(plain->cd, to, plain->buf + at, len, plain->off + at);
+}
+
+static int write_below(struct cryptdev *cd, const void *buf, size_t len, uint64_t off, uint32_t owner)
+{
+	struct plain plain = {.cd = cd, .buf = buf, .off = off};
+	struct blkdev_write how = {.owner = owner};
+
+	count_write(cd, len);
+	return blkdev_write_from(cd->lower, encrypt_to, &plain, len, cd->offset_bytes + off, &how);
 }
 
 static int write_clobber(struct cryptdev *cd, void *buf, size_t len, uint64_t off, uint32_t owner)
@@ -128,6 +156,8 @@ static int write_whole(struct cryptdev *cd, void *buf, size_t len, uint64_t off,
 	bool in_place = how->may_clobber &&
 		(len < FILEIO_LARGE || (uintptr_t)buf % FILEIO_ALIGN == 0);
 
+	if (cd->lower->ops->write_from)
+		return write_below(cd, buf, len, off, how->owner);
 	return in_place ? write_clobber(cd, buf, len, off, how->owner)
 			: write_bounced(cd, buf, len, off, how->owner);
 }

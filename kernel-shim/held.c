@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writes lie one behind the other in arenas, arenas in eras.
+ * The data of writes lies one behind the other in arenas, arenas in eras.
  *
  * 1. New writes go to the end of the last era, so walking through all eras is the order of writing.
  * 2. An era is dropped by a flush that began when none of its writes was under way any more. One that
  *    had some then stays, and all that come after it: to write again what is on the medium already
  *    does no harm as long as everything newer is written again, too.
  * 3. Two arenas are there from the beginning, so that some room always comes back with a flush, even when
- *    there is no memory. What else is free is kept only as far as the last flush freed it.
+ *    there is no memory. What else is free is given back one arena with each flush that frees less than
+ *    is kept: an arena that is mapped anew costs as much time as it takes to fill it.
+ * 4. An arena's memory is touched only by who fills it, as its first use takes long, not under the lock.
  */
 #include "kernel-shim/held.h"
 
@@ -23,12 +25,15 @@ enum {
 	ARENAS_MIN = 2,
 	ALIGN = 16,
 	SPLIT = 4096,
+	SPLIT_MIN = 128 * 1024, /* shorter beginnings of long writes are not worth a call of their own */
+	WRITES_MAX = 1024,
 };
 
 struct arena {
 	struct list link;
-	size_t used; /* of data */
-	_Alignas(ALIGN) uint8_t data[];
+	uint8_t *data; /* ARENA_BYTES */
+	size_t used, count;
+	struct held_write writes[WRITES_MAX];
 };
 
 struct held_era {
@@ -41,23 +46,30 @@ struct held_era {
 struct held {
 	struct list eras; /* oldest first, never empty */
 	struct list free_arenas;
-	size_t arena_count, arenas_max, free_count, count;
+	size_t arena_count, arenas_max, count;
+	size_t free_count, keep; /* keep: so many of them, at most */
 };
 
 /* ---- arenas and eras ----------------------------------------------------------------------- */
 
 static struct arena *arena_map(struct held *held)
 {
-	void *p = iomem_map(ARENA_BYTES);
+	struct arena *arena = malloc(sizeof(*arena));
+	uint8_t *data = arena ? iomem_map(ARENA_BYTES) : NULL;
 
-	if (p)
-		held->arena_count++;
-	return p;
+	if (!data) {
+		free(arena);
+		return NULL;
+	}
+	arena->data = data;
+	held->arena_count++;
+	return arena;
 }
 
 static void arena_unmap(struct held *held, struct arena *arena)
 {
-	iomem_unmap(arena, ARENA_BYTES);
+	iomem_unmap(arena->data, ARENA_BYTES);
+	free(arena);
 	held->arena_count--;
 }
 
@@ -73,7 +85,7 @@ static struct arena *arena_get(struct held *held)
 		arena = held->arena_count < held->arenas_max ? arena_map(held) : NULL;
 	}
 	if (arena)
-		arena->used = 0;
+		arena->used = arena->count = 0;
 	return arena;
 }
 
@@ -118,6 +130,7 @@ int held_new(size_t bytes_max, struct held **ret_held)
 	list_init(&held->free_arenas);
 	list_add_tail(&held->eras, &era->link);
 	held->arenas_max = max_u64(bytes_max / ARENA_BYTES, ARENAS_MIN);
+	held->keep = ARENAS_MIN;
 	while (held->free_count < ARENAS_MIN) {
 		struct arena *arena = arena_map(held);
 
@@ -151,31 +164,32 @@ void held_free(struct held *held)
 
 /* ---- writes -------------------------------------------------------------------------------- */
 
-static size_t arena_room(const struct arena *arena)
+/* Where in the arena a write of len bytes would begin. */
+static size_t piece_start(const struct arena *arena, size_t len)
 {
-	size_t room = ARENA_BYTES - offsetof(struct arena, data) - arena->used;
-
-	return room > sizeof(struct held_write) ? room - sizeof(struct held_write) : 0;
+	return round_up_u64(arena->used, len >= SPLIT ? SPLIT : ALIGN);
 }
 
 /* How much of a write goes into the arena: all, or whole blocks. */
 static size_t piece_len(const struct arena *arena, size_t len)
 {
-	size_t room = arena_room(arena);
+	size_t start = piece_start(arena, len);
+	size_t room = start < ARENA_BYTES && arena->count < WRITES_MAX ? ARENA_BYTES - start : 0;
 
 	return len <= room ? len : round_down_u64(room, SPLIT);
 }
 
 static struct arena *arena_for(struct held *held, struct held_era *era, size_t len)
 {
-	struct arena *arena;
+	struct arena *last = list_empty(&era->arenas) ? NULL : arena_last(era), *arena;
+	size_t piece = last ? piece_len(last, len) : 0;
 
-	if (!list_empty(&era->arenas) && piece_len(arena_last(era), len) > 0)
-		return arena_last(era);
+	if (piece > 0 && piece >= min_u64(len, SPLIT_MIN))
+		return last;
 	arena = arena_get(held);
 	if (arena)
 		list_add_tail(&era->arenas, &arena->link);
-	return arena;
+	return arena || piece == 0 ? arena : last;
 }
 
 struct held_write *held_add(struct held *held, size_t len, uint64_t off, uint32_t owner,
@@ -187,10 +201,14 @@ struct held_write *held_add(struct held *held, size_t len, uint64_t off, uint32_
 
 	if (!arena)
 		return NULL;
-	write = (struct held_write *)(arena->data + arena->used);
+	write = &arena->writes[arena->count++];
 	*write = (struct held_write){
-		.off = off, .len = (uint32_t)piece_len(arena, len), .owner = owner};
-	arena->used += round_up_u64(sizeof(*write) + write->len, ALIGN);
+		.off = off,
+		.len = (uint32_t)piece_len(arena, len),
+		.owner = owner,
+		.data = arena->data + piece_start(arena, len),
+	};
+	arena->used = (size_t)(write->data - arena->data) + write->len;
 	held->count++;
 	era->writing++;
 	*ret_era = era;
@@ -200,6 +218,12 @@ struct held_write *held_add(struct held *held, size_t len, uint64_t off, uint32_
 void held_wrote(struct held_era *era)
 {
 	era->writing--;
+}
+
+void held_cancel(struct held_era *era, struct held_write *write)
+{
+	write->len = 0;
+	held_wrote(era);
 }
 
 bool held_is_pressed(const struct held *held)
@@ -243,12 +267,8 @@ static void era_walk(const struct held_era *era, held_fn fn, void *ctx)
 	list_for_each(pos, &era->arenas) {
 		struct arena *arena = list_entry(pos, struct arena, link);
 
-		for (size_t at = 0; at < arena->used;) {
-			struct held_write *write = (struct held_write *)(arena->data + at);
-
-			fn(ctx, write);
-			at += round_up_u64(sizeof(*write) + write->len, ALIGN);
-		}
+		for (size_t i = 0; i < arena->count; i++)
+			fn(ctx, &arena->writes[i]);
 	}
 }
 
@@ -284,7 +304,8 @@ void held_drop(struct held *held, uint64_t number, held_fn fn, void *ctx)
 		list_remove(&era->link);
 		free(era);
 	}
-	while (held->free_count > max_u64(dropped, ARENAS_MIN)) {
+	held->keep = max_u64(max_u64(dropped, ARENAS_MIN), held->keep - 1);
+	while (held->free_count > held->keep) {
 		struct arena *arena = list_first(&held->free_arenas, struct arena, link);
 
 		list_remove(&arena->link);
@@ -304,12 +325,8 @@ int held_each(const struct held *held, int (*fn)(void *ctx, const struct held_wr
 		list_for_each(pos, &era->arenas) {
 			struct arena *arena = list_entry(pos, struct arena, link);
 
-			for (size_t at = 0; r == 0 && at < arena->used;) {
-				struct held_write *write = (struct held_write *)(arena->data + at);
-
-				r = fn(ctx, write);
-				at += round_up_u64(sizeof(*write) + write->len, ALIGN);
-			}
+			for (size_t i = 0; r == 0 && i < arena->count; i++)
+				r = fn(ctx, &arena->writes[i]);
 		}
 	}
 	return r;

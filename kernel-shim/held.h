@@ -21,7 +21,7 @@ struct held_era;
 struct held_write {
 	uint64_t off;
 	uint32_t len, owner; /* owner: as in struct blkdev_write */
-	uint8_t data[];
+	uint8_t *data;	     /* begins with a page when it is one or more */
 };
 
 /* bytes_max: of memory, at least 4 MiB. -ENOMEM. */
@@ -35,6 +35,8 @@ void held_free(struct held *held); /* NULL is fine */
 struct held_write *held_add(struct held *held, size_t len, uint64_t off, uint32_t owner,
 	struct held_era **ret_era);
 void held_wrote(struct held_era *era);
+/* Instead: there is no data, and nothing was written. */
+void held_cancel(struct held_era *era, struct held_write *write);
 /* More than half of the room is taken: time to flush. */
 bool held_is_pressed(const struct held *held);
 

@@ -367,25 +367,45 @@ static int hold(struct reattach *ra, size_t len, uint64_t off, uint32_t owner,
 	return r;
 }
 
-/* *ret_len: how much of it was written, one way or the other. */
-static int write_piece(struct reattach *ra, void *buf, size_t len, uint64_t off,
-	const struct blkdev_write *how, size_t *ret_len)
+/* Without data there is nothing to be written, now or later. */
+static int cancel_piece(struct reattach *ra, struct held_era *era, struct held_write *write, int err)
 {
+	pthread_mutex_lock(&ra->lock);
+	held_cancel(era, write);
+	leave(ra);
+	pthread_mutex_unlock(&ra->lock);
+	return err;
+}
+
+/* What of a write is left: len bytes to off, from its byte at on. */
+struct piece {
+	blkdev_fill_fn fill;
+	void *ctx;
+	size_t at, len;
+	uint64_t off;
+};
+
+/* *ret_len: how much of it was written, one way or the other. */
+static int write_piece(struct reattach *ra, const struct piece *piece, uint32_t owner, size_t *ret_len)
+{
+	struct blkdev_write how = {.owner = owner};
 	struct held_write *write;
 	struct held_era *era;
 	bool gone;
 	int r;
 
 	pthread_mutex_lock(&ra->lock);
-	r = hold(ra, len, off, how->owner, &write, &era);
+	r = hold(ra, piece->len, piece->off, owner, &write, &era);
 	if (r == 0)
 		ra->active++;
 	pthread_mutex_unlock(&ra->lock);
 	if (r < 0)
 		return r;
+	r = piece->fill(piece->ctx, write->data, write->len, piece->at);
+	if (r < 0)
+		return cancel_piece(ra, era, write, r);
 	*ret_len = write->len;
-	memcpy(write->data, buf, write->len);
-	r = blkdev_write_how(ra->lower, buf, write->len, off, how);
+	r = blkdev_write_how(ra->lower, write->data, write->len, write->off, &how);
 	gone = has_gone(ra, ra->lower, r, true);
 	pthread_mutex_lock(&ra->lock);
 	held_wrote(era);
@@ -399,17 +419,28 @@ static int write_piece(struct reattach *ra, void *buf, size_t len, uint64_t off,
 	return r;
 }
 
-static int reattach_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
-	const struct blkdev_write *how)
+static int reattach_write_from(struct blkdev *dev, blkdev_fill_fn fill, void *ctx, size_t len,
+	uint64_t off, const struct blkdev_write *how)
 {
-	struct reattach *ra = reattach_of(dev);
-	uint8_t *p = buf;
+	struct piece piece = {.fill = fill, .ctx = ctx, .len = len, .off = off};
 	size_t n = 0;
 	int r = 0;
 
-	for (; r == 0 && len > 0; p += n, off += n, len -= n)
-		r = write_piece(ra, p, len, off, how, &n);
+	for (; r == 0 && piece.len > 0; piece.at += n, piece.off += n, piece.len -= n)
+		r = write_piece(reattach_of(dev), &piece, how->owner, &n);
 	return r;
+}
+
+static int copy_from(void *buf, void *to, size_t len, size_t at)
+{
+	memcpy(to, (const uint8_t *)buf + at, len);
+	return 0;
+}
+
+static int reattach_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
+{
+	return reattach_write_from(dev, copy_from, buf, len, off, how);
 }
 
 static int reattach_watch(struct blkdev *dev, uint64_t len, uint64_t off)
@@ -492,6 +523,7 @@ static void reattach_close(struct blkdev *dev)
 static const struct blkdev_ops reattach_blkdev_ops = {
 	.read = reattach_read,
 	.write = reattach_write,
+	.write_from = reattach_write_from,
 	.flush = reattach_flush,
 	.discard = reattach_discard,
 	.refresh = reattach_refresh,

@@ -134,6 +134,28 @@ static uint32_t pick(uint32_t below)
 	return (uint32_t)((random_state * 0x2545f4914f6cdd1d) >> 33) % below;
 }
 
+/* For blkdev_write_from(). */
+static struct source {
+	const uint8_t *data;
+	size_t whole, brought;
+	unsigned pieces, fails; /* fails: at which piece, from 1; 0: never */
+} source;
+
+static int bring(void *ctx, void *to, size_t len, size_t at)
+{
+	struct source *s = ctx;
+
+	if (++s->pieces == s->fails)
+		return -ENOMEM;
+	/* In order, and whole pages but for the last. */
+	CU_ASSERT_EQUAL(at, s->brought);
+	CU_ASSERT(at + len <= s->whole && (len % 4096 == 0 || at + len == s->whole));
+	CU_ASSERT(len < 4096 || (uintptr_t)to % 4096 == 0);
+	memcpy(to, s->data + at, len);
+	s->brought += len;
+	return 0;
+}
+
 /* Whole blocks, some of them in the sentinel. */
 static int random_write(uint8_t *model)
 {
@@ -146,7 +168,15 @@ static int random_write(uint8_t *model)
 	for (size_t i = 0; i < len; i++)
 		data[i] = (uint8_t)pick(256);
 	memcpy(model + off, data, len);
-	return pick(2) ? blkdev_write(dev, data, len, off) : blkdev_write_clobber(dev, data, len, off);
+	switch (pick(3)) {
+	case 0:
+		return blkdev_write(dev, data, len, off);
+	case 1:
+		return blkdev_write_clobber(dev, data, len, off);
+	default:
+		source = (struct source){.data = data, .whole = len};
+		return blkdev_write_from(dev, bring, &source, len, off, &(struct blkdev_write){0});
+	}
 }
 
 static bool random_read(const uint8_t *model)
@@ -653,6 +683,57 @@ static void test_pulled_while_mending(void)
 	}
 }
 
+/* What could not be brought is not written, then or when the drive comes back. */
+static void test_not_brought(void)
+{
+	static uint8_t data[SIZE / 2], old[SIZE / 2];
+	const uint64_t off = SIZE / 2;
+
+	for (unsigned fails = 1; fails <= 2; fails++) {
+		size_t written = 0;
+
+		begin_held(1, 10000, 4 << 20);
+		memset(data, 7, sizeof(data));
+		/* Until the next one does not fit into what is left of the memory in one piece. */
+		for (int i = 0; i < 3; i++)
+			CU_ASSERT_EQUAL(blkdev_write(dev, data, sizeof(data), off), 0);
+		CU_ASSERT_EQUAL(blkdev_write(dev, data, 200 * 1024, off), 0);
+		memcpy(old, stick_shown(finder.stick) + off, sizeof(old));
+		memset(data, 8, sizeof(data));
+		source = (struct source){.data = data, .whole = sizeof(data), .fails = fails};
+		CU_ASSERT_EQUAL(blkdev_write_from(dev, bring, &source, sizeof(data), off,
+			&(struct blkdev_write){0}), -ENOMEM);
+		written = source.brought;
+		CU_ASSERT((written > 0) == (fails == 2) && written < sizeof(data));
+		finder.plug_after = 1;
+		stick_pull(finder.stick);
+		CU_ASSERT_EQUAL(blkdev_flush(dev), 0);
+		CU_ASSERT_EQUAL(finder.back, 1);
+		CU_ASSERT_EQUAL(memcmp(stick_medium(finder.stick) + off, data, written), 0);
+		CU_ASSERT_EQUAL(memcmp(stick_medium(finder.stick) + off + written, old + written,
+			sizeof(old) - written), 0);
+		end();
+	}
+}
+
+/* More of them than there are places for, though not for their bytes. */
+static void test_many_small(void)
+{
+	uint8_t data[512];
+
+	begin_held(1, 10000, 4 << 20);
+	for (unsigned i = 0; i < 5000; i++) {
+		memset(data, (int)(i % 251), sizeof(data));
+		CU_ASSERT_EQUAL(blkdev_write(dev, data, sizeof(data), i % 100 * 4096 + 16384), 0);
+	}
+	finder.plug_after = 1;
+	stick_pull(finder.stick);
+	CU_ASSERT_EQUAL(blkdev_flush(dev), 0);
+	for (unsigned i = 4900; i < 5000; i++)
+		CU_ASSERT_EQUAL(stick_medium(finder.stick)[i % 100 * 4096 + 16384], i % 251);
+	end();
+}
+
 int main(void)
 {
 	alarm(300);
@@ -660,5 +741,6 @@ int main(void)
 		UNIT(test_no_grace), UNIT(test_give_up), UNIT(test_close_while_away),
 		UNIT(test_another_drive), UNIT(test_changed), UNIT(test_older_state), UNIT(test_too_small),
 		UNIT(test_bad_sectors), UNIT(test_loss_without_memory), UNIT(test_both_errors),
-		UNIT(test_flush_while_told), UNIT(test_passing_error), UNIT(test_pulled_while_mending));
+		UNIT(test_flush_while_told), UNIT(test_passing_error), UNIT(test_pulled_while_mending),
+		UNIT(test_not_brought), UNIT(test_many_small));
 }
