@@ -15,10 +15,11 @@ struct binding {
 	struct policy *policy;
 	struct waivers *waivers;
 	char name[96], today[16];
+	bool is_signed;
 };
 
 /* Whether name.json in the configuration folder is signed by whom policy-signer.pem pins. */
-static int check_signed(const char *name, struct diag *diag)
+static int check_signed(const char *name, bool *ret_signed, struct diag *diag)
 {
 	CLEANUP_FREE char *file = NULL, *signature = NULL, *trust = NULL, *text = NULL, *der = NULL;
 	const char *folder = policy_conf_folder();
@@ -31,6 +32,7 @@ static int check_signed(const char *name, struct diag *diag)
 		return -ENOMEM;
 	if (access(trust, F_OK) < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	*ret_signed = true;
 	r = strict_read_file(file, POLICY_BYTES_MAX, &text, &len);
 	if (r < 0)
 		return r;
@@ -44,7 +46,8 @@ int binding_load(const char *today, struct binding **ret_binding, struct diag *d
 {
 	struct binding *binding = calloc(1, sizeof(*binding));
 	CLEANUP_FREE char *path = NULL;
-	int r = binding ? check_signed("policy", diag) : -ENOMEM;
+	bool waivers_signed;
+	int r = binding ? check_signed("policy", &binding->is_signed, diag) : -ENOMEM;
 
 	/* -ENOENT: somebody pinned a signer, and the policy is gone */
 	if (r == 0)
@@ -59,7 +62,7 @@ int binding_load(const char *today, struct binding **ret_binding, struct diag *d
 			r = -ENOMEM;
 		} else {
 			r = waivers_load(path, &binding->waivers, diag);
-			r = r == -ENOENT ? 0 : r < 0 ? r : check_signed("waivers", diag);
+			r = r == -ENOENT ? 0 : r < 0 ? r : check_signed("waivers", &waivers_signed, diag);
 		}
 	}
 	if (r < 0 || !binding->policy) {
@@ -94,6 +97,11 @@ bool binding_requires_log(const struct binding *binding)
 	return binding->policy->require_log;
 }
 
+bool binding_is_signed(const struct binding *binding)
+{
+	return binding->is_signed;
+}
+
 bool binding_in_force(const struct binding *binding)
 {
 	return policy_in_force(binding->policy, binding->today);
@@ -111,12 +119,23 @@ static int evaluate(const struct binding *binding, struct facts *facts, struct a
 	return audit_evaluate(ret_audit);
 }
 
-static int refuse(const struct binding *binding, enum check_id id, const struct finding *finding, struct diag *diag)
+static const char *refusal; /* of this process, which does one thing */
+
+const char *binding_refusal(void)
+{
+	return refusal;
+}
+
+/* remedy NULL: the policy's own, which is about a drive that is there. */
+static int refuse(const struct binding *binding, enum check_id id, const struct finding *finding, const char *remedy,
+	struct diag *diag)
 {
 	const struct rule *rule = &binding->policy->rules[id];
-	const char *remedy = bilingual_text(rule->remedy);
-	size_t len = strlen(remedy);
+	size_t len;
 
+	remedy = remedy ? remedy : bilingual_text(rule->remedy);
+	len = strlen(remedy);
+	refusal = catalogue[id].id;
 	/* the message ends with a full stop of its own */
 	return diag_set(diag, -SDE_POLICY, _("%s (policy %s): %s; seen: %s; wanted: %s; clause: %s. %.*s"), catalogue[id].id,
 		binding->name, bilingual_text(rule->title), finding->observed ? finding->observed : "-",
@@ -196,7 +215,8 @@ int binding_judge_header(const struct binding *binding, const struct luks2 *befo
 		if (catalogue[id].place > PLACE_FLEET || finding->state != STATE_FAIL)
 			continue;
 		if (before ? old.drives[0].findings[id].state != STATE_FAIL : judged_at_format(id))
-			r = refuse(binding, id, finding, diag);
+			r = refuse(binding, id, finding,
+				before ? NULL : _("Choose other options: 'sealdrive format --help' shows them"), diag);
 	}
 	forget(&new);
 	forget(&old);
@@ -221,7 +241,7 @@ int binding_judge_drive(const struct binding *binding, const char *target, struc
 		facts_free(facts);
 	for (enum check_id id = 0; r == 0 && id < CHECK_COUNT; id++)
 		if (audit.drives[0].findings[id].state == STATE_FAIL)
-			r = refuse(binding, id, &audit.drives[0].findings[id], diag);
+			r = refuse(binding, id, &audit.drives[0].findings[id], NULL, diag);
 	audit_clear(&audit);
 	return r;
 }
@@ -237,7 +257,7 @@ int binding_judge_passphrase(const struct binding *binding, size_t characters, s
 	finding_want(&finding, _("at least %llu characters"), (unsigned long long)rule_number(rule, "min_characters"));
 	/* how long it is stays a secret */
 	finding_saw(&finding, VERDICT_BAD, NULL, _("fewer"));
-	r = refuse(binding, U05, &finding, diag);
+	r = refuse(binding, U05, &finding, NULL, diag);
 	finding_clear(&finding);
 	return r;
 }

@@ -22,6 +22,7 @@ void binding_free(struct binding *binding);
 const struct policy *binding_policy(const struct binding *binding);
 const char *binding_name(const struct binding *binding); /* "nist/3" */
 bool binding_requires_log(const struct binding *binding);
+bool binding_is_signed(const struct binding *binding); /* by whom policy-signer.pem pins */
 bool binding_in_force(const struct binding *binding);
 
 /*
@@ -33,6 +34,8 @@ bool binding_in_force(const struct binding *binding);
  */
 int binding_judge_header(const struct binding *binding, const struct luks2 *before, const struct luks2 *after,
 	struct diag *diag) MUST_CHECK;
+/* The check that the last refusal was about; NULL: there was none. */
+const char *binding_refusal(void);
 /* A drive (or what holds its header) that is about to be mounted. */
 int binding_judge_drive(const struct binding *binding, const char *target, struct diag *diag) MUST_CHECK;
 int binding_judge_passphrase(const struct binding *binding, size_t characters, struct diag *diag) MUST_CHECK;

@@ -32,4 +32,7 @@ static inline bool cms_valid_today(gnutls_x509_crt_t cert)
 	return now >= gnutls_x509_crt_get_activation_time(cert) && now <= gnutls_x509_crt_get_expiration_time(cert);
 }
 
+/* Whether somebody who knows the certificate by its CA alone would believe a document that was signed with it (cms.c). */
+bool cms_may_sign_documents(gnutls_x509_crt_t cert);
+
 #endif

@@ -161,6 +161,15 @@ static int get_key(struct holder *holder, gnutls_x509_crt_t cert, gnutls_privkey
 	return path ? load_key(path, ret_key, diag) : borrow_key(holder, cert, ret_key, diag);
 }
 
+/* Nobody would believe what is signed with another one. */
+static int check_purpose(gnutls_x509_crt_t cert, struct diag *diag)
+{
+	if (!cms_valid_today(cert))
+		return diag_set(diag, -SDE_SIGN, _("the signer's certificate is not valid today"));
+	return cms_may_sign_documents(cert) ? 0
+					    : diag_set(diag, -SDE_SIGN, _("the signer's certificate is not one for signatures"));
+}
+
 int cms_check_identity(const struct cms_identity *identity, struct diag *diag)
 {
 	CLEANUP(cleanup_gnutls_x509_crt_deinit) gnutls_x509_crt_t cert = NULL;
@@ -168,8 +177,8 @@ int cms_check_identity(const struct cms_identity *identity, struct diag *diag)
 	struct holder holder = {.identity = identity};
 	int r = load_cert(identity, &cert, diag);
 
-	if (r == 0 && !cms_valid_today(cert))
-		r = diag_set(diag, -SDE_SIGN, _("the signer's certificate is not valid today"));
+	if (r == 0)
+		r = check_purpose(cert, diag);
 	return r == 0 ? get_key(&holder, cert, &key, diag) : r;
 }
 
@@ -183,9 +192,8 @@ int cms_sign(const void *data, size_t len, const struct cms_identity *identity, 
 	struct holder holder = {.identity = identity, .diag = diag};
 	int r = load_cert(identity, &cert, diag), err;
 
-	/* nobody would believe it */
-	if (r == 0 && !cms_valid_today(cert))
-		r = diag_set(diag, -SDE_SIGN, _("the signer's certificate is not valid today"));
+	if (r == 0)
+		r = check_purpose(cert, diag);
 	if (r == 0)
 		r = get_key(&holder, cert, &key, diag);
 	if (r < 0)

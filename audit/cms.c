@@ -87,7 +87,7 @@ static bool may_sign(gnutls_x509_crt_t cert)
 	       usage & (GNUTLS_KEY_DIGITAL_SIGNATURE | GNUTLS_KEY_NON_REPUDIATION);
 }
 
-static bool may_sign_documents(gnutls_x509_crt_t cert)
+bool cms_may_sign_documents(gnutls_x509_crt_t cert)
 {
 	static const char *const purposes[] = {GNUTLS_KP_EMAIL_PROTECTION, GNUTLS_KP_CODE_SIGNING, GNUTLS_KP_ANY,
 		"1.3.6.1.5.5.7.3.36" /* documents, RFC 9336 */};
@@ -95,6 +95,8 @@ static bool may_sign_documents(gnutls_x509_crt_t cert)
 	unsigned i = 0;
 	int err;
 
+	if (!may_sign(cert))
+		return false;
 	for (;; i++) {
 		size_t len = sizeof(oid);
 
@@ -122,7 +124,7 @@ static int check_trusted(gnutls_x509_crt_t cert, gnutls_x509_crt_t *trust, unsig
 			return 0;
 	if (gnutls_x509_crt_list_verify(&cert, 1, trust, (int)count, NULL, 0, 0, &status) < 0 || status)
 		return diag_set(diag, -SDE_SIGNATURE, _("whoever signed is not the one that is trusted"));
-	return may_sign_documents(cert)
+	return cms_may_sign_documents(cert)
 		       ? 0
 		       : diag_set(diag, -SDE_SIGNATURE, _("the signer's certificate is not one for signatures"));
 }

@@ -36,7 +36,7 @@ struct cms_identity {
 
 /*
  * The signature is verified before it is given out. -SDE_SIGN with diag (the key cannot be used, or is not the
- * certificate's), -errno of the files, what sign returned. The caller frees.
+ * certificate's, or that is not for signing documents), -errno of the files, what sign returned. The caller frees.
  */
 int cms_sign(const void *data, size_t len, const struct cms_identity *identity, uint8_t **ret_der, size_t *ret_len,
 	struct diag *diag) MUST_CHECK;

@@ -2,8 +2,8 @@
 /*
  * Writing the event log.
  *
- * 1. A record is appended under an exclusive lock of the file, by one write, and flushed before anything
- *    else is appended; "seq" rises by one and "prev" is the hash of the line before.
+ * 1. A record, or all of one call, is appended under an exclusive lock of the file, by one write, and flushed
+ *    before anything else is appended; "seq" rises by one and "prev" is the hash of the line before.
  * 2. A line without its newline is no record: a writer died or the power failed. The next writer cuts it off
  *    and appends a record "log-repaired" with length and hash of what was there, then its own.
  * 3. What is on the disk is never changed otherwise. When a write fails, the file is cut back to what it was.
@@ -233,7 +233,7 @@ static int event_line(const struct event *event, struct tail *tail, char **ret_l
 
 	gethostname(station, sizeof(station) - 1);
 	now(ts);
-	CLEANUP_JSON json_t *doc = json_pack("{s:i, s:I, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:O?}", "v", 1, "seq",
+	CLEANUP_JSON json_t *doc = json_pack("{s:i, s:I, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:O*}", "v", 1, "seq",
 		(json_int_t)(tail->seq + 1), "prev", tail->hash, "ts", ts, "actor", actor(), "station",
 		safe_string(station), "op", event->op, "target", safe_string(event->target), "uuid",
 		safe_string(event->uuid), "result", result_of(event->exit_status),
@@ -252,39 +252,57 @@ static int event_line(const struct event *event, struct tail *tail, char **ret_l
 	return 0;
 }
 
-static int put_event(int fd, const struct event *event, struct tail *tail)
+static int write_lines(int fd, const char *lines, size_t len, off_t end)
 {
-	CLEANUP_FREE char *line = NULL;
-	size_t len;
-	ssize_t n;
-	int r = event_line(event, tail, &line, &len);
+	ssize_t n = pwrite(fd, lines, len, end);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	n = pwrite(fd, line, len, tail->end);
 	if (n < 0 || (size_t)n < len || fsync(fd) < 0) {
 		r = n < 0 || (size_t)n == len ? -errno : -ENOSPC;
-		/* where that fails, too, the next writer cuts it off */
-		if (ftruncate(fd, tail->end) == 0)
+		/* where that fails, too, the next writer cuts off what is half a line; whole ones are records */
+		if (ftruncate(fd, end) == 0)
 			(void)fsync(fd);
-		return r;
 	}
-	tail->end += (off_t)len;
-	return read_last(tail, line, len - 1);
+	return r;
 }
 
-static int put_all(int fd, const struct event *event)
+static int put_events(int fd, const struct event *events, size_t count, struct tail *tail)
+{
+	CLEANUP_FREE char *lines = NULL;
+	size_t total = 0, len;
+	FILE *out = open_memstream(&lines, &total);
+	int r = out ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		CLEANUP_FREE char *line = NULL;
+
+		r = event_line(&events[i], tail, &line, &len);
+		if (r == 0 && fwrite(line, 1, len, out) != len)
+			r = -ENOMEM;
+		if (r == 0)
+			r = read_last(tail, line, len - 1);
+	}
+	if (out && fclose(out) != 0 && r == 0)
+		r = -ENOMEM;
+	if (r == 0)
+		r = write_lines(fd, lines, total, tail->end);
+	if (r == 0)
+		tail->end += (off_t)total;
+	return r;
+}
+
+static int put_all(int fd, const struct event *events, size_t count)
 {
 	struct tail tail = {0};
 	int r = read_tail(fd, &tail);
 
 	if (r == 0 && tail.torn) {
-		const struct event repaired = {.op = "log-repaired", .policy = event->policy, .detail = tail.torn};
+		const struct event repaired = {.op = "log-repaired", .policy = events[0].policy, .detail = tail.torn};
 
-		r = ftruncate(fd, tail.end) < 0 ? -errno : put_event(fd, &repaired, &tail);
+		r = ftruncate(fd, tail.end) < 0 ? -errno : put_events(fd, &repaired, 1, &tail);
 	}
 	json_decref(tail.torn);
-	return r == 0 ? put_event(fd, event, &tail) : r;
+	return r == 0 ? put_events(fd, events, count, &tail) : r;
 }
 
 static int sync_folder(const char *path)
@@ -317,15 +335,23 @@ static int open_log(const char *path, int *ret_fd)
 	return r;
 }
 
+int eventlog_append_all(const char *path, const struct event *events, size_t count)
+{
+	CLEANUP_FD int fd = -1;
+	int r = count ? crypto_init() : 0;
+
+	if (r == 0 && count)
+		r = open_log(path, &fd);
+	if (r == 0 && count)
+		r = put_all(fd, events, count);
+	for (size_t i = 0; i < count; i++)
+		json_decref(events[i].detail);
+	return r;
+}
+
 int eventlog_append(const char *path, const struct event *event)
 {
-	CLEANUP_JSON json_t *detail = event->detail;
-	CLEANUP_FD int fd = -1;
-	int r = crypto_init();
-
-	if (r == 0)
-		r = open_log(path, &fd);
-	return r == 0 ? put_all(fd, event) : r;
+	return eventlog_append_all(path, event, 1);
 }
 
 int eventlog_check(const char *path)

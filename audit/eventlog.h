@@ -37,6 +37,8 @@ int eventlog_path(const char *folder, char **ret_path) MUST_CHECK;
  * (-ENOSPC: the log is as it was).
  */
 int eventlog_append(const char *path, const struct event *event) MUST_CHECK;
+/* The same of many at once: all of them, or none. The details of all are taken over. */
+int eventlog_append_all(const char *path, const struct event *events, size_t count) MUST_CHECK;
 /* Whether the next append has a chance, without a record. */
 int eventlog_check(const char *path) MUST_CHECK;
 

@@ -338,6 +338,8 @@ static int read_doc(const char *text, size_t len, struct chain *chain, json_t **
 	if (r == 0)
 		r = complete(&s);
 	if (r == 0)
+		r = policy_check_sense(&s);
+	if (r == 0)
 		*ret_doc = json_incref(s.doc);
 	return r;
 }

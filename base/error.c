@@ -274,6 +274,17 @@ const char *error_text(int err)
 	return strerror(-err);
 }
 
+const char *error_plain(int err)
+{
+	const struct error_entry *entry = project_error(err);
+	const char *name;
+
+	if (entry)
+		return entry->text;
+	name = err < 0 ? strerrorname_np(-err) : NULL;
+	return name ? name : "";
+}
+
 const char *error_remedy(int err)
 {
 	const struct error_entry *entry = project_error(err);

@@ -94,6 +94,8 @@ enum exit_status {
 
 /* The sentence for a (negative) error, translated; for -errno the system's own text. */
 const char *error_text(int err);
+/* The same for records that people of any language read later: in English; for -errno its name. */
+const char *error_plain(int err);
 /* What the user should do next, translated; NULL where there is nothing to add. */
 const char *error_remedy(int err);
 /* Exit status for a (negative) error; EXIT_DONE for err >= 0. */

@@ -15,16 +15,31 @@
 #include "cli/cli.h"
 #include "cli/sign.h"
 
-static int list_add(struct facts_list *list, struct facts *const *facts, size_t count)
+static int list_make_room(struct facts_list *list, size_t count)
 {
-	struct facts **more = reallocarray(list->facts, list->count + count + 1, sizeof(*more));
+	struct facts **facts = reallocarray(list->facts, list->count + count + 1, sizeof(*facts));
+	const char **origins;
 
-	if (!more)
+	if (!facts)
 		return -ENOMEM;
-	memcpy(more + list->count, facts, count * sizeof(*facts));
-	list->facts = more;
-	list->count += count;
+	list->facts = facts;
+	origins = reallocarray(list->origins, list->count + count + 1, sizeof(*origins));
+	if (!origins)
+		return -ENOMEM;
+	list->origins = origins;
 	return 0;
+}
+
+/* step 1: each is of the target of the same place; 0: all are of one. */
+static int list_add(struct facts_list *list, struct facts *const *facts, size_t count, char *const *targets, size_t step)
+{
+	int r = list_make_room(list, count);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		list->facts[list->count] = facts[i];
+		list->origins[list->count++] = targets[i * step];
+	}
+	return r;
 }
 
 void facts_list_clear(struct facts_list *list)
@@ -32,6 +47,7 @@ void facts_list_clear(struct facts_list *list)
 	for (size_t i = 0; i < list->count; i++)
 		facts_free(list->facts[i]);
 	free(list->facts);
+	free(list->origins);
 }
 
 static bool is_facts_file(const char *path)
@@ -45,7 +61,7 @@ static bool is_facts_file(const char *path)
 	return len > 0 && facts_file_claims(first, (size_t)len);
 }
 
-static int read_facts_file(const char *trust, const char *path, struct facts_list *list, struct diag *diag)
+static int read_facts_file(const char *trust, char *path, struct facts_list *list, struct diag *diag)
 {
 	struct cms_signer signer;
 	CLEANUP_FREE char *text = NULL;
@@ -58,7 +74,7 @@ static int read_facts_file(const char *trust, const char *path, struct facts_lis
 		r = facts_file_parse(text, len, &facts, &count, diag);
 	if (r < 0)
 		return r;
-	r = list_add(list, facts, count);
+	r = list_add(list, facts, count, &path, 0);
 	while (r < 0 && count)
 		facts_free(facts[--count]);
 	free(facts);
@@ -141,7 +157,7 @@ static int collect_all(struct facts_list *list, char **targets, int count, const
 		facts = calloc((size_t)n, sizeof(*facts));
 		r = facts ? audit_collect(&targets[i], (size_t)n, facts) : -ENOMEM;
 		if (r == 0)
-			r = list_add(list, facts, (size_t)n);
+			r = list_add(list, facts, (size_t)n, &targets[i], 1);
 		for (int j = 0; facts && r < 0 && j < n; j++)
 			facts_free(facts[j]);
 	}

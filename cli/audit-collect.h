@@ -8,6 +8,7 @@
 
 struct facts_list {
 	struct facts **facts;
+	const char **origins; /* the target that each is of: a drive, or a file of facts */
 	size_t count;
 };
 

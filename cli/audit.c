@@ -20,6 +20,7 @@
 #include "cli/audit-unlock.h"
 #include "cli/cli.h"
 #include "cli/event.h"
+#include "cli/gate.h"
 #include "cli/outfile.h"
 #include "cli/sign.h"
 
@@ -141,9 +142,13 @@ static int put_report(void *ctx, FILE *out)
 static int write_report(const struct args *args, const struct audit *audit, struct diag *diag)
 {
 	struct output output = {audit, args->report};
+	int r;
 
-	return args->output ? outfile_write(args->output, args->force, put_report, &output, diag)
-			    : args->report(audit, stdout);
+	if (args->output)
+		return outfile_write(args->output, args->force, put_report, &output, diag);
+	r = args->report(audit, stdout);
+	/* that standard output takes no more is said by main() */
+	return r == -EIO && ferror(stdout) ? 0 : r;
 }
 
 struct bytes {
@@ -293,6 +298,28 @@ static int judge(struct run *run, struct facts_list *list)
 	return audit_evaluate(&run->audit);
 }
 
+/* Of each drive, so that its log can be asked who audited it; of saved facts, that they were. */
+static void note(const struct run *run, const struct facts_list *list)
+{
+	CLEANUP_FREE struct cli_event_item *items = calloc(run->audit.count + 1, sizeof(*items));
+
+	for (size_t i = 0; items && i < run->audit.count; i++) {
+		const struct audit_drive *drive = &run->audit.drives[i];
+
+		items[i] = (struct cli_event_item){
+			.target = list->origins[i],
+			.uuid = drive->facts->hdr ? drive->facts->hdr->uuid : NULL,
+			.detail = json_pack("{s:s, s:I, s:I, s:I}", "profile", run->policy->id, "version",
+				(json_int_t)run->policy->version, "drives", (json_int_t)run->audit.count, "failures",
+				(json_int_t)drive->counts[STATE_FAIL]),
+		};
+	}
+	if (items)
+		cli_event_all("audit", items, run->audit.count);
+	else
+		cli_warn(NULL, _("the event log was not written: %s"), error_text(-ENOMEM));
+}
+
 static bool may_unlock(const struct args *args)
 {
 	return args->source.passphrase_file || args->source.key_file || args->source.token.wanted;
@@ -315,8 +342,10 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	CLEANUP_FACTS_LIST struct facts_list list = {0};
 	struct diag diag = {0};
 	const char *failed = NULL;
-	int r = check_outputs(args, targets, count, &diag), status = EXIT_DONE;
+	int r = gate_log(&diag), status = EXIT_DONE;
 
+	if (r == 0)
+		r = check_outputs(args, targets, count, &diag);
 	if (r == 0)
 		r = load(args, run, &failed, &diag);
 	if (r == 0)
@@ -337,12 +366,9 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 		r = nothing_seen(&run->audit, args) ? 0 : write_report(args, &run->audit, &diag);
 	}
 	if (r == 0)
-		cli_event("audit", count == 1 ? targets[0] : NULL, NULL, 0,
-			json_pack("{s:s, s:I, s:I, s:I}", "profile", run->policy->id, "version",
-				(json_int_t)run->policy->version, "drives", (json_int_t)run->audit.count, "failures",
-				(json_int_t)run->audit.counts[STATE_FAIL]));
+		note(run, &list);
 	if (r < 0)
-		return cli_fail(failed, r, &diag);
+		return cli_fail_file(failed, r, &diag);
 	return run->audit.counts[STATE_FAIL] ? EXIT_FINDINGS : status;
 }
 

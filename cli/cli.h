@@ -34,6 +34,10 @@ extern const struct command command_key;
  * status that belongs to err. subject is the drive (or file) as the user named it; NULL: none.
  */
 int cli_fail(const char *subject, int err, const struct diag *diag);
+/* The same about a file that is no drive: a policy, a log, a report. */
+int cli_fail_file(const char *subject, int err, const struct diag *diag);
+/* What they were called with last; 0: it was not. */
+int cli_last_error(void);
 /* Wrong usage: prints the message and a pointer to --help; returns EXIT_USAGE. */
 int cli_usage(const struct command *command, const char *fmt, ...) PRINTF(2, 3);
 /* printf() of what a command has changed and what stays so, whether or not anybody can read it: when standard

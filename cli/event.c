@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/binding.h"
 #include "audit/eventlog.h"
 #include "base/cleanup.h"
 #include "cli/cli.h"
@@ -43,39 +44,103 @@ static void look_up(const char *target, char uuid[40])
 		memcpy(uuid, hdr->uuid, sizeof(hdr->uuid));
 }
 
-static void record(const char *op, const char *target, const char *uuid, int exit_status, json_t *detail)
+void cli_event_path(const char *target, char out[CLI_EVENT_PATH_MAX])
+{
+	char folder[PATH_MAX], real[PATH_MAX];
+	const char *slash = strrchr(target, '/'), *name = slash ? slash + 1 : target;
+
+	if (realpath(target, out))
+		return;
+	/* a drive that was pulled out, a file that was mistyped: its folder may be there */
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - target) + 1 : 1, slash ? target : ".");
+	if (name[0] && realpath(folder, real))
+		snprintf(out, CLI_EVENT_PATH_MAX, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
+	else if (target[0] != '/' && getcwd(real, sizeof(real)))
+		snprintf(out, CLI_EVENT_PATH_MAX, "%s/%s", real, target);
+	else
+		snprintf(out, CLI_EVENT_PATH_MAX, "%s", target);
+}
+
+static void append(const struct event *events, size_t count)
 {
 	CLEANUP_FREE char *path = NULL;
-	char found[40] = "", real[PATH_MAX];
+	int r = eventlog_path(log_folder, &path);
 
-	if (target && realpath(target, real))
-		target = real;
+	for (size_t i = 0; r < 0 && i < count; i++)
+		json_decref(events[i].detail);
+	if (r == 0)
+		r = eventlog_append_all(path, events, count);
+	if (r < 0)
+		cli_warn(path, _("the event log was not written: %s"), error_text(r));
+}
 
+/* Why it was not done; only texts of this program, so that nothing secret can be in it. */
+static json_t *add_reason(json_t *detail, int err, int exit_status)
+{
+	const char *check = exit_status == EXIT_POLICY ? binding_refusal() : NULL;
+	const char *reason = err < 0 ? error_plain(err) : "";
+
+	if (!detail && (check || reason[0]))
+		detail = json_object();
+	if (check)
+		(void)json_object_set_new(detail, "check", json_string(check));
+	if (reason[0])
+		(void)json_object_set_new(detail, "reason", json_string(reason));
+	return detail;
+}
+
+static void record(const char *op, const char *target, const char *uuid, int err, int exit_status, json_t *detail)
+{
+	char found[40] = "", path[CLI_EVENT_PATH_MAX];
+
+	if (target) {
+		cli_event_path(target, path);
+		target = path;
+	}
 	if (!uuid && target) {
 		look_up(target, found);
 		uuid = found[0] ? found : strcmp(target, before.path) == 0 ? before.uuid : NULL;
 	}
-	struct event event = {
+	const struct event event = {
 		.op = op,
 		.target = target,
 		.uuid = uuid,
 		.exit_status = exit_status,
 		.policy = gate_policy_name(),
-		.detail = detail,
+		.detail = add_reason(detail, err, exit_status),
 	};
-	int r = eventlog_path(log_folder, &path);
 
-	if (r < 0)
-		json_decref(detail);
-	else
-		r = eventlog_append(path, &event);
-	if (r < 0)
-		cli_warn(path, _("the event log was not written: %s"), error_text(r));
+	append(&event, 1);
 }
 
 void cli_event(const char *op, const char *target, const char *uuid, int err, json_t *detail)
 {
-	record(op, target, uuid, error_exit_status(err), detail);
+	record(op, target, uuid, err, error_exit_status(err), detail);
+}
+
+void cli_event_all(const char *op, const struct cli_event_item *items, size_t count)
+{
+	CLEANUP_FREE struct event *events = calloc(count + 1, sizeof(*events));
+	CLEANUP_FREE char *paths = malloc((count + 1) * CLI_EVENT_PATH_MAX);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!events || !paths) {
+			json_decref(items[i].detail);
+			continue;
+		}
+		cli_event_path(items[i].target, paths + i * CLI_EVENT_PATH_MAX);
+		events[i] = (struct event){
+			.op = op,
+			.target = paths + i * CLI_EVENT_PATH_MAX,
+			.uuid = items[i].uuid,
+			.policy = gate_policy_name(),
+			.detail = items[i].detail,
+		};
+	}
+	if (events && paths)
+		append(events, count);
+	else
+		cli_warn(NULL, _("the event log was not written: %s"), error_text(-ENOMEM));
 }
 
 /* ---- whole commands ---- */
@@ -141,5 +206,7 @@ void cli_event_end(int argc, char **argv, int exit_status)
 		strcpy(op, "unlock");
 	}
 
-	record(op, optind < argc - skip ? argv[skip + optind] : NULL, NULL, exit_status, NULL);
+	/* a command that has ended well may have said of something smaller that it did not */
+	record(op, optind < argc - skip ? argv[skip + optind] : NULL, NULL, exit_status == EXIT_DONE ? 0 : cli_last_error(),
+		exit_status, NULL);
 }

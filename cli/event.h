@@ -19,6 +19,17 @@ const char *cli_event_log_folder(void);
  */
 void cli_event(const char *op, const char *target, const char *uuid, int err, json_t *detail);
 
+struct cli_event_item {
+	const char *target, *uuid; /* uuid NULL: not known */
+	json_t *detail;		   /* taken over; NULL: none */
+};
+/* One that was done to many at once. */
+void cli_event_all(const char *op, const struct cli_event_item *items, size_t count);
+
+enum { CLI_EVENT_PATH_MAX = 4096 };
+/* A path as it is in the log: without links, and from the root on also of what is not there any more. */
+void cli_event_path(const char *target, char out[CLI_EVENT_PATH_MAX]);
+
 /*
  * The same for whole commands, of those that change keys and headers: called with main()'s arguments
  * before and after. begin remembers which drive it is, as erase leaves nothing to know it by, and asks

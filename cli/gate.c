@@ -25,23 +25,38 @@ static int load_err;
 static struct diag load_diag;
 static bool loaded;
 
+/* Where it was seen last. NULL: nowhere to remember it; then nothing was remembered. */
+static char *seen_path(void)
+{
+	CLEANUP_FREE char *log = NULL;
+	char *path;
+
+	if (eventlog_path(cli_event_log_folder(), &log) < 0)
+		return NULL;
+	*strrchr(log, '/') = '\0';
+	return asprintf(&path, "%s/policy-seen.json", log) < 0 ? NULL : path;
+}
+
+/* That the policy is gone is an event, once. */
+static void note_none(void)
+{
+	CLEANUP_FREE char *path = seen_path();
+	char id[POLICY_ID_MAX];
+	uint64_t version;
+
+	if (path && policy_seen_none(path, id, &version) == 1)
+		cli_event("policy", NULL, NULL, 0, json_pack("{s:s, s:I, s:b}", "id", id, "version", (json_int_t)version,
+			"removed", 1));
+}
+
 /* A newer policy than at the last time is an event; an older one does not bind, and forbids. */
 static int compare_with_last(struct diag *diag)
 {
 	const struct policy *policy = binding_policy(binding);
-	CLEANUP_FREE char *path = NULL, *log = NULL;
+	CLEANUP_FREE char *path = seen_path();
 	bool changed = false;
-	int r = eventlog_path(cli_event_log_folder(), &log);
+	int r = path ? policy_seen(path, policy, &changed, diag) : 0;
 
-	/* nowhere to remember it: then nothing was remembered */
-	if (r < 0)
-		return 0;
-	*strrchr(log, '/') = '\0';
-	if (asprintf(&path, "%s/policy-seen.json", log) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	r = policy_seen(path, policy, &changed, diag);
 	if (r == 0 && changed)
 		cli_event("policy", NULL, NULL, 0, json_pack("{s:s, s:I, s:s}", "id", policy->id, "version",
 			(json_int_t)policy->version, "sha256", policy->sha256));
@@ -61,6 +76,8 @@ static int load(struct diag *diag)
 			cli_warn(NULL, _("the policy of this computer is not in force today; it binds all the same"));
 		if (binding)
 			load_err = compare_with_last(&load_diag);
+		else if (load_err == 0)
+			note_none();
 	}
 	if (load_err < 0)
 		return diag_set(diag, -SDE_POLICY, _("the policy of this computer cannot be used: %s"),
@@ -80,17 +97,37 @@ void gate_install(void)
 	luks2_judge_set(judge);
 }
 
-int gate_ready(struct diag *diag)
+static int check_log(struct diag *diag)
 {
 	CLEANUP_FREE char *path = NULL;
-	int r = load(diag);
+	int r;
 
-	if (r < 0 || !binding || !binding_requires_log(binding))
-		return r;
+	if (!binding || !binding_requires_log(binding))
+		return 0;
 	r = eventlog_path(cli_event_log_folder(), &path);
 	if (r == 0)
 		r = eventlog_check(path);
 	return r == 0 ? 0 : diag_set(diag, -SDE_POLICY, _("the event log is required and cannot be written: %s"), error_text(r));
+}
+
+/* An auditor is not stopped by a policy that is damaged: that is one more thing to audit. */
+int gate_log(struct diag *diag)
+{
+	struct diag why = {0};
+	int r = load(&why);
+
+	if (r < 0) {
+		cli_warn(NULL, "%s", why.detail);
+		return 0;
+	}
+	return check_log(diag);
+}
+
+int gate_ready(struct diag *diag)
+{
+	int r = load(diag);
+
+	return r < 0 ? r : check_log(diag);
 }
 
 int gate_drive(const char *target, const char *header, struct diag *diag)

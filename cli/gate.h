@@ -5,6 +5,7 @@
  *
  *	gate_install()		once: from then on no header is written that the policy forbids
  *	gate_ready()		before format, key, mount: the policy can be read, and the log written
+ *	gate_log()		before an audit: the log can be written, where a policy that can be read requires it
  *	gate_drive()		before a drive is mounted
  *	gate_passphrase()	before a passphrase is set
  *
@@ -17,6 +18,7 @@
 
 void gate_install(void);
 int gate_ready(struct diag *diag) MUST_CHECK;
+int gate_log(struct diag *diag) MUST_CHECK;
 int gate_drive(const char *target, const char *header, struct diag *diag) MUST_CHECK;
 int gate_passphrase(const struct secret *passphrase, struct diag *diag) MUST_CHECK;
 

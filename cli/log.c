@@ -13,10 +13,11 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/event.h"
+#include "cli/log-show.h"
 #include "cli/sign.h"
 
 enum { OPT_HELP = 1, OPT_JSON, OPT_LOG, OPT_DRIVE, OPT_OP, OPT_SINCE, OPT_UNTIL, OPT_CHECKPOINT, OPT_OUTPUT,
-	OPT_TRUST, OPT_FROM, OPT_EARLIER };
+	OPT_TRUST, OPT_FROM, OPT_EARLIER, OPT_SIGN };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
@@ -36,97 +37,53 @@ static const struct option long_options[] = {
 	{0},
 };
 
+#define BIT(option) (1u << (option))
+
 struct args {
-	bool json;
-	const char *path, *drive, *op, *since, *until, *checkpoint, *output, *trust, *from, *earlier;
+	struct log_filter filter;
+	const char *path, *checkpoint, *output, *trust, *from, *earlier;
 	struct sign_args sign;
+	unsigned given; /* options, as bits; of those that sign, OPT_SIGN */
 	int argc; /* operands behind the verb */
 	char **argv;
+	const char *failed; /* the file that an error is about; NULL: the log */
 };
 
 enum { CHECKPOINT_BYTES_MAX = 1024 * 1024 };
 
-/* ---- show ---- */
-
-static const char *get(const json_t *doc, const char *name)
+static int show(struct args *args, const struct eventlog *log, struct diag *diag)
 {
-	const char *text = json_string_value(json_object_get(doc, name));
-
-	return text ? text : "";
-}
-
-static bool is_wanted(const struct args *args, const json_t *doc)
-{
-	const char *ts = get(doc, "ts"), *op = get(doc, "op");
-	size_t op_len = args->op ? strlen(args->op) : 0;
-
-	/* "key" is for "key add", too */
-	return (!args->drive || strcmp(args->drive, get(doc, "uuid")) == 0 || strcmp(args->drive, get(doc, "target")) == 0) &&
-	       (!args->op || (strncmp(op, args->op, op_len) == 0 && (!op[op_len] || op[op_len] == ' '))) &&
-	       (!args->since || strncmp(ts, args->since, strlen(args->since)) >= 0) &&
-	       (!args->until || strncmp(ts, args->until, strlen(args->until)) <= 0);
-}
-
-static const char *result_word(const char *result)
-{
-	if (strcmp(result, "done") == 0)
-		return _("done");
-	if (strcmp(result, "refused") == 0)
-		return _("refused");
-	return strcmp(result, "failed") == 0 ? _("failed") : result;
-}
-
-/* A log that somebody else has sent may say anything. */
-static void put_column(const char *text, int width)
-{
-	CLEANUP_FREE char *safe = NULL;
-
-	if (text_sanitize(text, strlen(text), &safe) == 0)
-		cli_put_padded(safe, width);
-}
-
-static void show_record(const json_t *doc)
-{
-	printf("%6lld  ", (long long)json_integer_value(json_object_get(doc, "seq")));
-	put_column(get(doc, "ts"), 26);
-	put_column(get(json_object_get(doc, "actor"), "name"), 12);
-	put_column(get(doc, "op"), 16);
-	put_column(result_word(get(doc, "result")), 10);
-	cli_put_safe(get(doc, "target"));
-	printf("  ");
-	cli_put_safe(get(doc, "uuid"));
-	putchar('\n');
-}
-
-static int show(const struct args *args, const struct eventlog *log, struct diag *diag)
-{
-	for (size_t i = 0; i < log->count; i++) {
-		const struct record *record = &log->records[i];
-
-		if (!record->doc) {
-			cli_warn(args->path, _("record %zu cannot be read: see 'sealdrive log verify'"), i + 1);
-		} else if (is_wanted(args, record->doc)) {
-			if (args->json)
-				printf("%.*s\n", (int)record->len, record->line);
-			else
-				show_record(record->doc);
-		}
-	}
+	log_show(log, &args->filter, args->path);
 	return 0;
 }
 
 /* ---- verify, checkpoint, prove ---- */
 
-static int read_checkpoint(const struct args *args, const char *path, char **ret_text, size_t *ret_len, struct diag *diag)
+static int read_checkpoint(struct args *args, const char *path, char **ret_text, size_t *ret_len, struct diag *diag)
 {
 	struct cms_signer signer;
-	int r = args->trust ? verify_file(path, NULL, args->trust, &signer, ret_text, ret_len, diag)
-			    : strict_read_file(path, CHECKPOINT_BYTES_MAX, ret_text, ret_len);
 
-	return r < 0 ? diag_set(diag, r, "%s", path) : 0;
+	args->failed = path;
+	return args->trust ? verify_file(path, NULL, args->trust, &signer, ret_text, ret_len, diag)
+			   : strict_read_file(path, CHECKPOINT_BYTES_MAX, ret_text, ret_len);
 }
 
-static int verify(const struct args *args, const struct eventlog *log, struct diag *diag)
+/* Somebody's computer lost power, or its disk was full: what was lost then is not in the log. */
+static void say_repaired(const struct eventlog *log)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < log->count; i++) {
+		const char *op = json_string_value(json_object_get(log->records[i].doc, "op"));
+
+		if (!op || strcmp(op, "log-repaired") != 0)
+			continue;
+		printf(count++ ? ", %zu" : _("Half-written lines were cut off and noted, in record %zu"), i + 1);
+	}
+	fputs(count ? ".\n" : "", stdout);
+}
+
+static int verify(struct args *args, const struct eventlog *log, struct diag *diag)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t backwards, len;
@@ -136,12 +93,15 @@ static int verify(const struct args *args, const struct eventlog *log, struct di
 		r = read_checkpoint(args, args->checkpoint, &text, &len, diag);
 		if (r == 0)
 			r = checkpoint_verify(log, text, len, diag);
+		if (r == -SDE_LOG)
+			args->failed = NULL;
 	}
 	if (r < 0)
 		return r;
-	printf(_("%zu records, none changed, missing or swapped\n"), log->count);
+	printf(ngettext("%zu record, not changed\n", "%zu records, none changed, missing or swapped\n", log->count), log->count);
 	if (backwards)
 		printf(_("The clock went back before %zu of them.\n"), backwards);
+	say_repaired(log);
 	if (!args->checkpoint)
 		printf(_("Whether the end was cut off shows only against a checkpoint (--checkpoint).\n"));
 	return 0;
@@ -163,7 +123,7 @@ static int write_text(const struct args *args, const char *text, size_t len, str
 	return r < 0 && args->output ? diag_set(diag, r, "%s", args->output) : r;
 }
 
-static int checkpoint(const struct args *args, const struct eventlog *log, struct diag *diag)
+static int checkpoint(struct args *args, const struct eventlog *log, struct diag *diag)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t len, backwards;
@@ -180,7 +140,7 @@ static int checkpoint(const struct args *args, const struct eventlog *log, struc
 	return r;
 }
 
-static int prove(const struct args *args, const struct eventlog *log, struct diag *diag)
+static int prove(struct args *args, const struct eventlog *log, struct diag *diag)
 {
 	const char *number = args->from ? args->from : args->argv[0];
 	CLEANUP_FREE char *text = NULL;
@@ -195,7 +155,15 @@ static int prove(const struct args *args, const struct eventlog *log, struct dia
 	return r == 0 ? write_text(args, text, len, diag) : r;
 }
 
-static int verify_consistency(const struct args *args, const char *proof, size_t proof_len, struct checkpoint_text later)
+/* What is signed by somebody else holds no more than what was changed. */
+static int fail(const char *subject, int r, const struct diag *diag)
+{
+	int status = cli_fail_file(subject, r, diag);
+
+	return r == -SDE_SIGNATURE ? EXIT_FINDINGS : status;
+}
+
+static int verify_consistency(struct args *args, const char *proof, size_t proof_len, struct checkpoint_text later)
 {
 	CLEANUP_FREE char *text = NULL;
 	struct diag diag = {0};
@@ -207,17 +175,17 @@ static int verify_consistency(const struct args *args, const char *proof, size_t
 		return cli_usage(&command_log, _("this proof leads from one checkpoint to another: --earlier names the first"));
 	r = read_checkpoint(args, args->earlier, &text, &len, &diag);
 	if (r < 0)
-		return cli_fail(args->earlier, r, &diag);
+		return fail(args->earlier, r, &diag);
 	r = consistency_verify(proof, proof_len, (struct checkpoint_text){text, len}, later, &first, &size, &diag);
 	if (r < 0)
-		return cli_fail(args->argv[0], r, &diag);
+		return fail(args->argv[0], r, &diag);
 	printf(_("The %llu records of the earlier checkpoint are the first of the %llu of the later one, unchanged.\n"),
 		(unsigned long long)first, (unsigned long long)size);
 	return EXIT_DONE;
 }
 
 /* Without the log: for whoever was given the proof, and has the checkpoint. */
-static int verify_proof(const struct args *args)
+static int verify_proof(struct args *args)
 {
 	CLEANUP_FREE char *proof = NULL, *text = NULL, *record = NULL;
 	struct diag diag = {0};
@@ -228,14 +196,16 @@ static int verify_proof(const struct args *args)
 		return cli_usage(&command_log, _("'log verify-proof' needs --checkpoint"));
 	r = read_checkpoint(args, args->checkpoint, &text, &len, &diag);
 	if (r < 0)
-		return cli_fail(args->checkpoint, r, &diag);
+		return fail(args->checkpoint, r, &diag);
 	r = strict_read_file(args->argv[0], CHECKPOINT_BYTES_MAX, &proof, &proof_len);
+	if (r == 0 && args->earlier && !consistency_claims(proof, proof_len))
+		return cli_usage(&command_log, _("this proof is of one record, and --earlier is for those of 'log prove --from'"));
 	if (r == 0 && consistency_claims(proof, proof_len))
 		return verify_consistency(args, proof, proof_len, (struct checkpoint_text){text, len});
 	if (r == 0)
 		r = proof_verify(proof, proof_len, text, len, &record, &diag);
 	if (r < 0)
-		return cli_fail(args->argv[0], r, &diag);
+		return fail(args->argv[0], r, &diag);
 	printf(_("This record was in the log of the checkpoint:\n"));
 	cli_put_safe(record);
 	putchar('\n');
@@ -247,14 +217,31 @@ static int verify_proof(const struct args *args)
 static const struct verb {
 	const char *name;
 	int operands;
-	int (*run)(const struct args *args, const struct eventlog *log, struct diag *diag); /* NULL: verify-proof */
+	unsigned options; /* those that mean something to it */
+	int (*run)(struct args *args, const struct eventlog *log, struct diag *diag); /* NULL: verify-proof */
 } verbs[] = {
-	{"show", 0, show},
-	{"verify", 0, verify},
-	{"checkpoint", 0, checkpoint},
-	{"prove", 1, prove},
-	{"verify-proof", 1, NULL},
+	{"show", 0, BIT(OPT_LOG) | BIT(OPT_JSON) | BIT(OPT_DRIVE) | BIT(OPT_OP) | BIT(OPT_SINCE) | BIT(OPT_UNTIL), show},
+	{"verify", 0, BIT(OPT_LOG) | BIT(OPT_CHECKPOINT) | BIT(OPT_TRUST), verify},
+	{"checkpoint", 0, BIT(OPT_LOG) | BIT(OPT_OUTPUT) | BIT(OPT_SIGN), checkpoint},
+	{"prove", 1, BIT(OPT_LOG) | BIT(OPT_OUTPUT) | BIT(OPT_FROM), prove},
+	{"verify-proof", 1, BIT(OPT_CHECKPOINT) | BIT(OPT_TRUST) | BIT(OPT_EARLIER), NULL},
 };
+
+/* An option that means nothing there was meant to do something. */
+static int check_options(const struct verb *verb, const struct args *args)
+{
+	for (const struct option *option = long_options; option->name; option++)
+		if (option->val < OPT_SIGN && args->given & BIT(option->val) & ~verb->options)
+			return cli_usage(&command_log, _("'log %s' has no option --%s"), verb->name, option->name);
+	if (args->given & BIT(OPT_SIGN) & ~verb->options)
+		return cli_usage(&command_log, _("'log %s' signs nothing"), verb->name);
+	if (args->trust && !args->checkpoint)
+		return cli_usage(&command_log, _("--trust is about the signature of a checkpoint, and needs --checkpoint"));
+	if (args->filter.since[0] && args->filter.until[0] &&
+		strncmp(args->filter.since, args->filter.until, strlen(args->filter.until)) > 0)
+		return cli_usage(&command_log, _("--since is later than --until"));
+	return 0;
+}
 
 static int run_verb(const struct verb *verb, struct args *args)
 {
@@ -275,55 +262,69 @@ static int run_verb(const struct verb *verb, struct args *args)
 		r = 0; /* nothing has happened yet */
 	if (r == 0)
 		r = verb->run(args, &log, &diag);
-	return r < 0 ? cli_fail(args->path, r, &diag) : EXIT_DONE;
+	if (r == -ENOENT && path && !args->failed)
+		diag_set(&diag, r, _("nothing was recorded yet"));
+	return r < 0 ? fail(args->failed ? args->failed : args->path, r, &diag) : EXIT_DONE;
+}
+
+static int parse_time(const char *name, const char *text, char ret_time[LOG_TIME_MAX])
+{
+	return log_time_parse(text, ret_time) == 0
+		       ? 0
+		       : cli_usage(&command_log, _("--%s is a time like 2026-11-30T14:05 or the beginning of one, not '%s'"), name, text);
+}
+
+static int parse_option(int option, struct args *args)
+{
+	args->given |= BIT(option < OPT_SIGN ? option : OPT_SIGN);
+	switch (option) {
+	case OPT_JSON:
+		args->filter.json = true;
+		return 0;
+	case OPT_LOG:
+		args->path = optarg;
+		return 0;
+	case OPT_DRIVE:
+		args->filter.drive = optarg;
+		return 0;
+	case OPT_OP:
+		args->filter.op = optarg;
+		return log_op_known(optarg) ? 0 : cli_usage(&command_log, _("there is no operation '%s'; there are: %s"), optarg, log_ops());
+	case OPT_SINCE:
+		return parse_time("since", optarg, args->filter.since);
+	case OPT_UNTIL:
+		return parse_time("until", optarg, args->filter.until);
+	case OPT_CHECKPOINT:
+		args->checkpoint = optarg;
+		return 0;
+	case OPT_OUTPUT:
+		args->output = optarg;
+		return 0;
+	case OPT_TRUST:
+		args->trust = optarg;
+		return 0;
+	case OPT_FROM:
+		args->from = optarg;
+		return 0;
+	case OPT_EARLIER:
+		args->earlier = optarg;
+		return 0;
+	default:
+		return sign_option(option, &args->sign) ? 0 : EXIT_USAGE;
+	}
 }
 
 static int run(int argc, char **argv)
 {
 	struct args args = {0};
-	int option;
+	int option, status;
 
 	while ((option = cli_getopt(&command_log, argc, argv, long_options)) != -1) {
-		switch (option) {
-		case OPT_HELP:
+		if (option == OPT_HELP)
 			return cli_help(&command_log);
-		case OPT_JSON:
-			args.json = true;
-			break;
-		case OPT_LOG:
-			args.path = optarg;
-			break;
-		case OPT_DRIVE:
-			args.drive = optarg;
-			break;
-		case OPT_OP:
-			args.op = optarg;
-			break;
-		case OPT_SINCE:
-			args.since = optarg;
-			break;
-		case OPT_UNTIL:
-			args.until = optarg;
-			break;
-		case OPT_CHECKPOINT:
-			args.checkpoint = optarg;
-			break;
-		case OPT_OUTPUT:
-			args.output = optarg;
-			break;
-		case OPT_TRUST:
-			args.trust = optarg;
-			break;
-		case OPT_FROM:
-			args.from = optarg;
-			break;
-		case OPT_EARLIER:
-			args.earlier = optarg;
-			break;
-		default:
-			if (!sign_option(option, &args.sign))
-				return EXIT_USAGE;
-		}
+		status = parse_option(option, &args);
+		if (status)
+			return status;
 	}
 	if (!cli_operands(&command_log, argc, argv, 1, 2))
 		return EXIT_USAGE;
@@ -337,7 +338,8 @@ static int run(int argc, char **argv)
 		/* a proof is of one record, or of all up to one */
 		if (args.argc != (args.from ? 0 : verbs[i].operands) || (args.from && verbs[i].run != prove))
 			return cli_usage(&command_log, _("'log %s' is not used like that"), verbs[i].name);
-		return run_verb(&verbs[i], &args);
+		status = check_options(&verbs[i], &args);
+		return status ? status : run_verb(&verbs[i], &args);
 	}
 	return cli_usage(&command_log, _("unknown command '%s'"), args.argv[-1]);
 }

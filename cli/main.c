@@ -102,7 +102,7 @@ static int finish_output(int status)
 		cli_warn(_("standard output"), _("%s; what was to be done is done"), error_text(err));
 		return status;
 	}
-	cli_fail(_("standard output"), err, NULL);
+	cli_fail_file(_("standard output"), err, NULL);
 	return status == EXIT_DONE ? EXIT_FAILED : status;
 }
 

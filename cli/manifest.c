@@ -18,13 +18,14 @@
 #include "cli/offline.h"
 #include "cli/sign.h"
 
-enum { OPT_HELP = 1, OPT_OUTPUT, OPT_TRUST };
+enum { OPT_HELP = 1, OPT_OUTPUT, OPT_TRUST, OPT_ACCEPT_HEADER_CHANGE };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
 	{"output", required_argument, NULL, OPT_OUTPUT},
 	SIGN_OPTIONS,
 	{"trust", required_argument, NULL, OPT_TRUST},
+	{"accept-header-change", no_argument, NULL, OPT_ACCEPT_HEADER_CHANGE},
 	OFFLINE_OPTIONS,
 	{0},
 };
@@ -32,7 +33,8 @@ static const struct option long_options[] = {
 struct args {
 	struct offline_args drive;
 	struct sign_args sign;
-	const char *output, *trust, *before; /* before: the manifest to compare with */
+	const char *output, *trust, *before; /* before: the manifest to compare with, or to sign */
+	bool accept_header_change;
 };
 
 /* ---- the drive ---- */
@@ -55,6 +57,7 @@ static int read_drive(const struct args *args, struct manifest *manifest, struct
 		.target = args->drive.target,
 		.header = args->drive.header,
 		.read_only = true,
+		.accept_header_change = args->accept_header_change, /* which seals nothing here: it is not written to */
 		.atime = E4_ATIME_NEVER,
 	};
 	static const char *const no_programs[] = {NULL};
@@ -95,9 +98,21 @@ static int write_manifest(const struct args *args, const struct manifest *manife
 		r = -errno;
 	if (r < 0)
 		unlink(args->output);
-	else if (sign_wanted(&args->sign))
-		r = sign_file(args->output, &args->sign, NULL, diag);
 	return r < 0 ? diag_set(diag, r, "%s", args->output) : 0;
+}
+
+/* Hours of reading must not be for nothing because of one mistyped PIN. */
+static int sign_output(const struct args *args)
+{
+	struct diag diag = {0};
+	int r = sign_file(args->output, &args->sign, NULL, &diag), status;
+
+	if (r == 0)
+		return EXIT_DONE;
+	status = cli_fail_file(args->output, r, &diag);
+	fputs(_("  The manifest is written and whole, but not signed. 'sealdrive manifest sign' signs it without the drive.\n"),
+		stderr);
+	return status;
 }
 
 static int make(const struct args *args)
@@ -107,12 +122,14 @@ static int make(const struct args *args)
 	int r = sign_check(&args->sign, &diag);
 
 	if (r < 0)
-		return cli_fail(args->drive.target, r, &diag);
+		return cli_fail_file(args->output, r, &diag);
 	r = read_drive(args, &manifest, &diag);
 	if (r == 0)
 		r = write_manifest(args, &manifest, &diag);
 	cli_event("manifest", args->drive.target, NULL, r, NULL);
-	return r < 0 ? cli_fail(args->drive.target, r, &diag) : EXIT_DONE;
+	if (r < 0)
+		return cli_fail(args->drive.target, r, &diag);
+	return sign_wanted(&args->sign) ? sign_output(args) : EXIT_DONE;
 }
 
 /* ---- verify ---- */
@@ -144,6 +161,23 @@ static int read_before(const struct args *args, struct manifest *before, struct 
 	return r == 0 ? manifest_parse(text, len, before, diag) : r;
 }
 
+/* One that could not be signed when it was made. What is no manifest, or was changed, is not signed. */
+static int sign(const struct args *args)
+{
+	CLEANUP_MANIFEST struct manifest manifest = {0};
+	struct diag diag = {0};
+	int r = read_before(args, &manifest, &diag);
+
+	if (r == 0)
+		r = sign_file(args->before, &args->sign, NULL, &diag);
+	if (r < 0)
+		return cli_fail_file(args->before, r, &diag);
+	printf(_("Signed: a manifest of drive "));
+	cli_put_safe(manifest.uuid);
+	putchar('\n');
+	return EXIT_DONE;
+}
+
 static int verify(const struct args *args)
 {
 	CLEANUP_MANIFEST struct manifest before = {0};
@@ -153,7 +187,7 @@ static int verify(const struct args *args)
 	int r = read_before(args, &before, &diag);
 
 	if (r < 0)
-		return cli_fail(args->before, r, &diag);
+		return cli_fail_file(args->before, r, &diag);
 	r = read_drive(args, &now, &diag);
 	if (r < 0)
 		return cli_fail(args->drive.target, r, &diag);
@@ -179,9 +213,20 @@ static int parse_option(int option, struct args *args)
 	case OPT_TRUST:
 		args->trust = optarg;
 		return 0;
+	case OPT_ACCEPT_HEADER_CHANGE:
+		args->accept_header_change = true;
+		return 0;
 	default:
 		return offline_option(option, &args->drive) || sign_option(option, &args->sign) ? 0 : EXIT_USAGE;
 	}
+}
+
+static int run_sign(struct args *args, const char *file)
+{
+	if (!sign_complete(&args->sign) || args->output || args->trust || args->drive.header || args->drive.source.passphrase_file)
+		return cli_usage(&command_manifest, _("'manifest sign FILE' needs --sign-key and --sign-cert, and no drive"));
+	args->before = file;
+	return sign(args);
 }
 
 static int run(int argc, char **argv)
@@ -200,14 +245,20 @@ static int run(int argc, char **argv)
 		return EXIT_USAGE;
 	/* one reader of cards and one PIN, for the drive and the signature */
 	args.sign.token = args.drive.source.token;
+	if (argc - optind == 2 && strcmp(argv[optind], "sign") == 0)
+		return run_sign(&args, argv[optind + 1]);
 	if (sign_wanted(&args.sign) && (!sign_complete(&args.sign) || !args.output))
 		return cli_usage(&command_manifest, _("--sign-key, --sign-cert and --output belong together"));
 	if (argc - optind == 1) {
+		if (args.trust)
+			return cli_usage(&command_manifest, _("--trust is for 'manifest verify'"));
 		args.drive.target = argv[optind];
 		return make(&args);
 	}
 	if (argc - optind != 3 || strcmp(argv[optind], "verify") != 0)
 		return cli_usage(&command_manifest, _("unexpected operand '%s'"), argv[argc - 1]);
+	if (args.output || sign_wanted(&args.sign))
+		return cli_usage(&command_manifest, _("'manifest verify' writes and signs nothing"));
 	args.before = argv[optind + 1];
 	args.drive.target = argv[optind + 2];
 	return verify(&args);
@@ -215,11 +266,12 @@ static int run(int argc, char **argv)
 
 const struct command command_manifest = {
 	.name = "manifest",
-	.operands = N_("TARGET | verify FILE TARGET"),
+	.operands = N_("TARGET | verify FILE TARGET | sign FILE"),
 	.summary = N_("list all files of a drive with their hashes, and what has changed since"),
 	.options = N_(
 		"The drive must not be mounted, and is only read. 'manifest verify' compares it with an earlier\n"
 		"manifest and lists what was added, removed and changed; exit status 9 when there is any.\n"
+		"'manifest sign' signs one that was made without a signature.\n"
 		"\n"
 		"Options:\n"
 		"  --output FILE           write the manifest to a new FILE\n"
@@ -233,6 +285,8 @@ const struct command command_manifest = {
 		"  --token[=URI]           unlock with a smart card or security key\n"
 		"  --pin-file FILE         the PIN of the card is in the first line of FILE\n"
 		"  --header FILE           the drive's LUKS header is in FILE\n"
+		"  --accept-header-change  its header was changed with another program, on purpose: open it; the\n"
+		"                          header stays as it is\n"
 		"  --help                  show this help\n"),
 	.run = run,
 };

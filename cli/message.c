@@ -3,6 +3,7 @@
  * What the program says on stderr: one form for all. Names come from the command line or a drive
  * and are made safe for the terminal first.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,11 +20,47 @@ static void put_subject(const char *subject)
 		fprintf(stderr, "%s: ", safe);
 }
 
-int cli_fail(const char *subject, int err, const struct diag *diag)
+static int last_error;
+
+int cli_last_error(void)
 {
-	const char *remedy = error_remedy(err);
+	return last_error;
+}
+
+/* A detail may be a whole sentence, or end with a remedy that is one. */
+static bool ends_with_stop(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len && text[len - 1] == '.';
+}
+
+/* What the remedies of system errors say is about drives; with a file, that would lead astray. */
+static const char *file_remedy(int err)
+{
+	switch (-err) {
+	case ENOENT:
+	case ENOTDIR:
+		return _("Check the name of the file and of its folder.");
+	case EISDIR:
+		return _("A folder will not do: give a file.");
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return _("Ask whoever the file or its folder belongs to, or choose another place.");
+	case EIO:
+	case ENXIO:
+		return _("It cannot be read or written as it should. Try again, or choose another place.");
+	default:
+		return error_remedy(err);
+	}
+}
+
+static int say_failed(const char *subject, int err, const struct diag *diag, const char *remedy)
+{
 	CLEANUP_FREE char *detail = NULL;
 
+	last_error = err;
 	fflush(stdout);
 	fputs("sealdrive: ", stderr);
 	put_subject(subject);
@@ -31,23 +68,38 @@ int cli_fail(const char *subject, int err, const struct diag *diag)
 	if (diag && diag->detail[0] &&
 		text_sanitize(diag->detail, strlen(diag->detail), &detail) == 0)
 		fprintf(stderr, ": %s", detail);
-	fputs(".\n", stderr);
+	fputs(ends_with_stop(detail ? detail : error_text(err)) ? "\n" : ".\n", stderr);
 	if (remedy)
 		fprintf(stderr, "  %s\n", remedy);
 	return error_exit_status(err);
 }
 
-static void put_formatted(const char *fmt, va_list args)
+/* Whether it ended with a full stop. */
+static bool put_formatted(const char *fmt, va_list args)
 {
 	CLEANUP_FREE char *text = NULL;
 	CLEANUP_FREE char *safe = NULL;
 
 	if (vasprintf(&text, fmt, args) < 0) {
 		text = NULL;
-		return;
+		return false;
 	}
 	if (text_sanitize(text, strlen(text), &safe) == 0)
 		fputs(safe, stderr);
+	return ends_with_stop(text);
+}
+
+int cli_fail(const char *subject, int err, const struct diag *diag)
+{
+	return say_failed(subject, err, diag, error_remedy(err));
+}
+
+int cli_fail_file(const char *subject, int err, const struct diag *diag)
+{
+	int status = say_failed(subject, err, diag, file_remedy(err));
+
+	/* 7 is for drives that are gone or broken */
+	return status == EXIT_IO ? EXIT_FAILED : status;
 }
 
 int cli_usage(const struct command *command, const char *fmt, ...)
@@ -77,9 +129,10 @@ void cli_warn(const char *subject, const char *fmt, ...)
 	fputs(_("sealdrive: warning: "), stderr);
 	put_subject(subject);
 	va_start(args, fmt);
-	put_formatted(fmt, args);
+	bool stopped = put_formatted(fmt, args);
+
 	va_end(args);
-	fputs(".\n", stderr);
+	fputs(stopped ? "\n" : ".\n", stderr);
 }
 
 static bool said_done;

@@ -34,7 +34,7 @@ int policy_sign(const struct policy_sign_args *args)
 	if (r == 0)
 		r = sign_file(args->path, &args->by, args->signature, &diag);
 	if (r < 0)
-		return cli_fail(args->path, r, &diag);
+		return cli_fail_file(args->path, r, &diag);
 	printf(_("Signed: policy %s, version %llu\n"), policy->id, (unsigned long long)policy->version);
 	show_parent(policy);
 	return EXIT_DONE;
@@ -56,7 +56,7 @@ int policy_verify(const struct policy_sign_args *args)
 	if (r == 0)
 		r = policy_load_text(args->path, text, len, &policy, &diag);
 	if (r < 0)
-		return cli_fail(args->path, r, &diag);
+		return cli_fail_file(args->path, r, &diag);
 	printf(_("Good signature of policy %s, version %llu, by "), policy->id, (unsigned long long)policy->version);
 	cli_put_safe(signer.name);
 	printf(_("\nSHA-256 of the signer's certificate: %s\n"), signer.sha256);

@@ -8,7 +8,6 @@
 #include "audit/policy-find.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/jsonout.h"
 #include "cli/policy.h"
 
 enum { OPT_HELP = 1, OPT_JSON, OPT_TRUST, OPT_SIGNATURE };
@@ -33,76 +32,7 @@ static int load(const char *name, struct policy **ret_policy)
 	struct diag diag = {0};
 	int r = policy_load(name, ret_policy, &diag);
 
-	return r < 0 ? cli_fail(name, r, &diag) : EXIT_DONE;
-}
-
-static unsigned count_rules(const struct policy *policy)
-{
-	unsigned count = 0;
-
-	for (enum check_id i = 0; i < CHECK_COUNT; i++)
-		count += policy->rules[i].mode != MODE_OFF;
-	return count;
-}
-
-/* ---- list ---- */
-
-static void list_one(struct jsonout *out, bool json, const struct policy *policy, bool bound)
-{
-	if (json) {
-		jsonout_object(out, NULL);
-		jsonout_string(out, "id", policy->id);
-		jsonout_number(out, "version", policy->version);
-		jsonout_string(out, "title", bilingual_text(policy->title));
-		jsonout_bool(out, "provisional", policy->provisional);
-		jsonout_string(out, "inherits", policy->inherits[0] ? policy->inherits : NULL);
-		jsonout_number(out, "checks", count_rules(policy));
-		jsonout_bool(out, "bound", bound);
-		jsonout_end_object(out);
-		return;
-	}
-	cli_put_padded(policy->id, 12);
-	printf(" %4llu  ", (unsigned long long)policy->version);
-	cli_put_padded(bound ? _("binds this computer") : policy->provisional ? _("provisional") : "", 22);
-	cli_put_safe(bilingual_text(policy->title));
-	putchar('\n');
-}
-
-static int run_list(int argc, char **argv, bool json)
-{
-	CLEANUP_POLICY struct policy *bound = NULL;
-	struct jsonout out = {0};
-	struct diag diag = {0};
-	int status = EXIT_DONE, r;
-	char **names;
-
-	r = policy_names(&names);
-	if (r < 0)
-		return cli_fail(NULL, r, NULL);
-	if (json) {
-		jsonout_object(&out, NULL);
-		jsonout_array(&out, "policies");
-	}
-	for (char **name = names; *name; name++) {
-		CLEANUP_POLICY struct policy *policy = NULL;
-		int failed = load(*name, &policy);
-
-		if (failed)
-			status = failed;
-		else
-			list_one(&out, json, policy, false);
-	}
-	policy_names_free(names);
-	r = policy_load_bound(&bound, &diag);
-	if (r < 0)
-		status = cli_fail(_("this computer's policy"), r, &diag);
-	else if (bound)
-		list_one(&out, json, bound, true);
-	if (json) {
-		jsonout_end_array(&out);
-		jsonout_end_object(&out);
-	}
-	return status;
+	return r < 0 ? cli_fail_file(name, r, &diag) : EXIT_DONE;
 }
 
 /* ---- show ---- */
@@ -186,7 +116,7 @@ static int run_show(int argc, char **argv, bool json)
 	} else {
 		r = policy_load_bound(&policy, &diag);
 		if (r < 0)
-			return cli_fail(_("this computer's policy"), r, &diag);
+			return cli_fail_file(_("this computer's policy"), r, &diag);
 		if (!policy) {
 			printf(_("No policy binds this computer. 'sealdrive policy list' shows the profiles.\n"));
 			return EXIT_DONE;
@@ -196,7 +126,7 @@ static int run_show(int argc, char **argv, bool json)
 		CLEANUP_FREE char *text = json_dumps(policy->doc, JSON_INDENT(2));
 
 		if (!text)
-			return cli_fail(argc > 0 ? argv[0] : NULL, -ENOMEM, NULL);
+			return cli_fail_file(argc > 0 ? argv[0] : NULL, -ENOMEM, NULL);
 		puts(text);
 		return EXIT_DONE;
 	}
@@ -228,7 +158,7 @@ static int run_check(int argc, char **argv, bool json)
 		}
 		cli_put_path(argv[i]);
 		printf(_(": good: policy %s, version %llu, %u checks\n"), policy->id,
-			(unsigned long long)policy->version, count_rules(policy));
+			(unsigned long long)policy->version, policy_count_rules(policy));
 	}
 	return status;
 }
@@ -260,6 +190,7 @@ static bool diff_rule(enum check_id i, const struct rule *a, const struct rule *
 
 	if (a->mode == MODE_OFF || b->mode == MODE_OFF)
 		return differ;
+	differ |= diff_text(id, "title", bilingual_text(a->title), bilingual_text(b->title));
 	differ |= diff_text(id, "severity", severity_name(a->severity), severity_name(b->severity));
 	differ |= diff_text(id, "clause", a->clause, b->clause);
 	differ |= diff_text(id, "remedy", bilingual_text(a->remedy), bilingual_text(b->remedy));
@@ -283,8 +214,13 @@ static int run_diff(int argc, char **argv, bool json)
 		r = load(argv[1], &b);
 	if (r)
 		return r;
+	differ |= diff_text("----", "not_before", a->not_before, b->not_before);
+	differ |= diff_text("----", "not_after", a->not_after, b->not_after);
+	differ |= diff_text("----", "require_log", a->require_log ? "true" : "false", b->require_log ? "true" : "false");
 	for (enum check_id i = 0; i < CHECK_COUNT; i++)
 		differ |= diff_rule(i, &a->rules[i], &b->rules[i]);
+	if (!differ)
+		printf(_("Both demand the same.\n"));
 	return differ ? EXIT_FINDINGS : EXIT_DONE;
 }
 
@@ -308,7 +244,7 @@ static const struct verb {
 	bool json;
 	int (*run)(int argc, char **argv, bool json);
 } verbs[] = {
-	{"list", "list [--json]", 0, 0, true, run_list},
+	{"list", "list [--json]", 0, 0, true, policy_list},
 	{"show", "show [--json] [POLICY]", 0, 1, true, run_show},
 	{"check", "check FILE...", 1, 1000, false, run_check},
 	{"diff", "diff POLICY POLICY", 2, 2, false, run_diff},

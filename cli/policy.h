@@ -15,4 +15,9 @@ struct policy_sign_args {
 int policy_sign(const struct policy_sign_args *args);
 int policy_verify(const struct policy_sign_args *args);
 
+struct policy;
+/* Of checks that it does not switch off. */
+unsigned policy_count_rules(const struct policy *policy);
+int policy_list(int argc, char **argv, bool json);
+
 #endif

@@ -32,11 +32,14 @@ check_status 0 "a computer that no policy binds" sealdrive policy show
 check_status 9 "diff" sealdrive policy diff nist vn-qcvn
 said '^H-18 +min_rsa_bits +2048 +-> +3072' "... names check, parameter, old and new value"
 check_status 0 "diff of a policy and itself" sealdrive policy diff bsi bsi
-is "$(cat "$T/out")" "" "... says nothing"
+is "$(cat "$T/out")" "Both demand the same." "... says so"
 
 check "check" sealdrive policy check "$top_srcdir"/policy/*.json
 printf '{"schema": 1, "id": "ours", "version": 1, "inherits": "bsi",\n "title": {"en": "Ours", "vi": "Của ta"},\n "checks": {"H-14": {"params": {"max_slots": 2}}}}\n' >"$T/ours.json"
 check "check: one of our own" sealdrive policy check "$T/ours.json"
+sed 's/"version": 1/"version": 1, "require_log": true, "not_after": "2030-01-01"/' "$T/ours.json" >"$T/dated.json"
+check_status 9 "diff: what is not in a check" sealdrive policy diff "$T/ours.json" "$T/dated.json"
+said 'require_log +false +-> +true' "... is a difference"
 check_status 9 "... and what it changes" sealdrive policy diff bsi "$T/ours.json"
 is "$(cat "$T/out")" "H-14  max_slots             4  ->  2" "... is one line"
 sed 's/max_slots/max_slot/' "$T/ours.json" >"$T/typing.json"
@@ -55,6 +58,9 @@ strict "bytes that are no UTF-8" 'line 2' 's/Ours/\xc3\x28/'
 strict "a number that is too large" 'line 1' 's/"version": 1/"version": 99999999999999999999/'
 strict "a negative number" 'line 1.*version' 's/"version": 1/"version": -1/'
 strict "a fraction" 'line 1.*version' 's/"version": 1/"version": 1.0/'
+strict "a policy that ends before it begins" 'line 1.*ends before' 's/"version": 1/"version": 1, "not_before": "2027-01-01", "not_after": "2026-12-31"/'
+strict "a floor above the minimum" 'line 3.*pbkdf2_floor is 700000, more than pbkdf2_min_sha256' 's/"checks": {/&"H-09": {"params": {"pbkdf2_floor": 700000}}, /'
+strict "more demanded than advised" 'line 3.*min_bytes is 65' 's/"checks": {/&"H-05": {"params": {"min_bytes": 65}}, /'
 strict "a member twice" 'line 1.*twice|duplicate' 's/"version": 1/"version": 1, "version": 2/'
 strict "a member twice, written differently" 'line 1.*twice|duplicate' 's/"version": 1/"version": 1, "vers\\u0069on": 2/'
 printf '{"schema": %s1%s}' "$(printf '[%.0s' $(seq 200000))" "$(printf ']%.0s' $(seq 200000))" >"$T/deep.json"

@@ -41,6 +41,31 @@ check "show" bound log show --op format
 said 'format +done .*a.img' "... an operation"
 check "show, of another time" bound log show --until 2020
 is "$(cat "$T/out")" "" "... nothing"
+shown() { # DESCRIPTION NUMBER OPTION...: how many records
+	local what=$1 number=$2
+	shift 2
+	bound log show "$@" >shown 2>&1
+	is "$(wc -l <shown)" "$number" "$what"
+}
+count=$(wc -l <log/events.jsonl)
+first=$(sed -n '1s/.*"ts":"\([^"]*\)".*/\1/p' log/events.jsonl)
+shown "show: the minute that it begins in" "$count" --since "${first:0:16}Z"
+shown "... written with a space" "$count" --since "${first:0:10} ${first:11:5}"
+check "show: up to the end of its second" bound log show --until "${first:0:19}Z"
+said ' format ' "... has it"
+shown "show: a drive by a path that begins here" "$count" --drive ./a.img
+shown "... by its UUID in capitals" "$count" --drive "$(cryptsetup luksUUID a.img | tr a-f A-F)"
+for wrong in "--since yesterday" "--since 2026-13" "--until 2026-02-30" "--until 2026-12-01T04:5" "--since 2026-12-01T24" "--op burn" "--op k" \
+	"--checkpoint x" "--trust x" "--output x" "--since 2027 --until 2026"; do
+	# shellcheck disable=SC2086
+	check_status 2 "show $wrong" bound log show $wrong
+done
+check_status 2 "verify: a signature without a checkpoint" bound log verify --trust x
+said 'needs --checkpoint' "... is asked what it means"
+bound log show >shown
+if fuse_ready; then
+	is "$(grep -c "unlock  *failed .*exit=3  reason='The passphrase does not open this drive'" shown)" 3 "show says why something failed"
+fi
 bound log show --json >shown
 check "show, as it is, byte for byte" cmp shown log/events.jsonl
 check "show by UUID" bound log show --drive "$(cryptsetup luksUUID a.img)"
@@ -55,6 +80,16 @@ open("evil.jsonl", "a").write("\n[[\n")
 PY
 bound log show --log evil.jsonl >shown 2>&1
 is "$(grep -c $'\e\|\u202e' shown) $(wc -l <shown)" "0 2" "a hostile log is shown and does nothing"
+
+# ---- audits: of each drive, and of saved facts ----
+cp a.img a2.img
+before=$(wc -l <log/events.jsonl)
+bound audit a.img a2.img --facts facts >/dev/null
+bound audit facts >/dev/null
+is "$(tail -n +$((before + 1)) log/events.jsonl | "$PYTHON" -c 'import json, sys
+for r in map(json.loads, sys.stdin): print(r["op"], r["target"].rsplit("/", 1)[1], len(r["uuid"]), r["detail"]["drives"], r["detail"]["failures"])' | xargs -n 5 | paste -sd,)" \
+	"audit a.img 36 2 3,audit a2.img 36 2 3,audit facts 36 2 3,audit facts 36 2 3" "an audit is one record for each drive"
+rm a2.img facts
 
 # ---- by somebody else's arithmetic ----
 for _ in 1 2 3 4 5 6; do bound audit a.img >/dev/null; done
@@ -117,7 +152,7 @@ path = [bytes.fromhex(h) for h in proof["path"]]
 m, n = old["size"] - 1, new["size"] - 1
 while m & 1:
     m, n = m >> 1, n >> 1
-a = b = path.pop(0) if old["size"] & m else bytes.fromhex(old["root"])
+a = b = path.pop(0) if old["size"] & (old["size"] - 1) else bytes.fromhex(old["root"])
 for h in path:
     if m & 1 or m == n:
         a, b = node(h, a), node(h, b)
@@ -175,6 +210,13 @@ said 'the next event repairs' "... is told from a forged one"
 bound audit a.img >/dev/null
 check "... and is repaired" bound log verify --checkpoint checkpoint
 is "$(ops | tr ' ' '\n' | grep -c log-repaired)" 1 "... and marked"
+check "verify" bound log verify
+said "cut off and noted, in record $(grep -n log-repaired log/events.jsonl | cut -d: -f1)\." "... says so"
+check_status 1 "verify: a log that is not there" bound log verify --log nosuch
+said 'Check the name of the file' "... is no drive that is missing"
+check_status 1 "verify: what is no checkpoint" bound log verify --checkpoint "$PASS"
+said "^sealdrive: $PASS: " "... is named"
+check_status 2 "a proof of a record leads from no earlier checkpoint" bound log verify-proof proof1 --checkpoint checkpoint --earlier checkpoint
 
 if command -v strace >/dev/null; then
 	strace -f -e trace=openat,pwrite64,fsync,close -o trace sealdrive-bound audit a.img >/dev/null 2>&1
@@ -203,10 +245,11 @@ cat >etc/policy.json <<'EOF'
 EOF
 mv log gone
 refused 5 c.img 'log is required' "... unless the policy requires it" env -u HOME sealdrive-bound format c.img --size 32M --passphrase-file "$PASS"
+check_status 5 "... which holds for audits" env -u HOME sealdrive-bound audit a.img
 mv gone log
 
 # ---- what the policy forbids ----
-refused 5 c.img 'H-09 \(policy ours/4\).*pbkdf2-sha256, 1000 iterations.*600000.*OWASP.*higher cost' "format: a weak key derivation" \
+refused 5 c.img 'H-09 \(policy ours/4\).*pbkdf2-sha256, 1000 iterations.*600000.*OWASP.*sealdrive format --help' "format: a weak key derivation" \
 	bound format c.img --size 32M --passphrase-file "$PASS" "${FAST_KDF[@]}"
 refused 5 c.img 'H-05.*16|H-05.*32 bytes|H-05' "format: a short key" sh -c 'sed -i "s/\"checks\": {/\"checks\": {\"H-05\": {\"params\": {\"min_bytes\": 64}},/" etc/policy.json
 	exec sealdrive-bound format c.img --size 32M --key-size 256 --passphrase-file "$1" --pbkdf argon2id --iterations 4 --memory 65536 --parallel 1' - "$PASS"
@@ -230,13 +273,28 @@ if fuse_ready; then
 fi
 is "$(ops | tr ' ' '\n' | grep -c refused)" 4 "what was refused is in the log"
 is "$(grep -c '"policy":"ours/4"' log/events.jsonl | awk '{ print ($1 > 5) }')" 1 "... with the policy"
+check "show" bound log show --op format
+said "refused .*c.img .*policy=ours/4  exit=5  check=H-09  reason='Refused by your organisation's policy'|refused .*policy=ours/4  exit=5  check=H-09" \
+	"... names policy and check"
+mv etc/policy.json kept
+bound audit a.img >/dev/null
+bound audit a.img >/dev/null
+is "$("$PYTHON" -c 'import json; print([r["detail"] for r in map(json.loads, open("log/events.jsonl")) if r["op"] == "policy"][-1],
+	sum(r["op"] == "policy" and "removed" in r["detail"] for r in map(json.loads, open("log/events.jsonl"))))')" \
+	"{'id': 'ours', 'removed': True, 'version': 4} 1" "... which is an event, once"
+sed 's/"id": "ours", "version": 4/"id": "other", "version": 4/' kept >etc/policy.json
+refused 5 a.img 'version 4 of another one was in force' "another name is no way back" bound mount a.img m --passphrase-file "$PASS"
+mv kept etc/policy.json
+bound audit a.img >/dev/null
+is "$("$PYTHON" -c 'import json; print(*[r["detail"].get("removed") for r in map(json.loads, open("log/events.jsonl")) if r["op"] == "policy"][-2:])')" \
+	"True None" "that it is there again is an event, too"
 echo '{' >etc/policy.json
 refused 5 d.img 'policy of this computer cannot be used: line' "a damaged policy forbids" bound mount d.img m --passphrase-file "$PASS"
-printf '{"schema": 1, "id": "old", "version": 1, "inherits": "baseline", "not_after": "2020-01-01", "title": {"en": "x", "vi": "y"}, "checks": {}}' >etc/policy.json
+printf '{"schema": 1, "id": "old", "version": 5, "inherits": "baseline", "not_after": "2020-01-01", "title": {"en": "x", "vi": "y"}, "checks": {}}' >etc/policy.json
 refused 5 d.img 'H-09' "one that has ended still binds" bound mount d.img m --passphrase-file "$PASS"
 # ---- keys: what was fulfilled stays so, and what was not may come ----
 cat >etc/policy.json <<'EOF'
-{"schema": 1, "id": "keys", "version": 1, "inherits": "baseline", "title": {"en": "x", "vi": "y"}, "checks":
+{"schema": 1, "id": "keys", "version": 6, "inherits": "baseline", "title": {"en": "x", "vi": "y"}, "checks":
  {"H-23": {"mode": "fail"}, "H-09": {"mode": "off"}, "H-14": {"params": {"max_slots": 2}}}}
 EOF
 check "a drive without a recovery key" bound format k.img --size 32M --passphrase-file "$PASS" "${FAST_KDF[@]}"
@@ -261,5 +319,8 @@ bound header check a.img >/dev/null
 bound header backup --help >/dev/null
 is "$("$PYTHON" -c 'import json; print([r["op"] for r in map(json.loads, open("log/events.jsonl")) if r["op"].startswith("header")])')" \
 	"['header backup']" "what is done with headers, too; what only looks is no event"
+check_status 1 "a drive that is not there" bound key add ./m/../gone.img --passphrase-file "$PASS"
+check "show" bound log show --drive "$T/office/gone.img"
+said "key add +failed .* $T/office/gone.img .*reason=ENOENT" "... has it where it was looked for"
 check "the whole log" bound log verify
 done_testing

@@ -61,6 +61,11 @@ check "... unmount" drive_unmount m
 check_status 9 "... is not the same" sealdrive manifest verify list other.img --passphrase-file "$PASS"
 said 'manifest is of another drive' "... and it says so"
 is "$(grep -c 'all as they were' "$T/out")" 0 "... and nothing else"
+check "another one, changed by another program" cryptsetup config other.img --label changed
+check_status 4 "... is not opened" sealdrive manifest other.img --passphrase-file "$PASS" --output other
+header=$(head -c 32768 other.img | sha256sum)
+check "... but when whoever asks knows" sealdrive manifest other.img --passphrase-file "$PASS" --output other --accept-header-change
+is "$(head -c 32768 other.img | sha256sum)" "$header" "... and its header stays as it is"
 rm other.img
 must "mount" drive_mount a.img m
 printf 'X' >m/one
@@ -97,5 +102,8 @@ must "mount" drive_mount a.img m
 check_status 6 "a mounted drive" sealdrive manifest a.img --passphrase-file "$PASS"
 must "unmount" drive_unmount m
 check_status 2 "no target" sealdrive manifest
+check_status 2 "a signature of what is made" sealdrive manifest a.img --trust x
+check_status 2 "verify signs nothing" sealdrive manifest verify list a.img --sign-key x --sign-cert y
+check_status 2 "sign without a key" sealdrive manifest sign list
 check_status 2 "two operands" sealdrive manifest a.img b.img
 done_testing

@@ -69,6 +69,13 @@ if fuse_ready; then
 	check "a manifest" sealdrive manifest a.img --passphrase-file "$PASS" --output list --sign-key "$(uri 03)" "${card[@]}"
 	judged list "manifest"
 	check "... verify" sealdrive manifest verify list a.img --passphrase-file "$PASS" --trust ca.pem
+	check_status 3 "a manifest, and a wrong PIN at its end" sealdrive manifest a.img --passphrase-file "$PASS" --output late --sign-key "$(uri 03)" \
+		--pkcs11-module "$module" --pin-file wrong
+	said 'written and whole, but not signed' "... is there"
+	check "... and is signed later" sealdrive manifest sign late --sign-key "$(uri 03)" "${card[@]}"
+	judged late "manifest"
+	head -n -1 late >shortened
+	refused 1 shortened 'end is missing' "what was cut off is not signed" sealdrive manifest sign shortened --sign-key "$(uri 03)" "${card[@]}"
 else
 	skip "a manifest" "no /dev/fuse or no fusermount3 here"
 fi
@@ -106,5 +113,5 @@ must "it opens the drive" sealdrive key enroll a.img --token "$(uri 06)" --passp
 sealdrive audit a.img --token "${card[@]}" --format json >report 2>err
 is "$("$PYTHON" -c 'import json
 print(*(f["id"] + "=" + f["state"] for f in json.load(open("report"))["drives"][0]["findings"] if f["id"][0] == "U"))')" \
-	"U-01=pass U-02=pass U-03=unknown U-04=pass" "an audit unlocks with the token"
+	"U-01=pass U-02=pass U-03=unknown U-04=pass U-06=pass" "an audit unlocks with the token"
 done_testing

@@ -84,6 +84,8 @@ done
 for server in extendedKeyUsage=serverAuth,clientAuth keyUsage=keyEncipherment,dataEncipherment; do
 	check "a certificate with $server" purpose server "$server"
 	refused 1 p.json 'not one for signatures' "... is none" sealdrive policy verify p.json --trust ca.pem --signature server.p7s
+	refused 1 p.json 'not one for signatures' "... and nobody signs with it" sealdrive policy sign p.json --sign-key server.key --sign-cert server.pem \
+		--signature server2.p7s
 done
 check "one that a signer has issued, who is no CA" bash -c 'openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out child.key 2>/dev/null &&
 	openssl req -new -key child.key -subj /CN=child -out child.csr &&
@@ -108,9 +110,15 @@ check "a signed checkpoint" sealdrive log checkpoint --output cp --sign-key ec.k
 check "... openssl agrees" openssl cms -verify -binary -inform DER -in cp.p7s -content cp -CAfile ca.pem -purpose any -out verified
 check "... verify" sealdrive log verify --checkpoint cp --trust ca.pem
 sed 's/"ts":"2/"ts":"1/' cp >cp2 && cp cp.p7s cp2.p7s
-check_status 1 "... a changed one" sealdrive log verify --checkpoint cp2 --trust ca.pem
+check_status 9 "... a changed one" sealdrive log verify --checkpoint cp2 --trust ca.pem
+said '^sealdrive: cp2: ' "... which is named"
+check_status 9 "... a stranger's" sealdrive log verify --checkpoint cp --trust stranger.pem
 printf '{"schema": 1, "waivers": []}' >w
 refused 1 w 'no signature' "waivers without a signature" sealdrive audit facts --trust ca.pem --waivers w
+printf '{"schema": 1, "drives": []}' >inventory
+refused 1 inventory 'no signature' "an inventory without a signature" sealdrive audit facts --trust ca.pem --inventory inventory
+check "one with a signature" openssl cms -sign -binary -in inventory -signer ec.pem -inkey ec.key -outform DER -out inventory.p7s -md sha256
+check_status 9 "... is taken" sealdrive audit facts --trust ca.pem --inventory inventory
 
 # ---- a policy that binds when it is signed ----
 mkdir etc log
@@ -132,6 +140,12 @@ is "$("$PYTHON" -c 'import json; print(*(r["detail"]["version"] for r in map(jso
 rm etc/policy.json.p7s
 printf '{"schema": 1, "id": "other", "version": 1, "inherits": "baseline", "title": {"en": "x", "vi": "y"}, "checks": {"H-09": {"mode": "warn"}}}' >etc/policy.json
 sealdrive policy sign etc/policy.json --sign-key ec.key --sign-cert ec.pem >/dev/null
+refused 5 n3.img 'version 3 of another one was in force' "another policy is no way back" sealdrive-bound format n3.img --size 32M --passphrase-file "$PASS" "${FAST_KDF[@]}"
+sed -i 's/"version": 1/"version": 4/' etc/policy.json
+sealdrive policy sign etc/policy.json --sign-key ec.key --sign-cert ec.pem >/dev/null
+check "sealdrive policy list" sealdrive-bound policy list
+said 'other +4 +binds, signed' "... a policy whose signature is good"
+said 'inherits from baseline is not covered' "... and what it does not cover"
 check "another policy" sealdrive-bound format "$T/home/n3.img" --size 32M --passphrase-file "$PASS" "${FAST_KDF[@]}"
 cp p.json etc/policy.json && cp p.json.p7s etc/policy.json.p7s
 sealdrive policy sign etc/policy.json --sign-key ec.key --sign-cert ec.pem >/dev/null

@@ -133,6 +133,17 @@ static void test_text_is_date(void)
 		CU_ASSERT(!text_is_date(bad[i]));
 }
 
+static void test_text_is_uuid(void)
+{
+	static const char *const bad[] = {"", "a483effb", "A483EFFB-3E50-4BB3-A580-1A1DD4A57972", "a483effb-3e50-4bb3-a580-1a1dd4a5797",
+		"a483effb-3e50-4bb3-a580-1a1dd4a579722", "a483effb-3e50-4bb3-a580-1a1dd4a5797g", "a483effb 3e50-4bb3-a580-1a1dd4a57972",
+		" a483effb-3e50-4bb3-a580-1a1dd4a57972", "a483effb3e504bb3a5801a1dd4a57972"};
+
+	CU_ASSERT(text_is_uuid("a483effb-3e50-4bb3-a580-1a1dd4a57972"));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		CU_ASSERT(!text_is_uuid(bad[i]));
+}
+
 static void test_error_table(void)
 {
 	for (int code = SDE_FIRST; code < SDE_END; code++) {
@@ -240,7 +251,7 @@ static void test_iomem(void)
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_iomem), UNIT(test_byte_order), UNIT(test_checked_arithmetic), UNIT(test_range_inside),
-		UNIT(test_rounding), UNIT(test_all_zero), UNIT(test_text_sanitize), UNIT(test_text_cut), UNIT(test_text_is_date),
+		UNIT(test_rounding), UNIT(test_all_zero), UNIT(test_text_sanitize), UNIT(test_text_cut), UNIT(test_text_is_date), UNIT(test_text_is_uuid),
 		UNIT(test_error_table), UNIT(test_error_exit_status), UNIT(test_diag),
 		UNIT(test_blkdev_checks));
 }

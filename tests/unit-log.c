@@ -442,6 +442,32 @@ static void test_too_long(void)
 	CU_ASSERT_EQUAL(count, 2);
 }
 
+/* Many at once are a chain like any other, all of them or none. */
+static void test_at_once(void)
+{
+	static char target[EVENT_LINE_MAX];
+	CLEANUP_FREE char *text = NULL, *after = NULL;
+	struct event events[5] = {{0}};
+	size_t count = 0, len, after_len;
+
+	unlink(path);
+	CU_ASSERT_EQUAL(append("a.img"), 0);
+	CU_ASSERT_EQUAL(eventlog_append_all(path, NULL, 0), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		events[i] = (struct event){.op = "audit", .target = i ? "b.img" : NULL, .detail = i ? json_pack("{s:i}", "n", (int)i) : NULL};
+	CU_ASSERT_EQUAL(eventlog_append_all(path, events, ARRAY_SIZE(events)), 0);
+	CU_ASSERT_EQUAL(append("c.img"), 0);
+	CU_ASSERT_EQUAL(verify(&count), 0);
+	CU_ASSERT_EQUAL(count, 7);
+	CU_ASSERT_EQUAL_FATAL(strict_read_file(path, 1 << 20, &text, &len), 0);
+	memset(target, 'x', sizeof(target) - 1);
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		events[i] = (struct event){.op = "audit", .target = i == 3 ? target : "b.img"};
+	CU_ASSERT_EQUAL(eventlog_append_all(path, events, ARRAY_SIZE(events)), -E2BIG);
+	CU_ASSERT_EQUAL_FATAL(strict_read_file(path, 1 << 20, &after, &after_len), 0);
+	CU_ASSERT(len == after_len && memcmp(text, after, len) == 0);
+}
+
 int main(void)
 {
 	int r;
@@ -449,7 +475,7 @@ int main(void)
 	if (!mkdtemp(folder) || crypto_init() < 0)
 		return 99;
 	snprintf(path, sizeof(path), "%s/log", folder);
-	r = UNIT_RUN(UNIT(test_too_long), UNIT(test_every_byte), UNIT(test_chain), UNIT(test_clock), UNIT(test_link), UNIT(test_lines), UNIT(test_half_written), UNIT(test_many_writers),
+	r = UNIT_RUN(UNIT(test_too_long), UNIT(test_at_once), UNIT(test_every_byte), UNIT(test_chain), UNIT(test_clock), UNIT(test_link), UNIT(test_lines), UNIT(test_half_written), UNIT(test_many_writers),
 		UNIT(test_full), UNIT(test_merkle), UNIT(test_consistency), UNIT(test_place));
 	unlink(path);
 	rmdir(folder);
