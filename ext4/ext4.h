@@ -118,6 +118,8 @@ int e4_iget_handle(struct e4_fs *fs, uint32_t ino, struct e4_inode **ret_inode) 
 struct e4_inode *e4_iref(struct e4_inode *inode);
 /* Drops a reference; the last one of an inode without links frees it on the drive. */
 void e4_iput(struct e4_inode *inode);
+/* The same for who has kept only the number of the inode that he holds a reference to. */
+void e4_iput_number(struct e4_fs *fs, uint32_t ino);
 uint32_t e4_ino(const struct e4_inode *inode);
 uint32_t e4_generation(const struct e4_inode *inode);
 

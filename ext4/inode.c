@@ -14,6 +14,7 @@
  */
 #include "ext4/inode.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -397,6 +398,18 @@ void e4_iput(struct e4_inode *inode)
 	/* An end is certain: each round stores one. Whether that works, the sticky error says. */
 	while ((inode = put_one(inode)))
 		(void)!atime_store(inode);
+}
+
+void e4_iput_number(struct e4_fs *fs, uint32_t ino)
+{
+	struct inode_table *table = fs->inodes;
+	struct e4_inode *inode;
+
+	pthread_mutex_lock(&table->lock);
+	inode = *hash_slot(table, ino);
+	pthread_mutex_unlock(&table->lock);
+	assert(inode);
+	e4_iput(inode);
 }
 
 /* Up to max inodes, referenced, whose access time is not stored. */

@@ -146,7 +146,7 @@ int front_new(const struct front_options *options, struct e4_fs *fs, struct fron
 	front->labels_idle = access("/sys/fs/selinux", F_OK) < 0;
 	pthread_mutex_init(&front->lock, NULL);
 	pthread_cond_init(&front->ended_changed, NULL);
-	err = nodes_new(&front->nodes);
+	err = nodes_new(fs, &front->nodes);
 	if (err == 0)
 		err = marks_new(&front->marks);
 	if (err == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which inodes the kernel knows: the lookup counts of the FUSE protocol, 24 bytes an inode, so
- * that hundreds of thousands of looked-up names stay small. All functions from any thread.
+ * Which inodes the kernel knows: the lookup counts of the FUSE protocol, some 17 bytes an inode, so
+ * that millions of looked-up names stay small. All functions from any thread.
  *
  * An inode without links that the kernel still knows (an open, deleted file) is pinned: the table
  * holds a reference until the kernel forgets it, and the drive keeps its blocks that long.
@@ -13,7 +13,8 @@
 
 struct nodes;
 
-int nodes_new(struct nodes **ret_nodes) MUST_CHECK;
+/* fs: whose inodes will be pinned. */
+int nodes_new(struct e4_fs *fs, struct nodes **ret_nodes) MUST_CHECK;
 /* Lets go of all pinned inodes; the file system must still be there. NULL is fine. */
 void nodes_free(struct nodes *nodes);
 

@@ -28,6 +28,12 @@ void e4_iput(struct e4_inode *inode)
 	inode->puts++;
 }
 
+void e4_iput_number(struct e4_fs *fs, uint32_t ino)
+{
+	CU_ASSERT(inodes[ino - 11].refs > 0);
+	e4_iput(&inodes[ino - 11]);
+}
+
 uint32_t e4_ino(const struct e4_inode *inode)
 {
 	return inode->ino;
@@ -40,7 +46,7 @@ static struct nodes *setup(void)
 	memset(inodes, 0, sizeof(inodes));
 	for (uint32_t i = 0; i < INODES; i++)
 		inodes[i].ino = i + 11;
-	CU_ASSERT_EQUAL_FATAL(nodes_new(&nodes), 0);
+	CU_ASSERT_EQUAL_FATAL(nodes_new(NULL, &nodes), 0);
 	return nodes;
 }
 
