@@ -134,9 +134,16 @@ bool group_has_super(const struct e4_fs *fs, uint32_t index)
 struct pend {
 	struct e4_fs *fs;
 	struct group *group;
+	uint64_t txn_id;
 	bool inodes;
 	uint32_t start, count;
 };
+
+/* What the group's last free was, for the next one to join: files go in the order in which they came. */
+static struct pend **last_pend(struct group *group, bool inodes)
+{
+	return inodes ? &group->last_inodes : &group->last_blocks;
+}
 
 static int pend_bits(struct e4_fs *fs, struct group *group, bool inodes, uint32_t start, uint32_t count)
 {
@@ -179,6 +186,8 @@ static void pend_done(void *ctx, int err)
 	struct group *g = p->group;
 
 	pthread_mutex_lock(&g->lock);
+	if (*last_pend(g, p->inodes) == p)
+		*last_pend(g, p->inodes) = NULL;
 	if (err == 0) {
 		unpend_bits(g, p->inodes, p->start, p->count);
 		atomic_fetch_sub(&p->fs->groups->pending, p->count);
@@ -187,26 +196,39 @@ static void pend_done(void *ctx, int err)
 	free(p);
 }
 
-int group_pend(struct handle *h, struct group *group, bool inodes, uint32_t start, uint32_t count)
+static int pend_new(struct handle *h, struct group *group, bool inodes, uint32_t start, uint32_t count)
 {
 	struct pend *p = malloc(sizeof(*p));
-	int r = -ENOMEM;
+	int r;
 
-	if (p) {
-		*p = (struct pend){h->fs, group, inodes, start, count};
-		r = pend_bits(h->fs, group, inodes, start, count);
-		if (r == 0) {
-			r = txn_on_commit(h, pend_done, p);
-			if (r < 0)
-				unpend_bits(group, inodes, start, count);
-		}
-	}
+	if (!p)
+		return -ENOMEM;
+	*p = (struct pend){h->fs, group, h->txn_id, inodes, start, count};
+	r = txn_on_commit(h, pend_done, p);
 	if (r < 0) {
 		free(p);
 		return r;
 	}
-	atomic_fetch_add(&h->fs->groups->pending, count);
+	*last_pend(group, inodes) = p;
 	return 0;
+}
+
+int group_pend(struct handle *h, struct group *group, bool inodes, uint32_t start, uint32_t count)
+{
+	struct pend *last = *last_pend(group, inodes);
+	int r = pend_bits(h->fs, group, inodes, start, count);
+
+	if (r < 0)
+		return r;
+	if (last && last->txn_id == h->txn_id && last->start + last->count == start)
+		last->count += count;
+	else
+		r = pend_new(h, group, inodes, start, count);
+	if (r < 0)
+		unpend_bits(group, inodes, start, count);
+	else
+		atomic_fetch_add(&h->fs->groups->pending, count);
+	return r;
 }
 
 int group_hold(struct e4_fs *fs, struct group *group, uint32_t start, uint32_t count)

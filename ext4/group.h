@@ -18,6 +18,7 @@ struct group {
 	 * bytes; NULL when none. */
 	uint8_t *pending_blocks, *pending_inodes;
 	uint32_t pending_block_count, pending_inode_count;
+	struct pend *last_blocks, *last_inodes; /* group.c; of a transaction not yet on the medium, or NULL */
 	uint32_t longest_free_hint; /* no free run is longer; UINT32_MAX: unknown */
 	uint32_t cursor;	    /* bit where the next search without a goal begins */
 };
