@@ -120,6 +120,26 @@ static bool time_valid(const struct timespec *time)
 	return time->tv_nsec >= 0 && time->tv_nsec <= 999999999;
 }
 
+enum {
+	SET_TIMES = E4_SET_ATIME | E4_SET_MTIME | E4_SET_CTIME | E4_SET_HELD | E4_SET_GIVEN_TIMES,
+};
+
+/* Nobody reads the times of a file without a name from the drive: the kernel brings ctime after each
+ * unlink, just before it forgets the file. */
+static bool change_in_memory(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask)
+{
+	bool nameless;
+
+	if (mask & ~(unsigned)SET_TIMES)
+		return false;
+	pthread_rwlock_wrlock(&inode->lock);
+	nameless = inode->nlink == 0 && !inode->linkable;
+	if (nameless)
+		set_fields(inode, attr, mask);
+	pthread_rwlock_unlock(&inode->lock);
+	return nameless;
+}
+
 /* A file may have an ACL that must follow its mode; that takes a place for it when it is shared. */
 static int change(struct e4_inode *inode, const struct e4_attr *attr, unsigned mask)
 {
@@ -162,6 +182,8 @@ static int setattr_unsynced(struct e4_inode *inode, const struct e4_attr *attr, 
 		if (mask == E4_SET_SIZE)
 			return 0;
 	}
+	if (change_in_memory(inode, attr, mask))
+		return 0;
 	do
 		r = change(inode, attr, mask);
 	while (r == -ENOSPC && balloc_retry(inode->fs, &tries));
