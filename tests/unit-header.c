@@ -22,7 +22,7 @@ static void test_randomness(void)
 	uint8_t sector[RANDOMNESS_BYTES];
 
 	CU_ASSERT_EQUAL_FATAL(crypto_init(), 0);
-	for (int i = 0; i < 100000; i++) {
+	for (unsigned i = 0; i < unit_times(100000, 1000); i++) {
 		gcry_create_nonce(sector, sizeof(sector));
 		if (!randomness_likely(sector))
 			CU_FAIL("random bytes");

@@ -207,6 +207,7 @@ static void apply(struct blkdev *dev, const struct fault_record *record, uint64_
 static void replay(struct blkdev *recorded, const struct blkdev *before,
 	void (*judge)(struct blkdev *dev, size_t done, size_t count))
 {
+	unsigned factor = unit_step() > 1 ? 64 : 4; /* from one cut to the next; judging costs most */
 	size_t count;
 	const struct fault_record *records = faultdev_records(recorded, &count);
 	CLEANUP_BLKDEV struct blkdev *dev = memory(before->size_bytes);
@@ -216,7 +217,7 @@ static void replay(struct blkdev *recorded, const struct blkdev *before,
 		before->size_bytes);
 	for (size_t i = 0; i < count; i++) {
 		judge(dev, i, count);
-		for (uint64_t cut = 512; cut < records[i].len; cut *= 4) {
+		for (uint64_t cut = 512; cut < records[i].len; cut *= factor) {
 			apply(dev, &records[i], cut);
 			judge(dev, i, count);
 		}
@@ -429,7 +430,7 @@ static void test_repair_device_error(void)
 
 static void test_old_headers_stay_gone(void)
 {
-	for (uint64_t hdr_bytes = HDR_BYTES; hdr_bytes <= 4 * MIB; hdr_bytes *= 2) {
+	for (uint64_t hdr_bytes = HDR_BYTES; hdr_bytes <= 4 * MIB; hdr_bytes *= unit_step() > 1 ? 16 : 2) {
 		CLEANUP_BLKDEV struct blkdev *dev = memory(12 * MIB);
 		struct luks2_format_params large = small;
 
