@@ -9,6 +9,7 @@
 #include "audit/canon.h"
 #include "audit/strict.h"
 #include "base/i18n.h"
+#include "base/text.h"
 #include "keymgr/luks2-json.h"
 
 #define TYPE "sealdrive-facts"
@@ -29,6 +30,19 @@ void time_text(int64_t seconds, char out[32])
 	out[0] = '\0';
 	if (gmtime_r(&t, &tm))
 		strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+bool time_is_text(const char *text)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+	char day[11] = "";
+	size_t i;
+
+	for (i = 0; form[i]; i++)
+		if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+			return false;
+	memcpy(day, text, sizeof(day) - 1);
+	return !text[i] && text_is_date(day);
 }
 
 /* The hash of the document without its hash. */
@@ -113,6 +127,8 @@ static int check_whole(const struct strict *s)
 		r = strict_fail(s, "/type", _("not a file of facts"));
 	if (r == 0 && json_integer_value(json_object_get(s->doc, "schema")) != 1)
 		r = strict_fail(s, "/schema", _("this program knows schema %d only"), 1);
+	if (r == 0 && !time_is_text(json_string_value(json_object_get(s->doc, "collected"))))
+		r = strict_fail(s, "/collected", _("%s has a value that is not known"), "/collected");
 	if (r == 0)
 		r = canon_print(s->doc, &canonical, &len);
 	if (r == -EINVAL || (r == 0 && (s->len != len + 1 || s->text[len] != '\n' || memcmp(s->text, canonical, len) != 0)))

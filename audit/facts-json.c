@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/facts-file.h"
 #include "audit/facts-luks1.h"
 #include "audit/facts.h"
 #include "audit/strict.h"
@@ -104,6 +105,8 @@ int facts_to_json(const struct facts *facts, json_t **ret_json)
 								   : ""),
 		"size_bytes", u64_string(facts->size_bytes));
 
+	if (json && facts->collected[0] && json_object_set_new(json, "collected", json_string(facts->collected)))
+		return -ENOMEM;
 	if (!json || (facts->doc && add_header(facts, json) < 0) || (facts->luks1 && add_luks1(facts, json) < 0))
 		return -ENOMEM;
 	if (facts->device.known && json_object_set_new(json, "device", device_to_json(&facts->device)))
@@ -122,6 +125,7 @@ static const struct strict_field drive_fields[] = {
 	{"state", STRICT_STRING},
 	{"detail", STRICT_STRING},
 	{"size_bytes", STRICT_STRING},
+	{"collected", STRICT_STRING | STRICT_OPTIONAL},
 	{"header", STRICT_OBJECT | STRICT_OPTIONAL},
 	{"luks1", STRICT_OBJECT | STRICT_OPTIONAL},
 	{"device", STRICT_OBJECT | STRICT_OPTIONAL},
@@ -362,6 +366,10 @@ static int read_drive(const struct strict *s, const json_t *json, const char *po
 	if (!luks2_json_u64(json_object_get(json, "size_bytes"), &facts->size_bytes))
 		return bad_value(s, pointer, "size_bytes");
 	facts->saved = true;
+	if (get(json, "collected") && !time_is_text(get(json, "collected")))
+		return bad_value(s, pointer, "collected");
+	snprintf(facts->collected, sizeof(facts->collected), "%s",
+		get(json, "collected") ? get(json, "collected") : get(s->doc, "collected"));
 	facts->kind = (enum facts_kind)kind;
 	facts->state = (enum facts_state)state;
 	facts->target = strdup(get(json, "target"));

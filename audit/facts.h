@@ -54,6 +54,7 @@ struct facts_unlocked {
 struct facts {
 	char *target; /* as the user named it */
 	bool saved;   /* of a file: target may be another drive by now, or a trap, and is not opened */
+	char collected[32]; /* of a file: when it was seen; "" now */
 	enum facts_kind kind;
 	enum facts_state state;
 	int err;      /* FACTS_UNREADABLE: why; not in facts files */

@@ -100,15 +100,6 @@ int inventory_parse(const char *text, size_t len, struct inventory **ret_invento
 	return 0;
 }
 
-int inventory_load(const char *path, struct inventory **ret_inventory, struct diag *diag)
-{
-	CLEANUP_FREE char *text = NULL;
-	size_t len;
-	int r = strict_read_file(path, STRICT_BYTES_MAX, &text, &len);
-
-	return r < 0 ? r : inventory_parse(text, len, ret_inventory, diag);
-}
-
 const json_t *inventory_find(const struct inventory *inventory, const char *uuid)
 {
 	return json_object_get(inventory->by_uuid, uuid);

@@ -9,9 +9,7 @@
 
 struct inventory;
 
-/* docs/POLICY.md has the schema. -SDE_FILE_INVALID with diag, -errno. */
-int inventory_load(const char *path, struct inventory **ret_inventory, struct diag *diag) MUST_CHECK;
-/* The same of a text that was read already, with a zero behind it, as its signature was verified, say. */
+/* The text has a zero behind it; docs/AUDIT.md has an example. -SDE_FILE_INVALID with diag. */
 int inventory_parse(const char *text, size_t len, struct inventory **ret_inventory, struct diag *diag) MUST_CHECK;
 /* The record of the drive with this UUID: members serial, size_bytes, token_slots,
  * key_fingerprint; NULL: none. */

@@ -14,8 +14,8 @@
 #include "audit/audit.h"
 #include "base/text.h"
 #include "audit/facts-file.h"
-#include "audit/policy-find.h"
 #include "cli/audit-collect.h"
+#include "cli/audit-inputs.h"
 #include "cli/audit-report.h"
 #include "cli/audit-unlock.h"
 #include "cli/cli.h"
@@ -70,9 +70,7 @@ struct args {
 /* What an audit needs, and frees. */
 struct run {
 	struct audit audit;
-	struct policy *policy;
-	struct waivers *waivers;
-	struct inventory *inventory;
+	struct audit_inputs inputs;
 	char today[32];
 };
 
@@ -172,7 +170,13 @@ static int write_facts(const struct args *args, const struct facts_list *list, s
 	bytes.text = text;
 	if (r == 0)
 		r = outfile_write(args->facts, args->force, put_bytes, &bytes, diag);
-	return r == 0 && sign_wanted(&args->sign) ? sign_file(args->facts, &args->sign, NULL, diag) : r;
+	if (r < 0 || !sign_wanted(&args->sign))
+		return r;
+	r = sign_file(args->facts, &args->sign, NULL, diag);
+	if (r < 0)
+		cli_warn(args->facts, _("the facts are saved, but not signed: 'sealdrive audit' with this file, --facts and a new name "
+					"signs them without the drives"));
+	return r;
 }
 
 /* Not even --force puts a report in the place of a drive, or of anything else that is read. */
@@ -201,58 +205,22 @@ static int check_outputs(const struct args *args, char **targets, int count, str
 
 /* ---- the whole ---- */
 
-/* What was verified, and not what the file is by then. */
-static int load_waivers(const struct args *args, struct run *run, struct diag *diag)
-{
-	CLEANUP_FREE char *text = NULL;
-	struct cms_signer signer;
-	size_t len;
-	int r;
-
-	if (!args->trust)
-		return waivers_load(args->waivers, &run->waivers, diag);
-	r = verify_file(args->waivers, NULL, args->trust, &signer, &text, &len, diag);
-	return r < 0 ? r : waivers_parse(text, len, &run->waivers, diag);
-}
-
-static int load_inventory(const struct args *args, struct run *run, struct diag *diag)
-{
-	CLEANUP_FREE char *text = NULL;
-	struct cms_signer signer;
-	size_t len;
-	int r;
-
-	if (!args->trust)
-		return inventory_load(args->inventory, &run->inventory, diag);
-	r = verify_file(args->inventory, NULL, args->trust, &signer, &text, &len, diag);
-	return r < 0 ? r : inventory_parse(text, len, &run->inventory, diag);
-}
-
 static int load(const struct args *args, struct run *run, const char **ret_failed, struct diag *diag)
 {
-	int r;
+	const struct audit_input_names names = {args->profile, args->waivers, args->inventory, args->trust};
+	int r = audit_inputs_load(&names, &run->inputs, ret_failed, diag);
 
-	*ret_failed = args->profile;
-	r = policy_load(args->profile, &run->policy, diag);
-	if (r == 0 && args->waivers) {
-		*ret_failed = args->waivers;
-		r = load_waivers(args, run, diag);
-	}
-	if (r == 0 && args->inventory) {
-		*ret_failed = args->inventory;
-		r = load_inventory(args, run, diag);
-	}
-	run->audit.policy = run->policy;
-	run->audit.waivers = run->waivers;
-	run->audit.inventory = run->inventory;
+	run->audit.policy = run->inputs.policy;
+	run->audit.waivers = run->inputs.waivers;
+	run->audit.inventory = run->inputs.inventory;
 	return r;
 }
 
 /* Whoever judges as of an earlier day must not do so in silence when that is what makes the result. */
 static void warn_of_revived(const struct run *run)
 {
-	for (size_t i = 0; i < waivers_count(run->waivers); i++) {
-		const struct waiver *waiver = waivers_at(run->waivers, i);
+	for (size_t i = 0; i < waivers_count(run->inputs.waivers); i++) {
+		const struct waiver *waiver = waivers_at(run->inputs.waivers, i);
 
 		if (run->audit.waiver_uses[i] && waiver_expired(waiver, run->today))
 			cli_warn(NULL, _("waiver '%s' expired on %s and counts only because of --date %s"), waiver->id,
@@ -309,8 +277,8 @@ static void note(const struct run *run, const struct facts_list *list)
 		items[i] = (struct cli_event_item){
 			.target = list->origins[i],
 			.uuid = drive->facts->hdr ? drive->facts->hdr->uuid : NULL,
-			.detail = json_pack("{s:s, s:I, s:I, s:I}", "profile", run->policy->id, "version",
-				(json_int_t)run->policy->version, "drives", (json_int_t)run->audit.count, "failures",
+			.detail = json_pack("{s:s, s:I, s:I, s:I}", "profile", run->inputs.policy->id, "version",
+				(json_int_t)run->inputs.policy->version, "drives", (json_int_t)run->audit.count, "failures",
 				(json_int_t)drive->counts[STATE_FAIL]),
 		};
 	}
@@ -398,9 +366,7 @@ static int run(int argc, char **argv)
 	run.audit.today = args.date ? args.date : run.today;
 	status = audit(&args, argv + optind, argc - optind, &run);
 	audit_clear(&run.audit);
-	waivers_free(run.waivers);
-	inventory_free(run.inventory);
-	policy_free(run.policy);
+	audit_inputs_clear(&run.inputs);
 	return status;
 }
 

@@ -121,26 +121,28 @@ void cli_event(const char *op, const char *target, const char *uuid, int err, js
 void cli_event_all(const char *op, const struct cli_event_item *items, size_t count)
 {
 	CLEANUP_FREE struct event *events = calloc(count + 1, sizeof(*events));
-	CLEANUP_FREE char *paths = malloc((count + 1) * CLI_EVENT_PATH_MAX);
+	char path[CLI_EVENT_PATH_MAX];
 
-	for (size_t i = 0; i < count; i++) {
-		if (!events || !paths) {
-			json_decref(items[i].detail);
-			continue;
-		}
-		cli_event_path(items[i].target, paths + i * CLI_EVENT_PATH_MAX);
+	for (size_t i = 0; events && i < count; i++) {
+		cli_event_path(items[i].target, path);
 		events[i] = (struct event){
 			.op = op,
-			.target = paths + i * CLI_EVENT_PATH_MAX,
+			.target = strdup(path),
 			.uuid = items[i].uuid,
 			.policy = gate_policy_name(),
 			.detail = items[i].detail,
 		};
 	}
-	if (events && paths)
+	if (events)
 		append(events, count);
 	else
 		cli_warn(NULL, _("the event log was not written: %s"), error_text(-ENOMEM));
+	for (size_t i = 0; i < count; i++) {
+		if (events)
+			free((char *)(uintptr_t)events[i].target);
+		else
+			json_decref(items[i].detail);
+	}
 }
 
 /* ---- whole commands ---- */

@@ -173,6 +173,21 @@ doc["drives"] = []
 doc["sha256"] = hashlib.sha256(canonical(doc).encode()).hexdigest()
 open(sys.argv[2], "w").write(canonical(doc) + "\n")
 PY
+sed 's/"collected":"[^"]*"/"collected":"2026-01-02T03:04:05Z"/' "$T/facts" >"$T/early"
+"$PYTHON" - "$T/early" <<'PY'
+import hashlib, json, sys
+canonical = lambda o: json.dumps(o, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+doc = json.load(open(sys.argv[1], encoding="utf-8"))
+del doc["sha256"]
+doc["sha256"] = hashlib.sha256(canonical(doc).encode()).hexdigest()
+open(sys.argv[1], "w").write(canonical(doc) + "\n")
+PY
+sealdrive audit "$T/early" "$T/equal" --facts "$T/together" >/dev/null
+sealdrive audit "$T/together" --facts "$T/together2" >/dev/null
+is "$("$PYTHON" -c 'import json, sys
+d = json.load(open(sys.argv[1]))["drives"]
+print(len(d), [x["collected"][:10] for x in d[:-1]], d[-1]["collected"] == json.load(open(sys.argv[2]))["collected"])' "$T/together2" "$T/together")" \
+	"3 ['2026-01-02', '2026-01-02'] True" "facts that are saved again keep their time"
 refused 1 "$T/none" 'no drive in it' "facts of no drive are not within policy" sealdrive audit "$T/none"
 check "every byte of a facts file matters" env UNIT_AUDIT_DRIVE="$T/ours" "$top_builddir/unit-audit"
 
