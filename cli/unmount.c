@@ -11,7 +11,7 @@
 #include "fuse/drives.h"
 #include "fuse/users.h"
 
-enum { USERS_SHOWN = 8, GIVE_UP_TRIES = 50 };
+enum { USERS_SHOWN = 8, UNSEEN_TRIES = 10, GIVE_UP_TRIES = 50 };
 
 enum { OPT_HELP = 256, OPT_GIVE_UP };
 
@@ -27,8 +27,8 @@ static void say_waiting(void)
 		fputs(_("Everything is being written to the drive. Please wait.\n"), stderr);
 }
 
-/* "cp (1234), bash (77)" into diag, as far as they can be seen. */
-static void name_users(const char *mount_point, struct diag *diag)
+/* "cp (1234), bash (77)" into diag, as far as they can be seen. False: none can. */
+static bool name_users(const char *mount_point, struct diag *diag)
 {
 	struct mount_user users[USERS_SHOWN];
 	int count = users_find(mount_point, users, USERS_SHOWN);
@@ -42,6 +42,25 @@ static void name_users(const char *mount_point, struct diag *diag)
 		diag_set(diag, -EBUSY, _("it is in use by %s"), text);
 	else
 		diag_set(diag, -EBUSY, _("it is in use by a program of another user"));
+	return count > 0;
+}
+
+/*
+ * Whether to try once more, after a moment: programs that waited for a drive that was given up have got an
+ * error, and need that long; and who cannot be seen may be somebody in passing: whoever asks for the
+ * free space, or looks through /proc, holds the mount as well.
+ */
+static bool worth_waiting(const struct mounted_drive *drive, bool give_up, int tries, struct diag *diag)
+{
+	int limit;
+
+	*diag = (struct diag){0};
+	limit = name_users(drive->status.mount_point, diag) ? 0 : UNSEEN_TRIES;
+	if (give_up)
+		limit = GIVE_UP_TRIES;
+	if (tries < limit)
+		nanosleep(&(struct timespec){.tv_nsec = 100 * 1000000L}, NULL);
+	return tries < limit;
 }
 
 /* A drive that was pulled out is waited for, unless the user knows better. */
@@ -67,15 +86,8 @@ static int unmount(const char *name, const struct mounted_drive *drive, bool giv
 
 	if (err == 0)
 		err = drives_unmount(drive, say_waiting, &diag);
-	/* Programs that waited for the drive have got an error, and need a moment for that. */
-	for (int i = 0; err == -EBUSY && give_up && i < GIVE_UP_TRIES; i++) {
-		diag = (struct diag){0};
-		nanosleep(&(struct timespec){.tv_nsec = 100 * 1000000L}, NULL);
+	for (int i = 0; err == -EBUSY && worth_waiting(drive, give_up, i, &diag); i++)
 		err = drives_unmount(drive, say_waiting, &diag);
-	}
-
-	if (err == -EBUSY)
-		name_users(drive->status.mount_point, &diag);
 	if (err < 0)
 		return cli_fail(name, err, &diag);
 	if (drive->dead)

@@ -118,6 +118,28 @@ exec 7>"$T/mnt/open"
 check_status 6 "an open file" drive_unmount "$T/mnt"
 said "\\($$\\)" "... names its program"
 echo kept >&7
+# A file on its way through a socket is open, and nobody is seen to have it.
+passing='import os, socket, sys, time
+a, b = socket.socketpair()
+fd = os.open(sys.argv[1], os.O_RDONLY)
+socket.send_fds(a, [b"x"], [fd])
+os.close(fd)
+print(flush=True)
+time.sleep(float(sys.argv[2]))'
+must "another drive" new_drive "$T/b.img" 32M
+must "mounted" drive_mount "$T/b.img" "$T/b"
+touch "$T/b/file"
+pass_for() { # SECONDS
+	exec 8< <(exec "$PYTHON" -c "$passing" "$T/b/file" "$1")
+	read -r -u 8
+}
+pass_for 0.4
+check "who is only passing is waited for" drive_unmount "$T/b"
+must "mounted again" drive_mount "$T/b.img" "$T/b"
+pass_for 20
+check_status 6 "... not who stays" drive_unmount "$T/b"
+kill $!
+check "until he ends" drive_unmount "$T/b"
 pid=$(the_daemon)
 start=$SECONDS
 kill -TERM "$pid"
