@@ -87,6 +87,7 @@ bool cli_can_ask(void);
 
 struct cli_token_options {
 	bool wanted;	      /* --token: nothing else will do */
+	bool never;	      /* --no-token: none is looked for */
 	const char *uri;      /* which: "pkcs11:...", "fido2", or NULL: any */
 	const char *pin_file; /* --pin-file: first line; NULL: the terminal */
 	const char *and_pin_file; /* --and-pin-file: of the second of two tokens; NULL: pin_file */
@@ -106,13 +107,14 @@ struct cli_passphrase_source {
 };
 
 /* Options of all commands that open a drive; cli_unlock_option() takes them, and cli_token_option() those of a token. */
-enum { CLI_OPT_TOKEN = 900, CLI_OPT_PIN_FILE, CLI_OPT_PKCS11_MODULE, CLI_OPT_SHARE, CLI_OPT_AND_PIN_FILE };
+enum { CLI_OPT_TOKEN = 900, CLI_OPT_PIN_FILE, CLI_OPT_PKCS11_MODULE, CLI_OPT_SHARE, CLI_OPT_AND_PIN_FILE, CLI_OPT_NO_TOKEN };
 #define CLI_TOKEN_OPTION {"token", optional_argument, NULL, CLI_OPT_TOKEN}
 #define CLI_PIN_OPTIONS                                                                            \
 	{"pin-file", required_argument, NULL, CLI_OPT_PIN_FILE},                                   \
 	{"and-pin-file", required_argument, NULL, CLI_OPT_AND_PIN_FILE},                                 \
 	{"pkcs11-module", required_argument, NULL, CLI_OPT_PKCS11_MODULE}
 #define CLI_SHARE_OPTION {"share", required_argument, NULL, CLI_OPT_SHARE}
+#define CLI_NO_TOKEN_OPTION {"no-token", no_argument, NULL, CLI_OPT_NO_TOKEN}
 /* Whether option, as cli_getopt() returned it, is one of them, and was taken: of too many shares a message is out. */
 bool cli_unlock_option(int option, struct cli_passphrase_source *source);
 bool cli_token_option(int option, struct cli_token_options *options);

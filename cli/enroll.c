@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "cli/aside.h"
 #include "cli/token.h"
 #include "keymgr/token.h"
-#include "token/helper.h"
 
 bool enroll_is_fido2(const char *uri)
 {
@@ -118,7 +118,7 @@ static int enroll_once(const struct enroll_request *request, struct enrolled *en
 	struct diag *diag)
 {
 	size_t len = 0;
-	int r = helper_run(enroll_in_helper, (void *)request, ret_secret, enrolled, sizeof(*enrolled), &len, diag);
+	int r = aside_run(enroll_in_helper, (void *)request, ret_secret, enrolled, sizeof(*enrolled), &len, diag);
 
 	if (r == 0 && (len != sizeof(*enrolled) || !credible(enrolled, *ret_secret, request->uri)))
 		r = -SDE_TOKEN;

@@ -47,7 +47,7 @@ enum {
 	{"passphrase-file", required_argument, NULL, KEY_PASSPHRASE_FILE},                         \
 	{"key-file", required_argument, NULL, KEY_KEY_FILE},                                       \
 	{"accept-header-change", no_argument, NULL, KEY_ACCEPT_HEADER_CHANGE}, CLI_PIN_OPTIONS, \
-	CLI_SHARE_OPTION
+	CLI_SHARE_OPTION, CLI_NO_TOKEN_OPTION
 #define KEY_NEW_OPTIONS                                                                            \
 	{"new-passphrase-file", required_argument, NULL, KEY_NEW_PASSPHRASE_FILE},                 \
 	{"new-key-file", required_argument, NULL, KEY_NEW_KEY_FILE},                               \

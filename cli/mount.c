@@ -61,6 +61,7 @@ static const struct option long_options[] = {
 	CLI_TOKEN_OPTION,
 	CLI_PIN_OPTIONS,
 	CLI_SHARE_OPTION,
+	CLI_NO_TOKEN_OPTION,
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
 	{0},
 };

@@ -18,7 +18,7 @@ enum { OFFLINE_HEADER = 512, OFFLINE_PASSPHRASE_FILE, OFFLINE_KEY_FILE };
 	{"header", required_argument, NULL, OFFLINE_HEADER},                                       \
 	{"passphrase-file", required_argument, NULL, OFFLINE_PASSPHRASE_FILE},                     \
 	{"key-file", required_argument, NULL, OFFLINE_KEY_FILE}, CLI_TOKEN_OPTION, CLI_PIN_OPTIONS, \
-	CLI_SHARE_OPTION
+	CLI_SHARE_OPTION, CLI_NO_TOKEN_OPTION
 /* Whether it was one of them. */
 bool offline_option(int option, struct offline_args *args);
 

@@ -392,7 +392,7 @@ static bool unlock_by_present_token(const struct cli_passphrase_source *source, 
 	struct diag diag = {0};
 	int r;
 
-	if (!hdr || (!cli_token_enrolled(hdr, slot) && !cli_both_enrolled(hdr, slot)) || (!cli_can_ask() && !source->token.pin_file))
+	if (!hdr || source->token.never || (!cli_token_enrolled(hdr, slot) && !cli_both_enrolled(hdr, slot)) || (!cli_can_ask() && !source->token.pin_file))
 		return false;
 	r = unlock_by_token(source, target, hdr, slot, unlock, ctx, &diag);
 	if (r < 0 && r != -SDE_NO_TOKEN && r != -SDE_CANCELLED)
@@ -421,6 +421,8 @@ int cli_unlock(const struct cli_passphrase_source *source, const char *target, c
 	bool asked = !source->passphrase_file && !source->key_file;
 	int err;
 
+	if (source->token.wanted && source->token.never)
+		return diag_set(diag, -SDE_USAGE, _("--token and --no-token exclude each other"));
 	if (source->shares.count > 0 && (source->token.wanted || !asked))
 		return diag_set(diag, -SDE_USAGE, _("--share excludes --token, --passphrase-file and --key-file"));
 	if (source->shares.count > 0)

@@ -15,13 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/aside.h"
 #include "cli/secretfile.h"
 #include "cli/terminal.h"
 #include "cli/token.h"
 #include "keymgr/share-file.h"
 #include "keymgr/share-set.h"
 #include "keymgr/share-wrapped.h"
-#include "token/helper.h"
 
 enum {
 	FILE_MAX = 64 * 1024,
@@ -380,7 +380,7 @@ int cli_share_passphrase(const struct cli_passphrase_source *source, const struc
 {
 	struct collection collection = {.options = &source->shares, .token = &source->token, .hdr = hdr, .wanted = slot, .slot = -1};
 	size_t len = 0;
-	int found = -1, r = helper_run(combine_in_helper, &collection, ret_passphrase, &found, sizeof(found), &len, diag);
+	int found = -1, r = aside_run(combine_in_helper, &collection, ret_passphrase, &found, sizeof(found), &len, diag);
 
 	if (r < 0)
 		return r;

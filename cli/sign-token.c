@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "cli/aside.h"
 #include "cli/token.h"
-#include "token/helper.h"
 #include "token/pkcs11-sign.h"
 
 struct request {
@@ -36,7 +36,7 @@ static int in_helper(void *ctx, struct secret **ret_secret, void *out, size_t ro
 static int ask(const struct request *request, void *out, size_t room, size_t *ret_len, struct diag *diag)
 {
 	CLEANUP_SECRET struct secret *none = NULL;
-	int r = helper_run(in_helper, (void *)(uintptr_t)request, &none, out, room, ret_len, diag);
+	int r = aside_run(in_helper, (void *)(uintptr_t)request, &none, out, room, ret_len, diag);
 
 	/* what those say is about opening drives */
 	if (r == -SDE_NO_TOKEN)

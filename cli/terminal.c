@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ struct question {
 	bool changed; /* settings must be put back */
 	struct sigaction actions[ARRAY_SIZE(caught_signals)];
 	sigset_t mask;
+	int parent_death; /* the signal that is sent then, to go back to; 0: as it is */
 };
 
 static void catch_signals(struct question *q)
@@ -63,6 +65,17 @@ static void block_signals(struct question *q)
 	sigprocmask(SIG_BLOCK, &all, &q->mask);
 }
 
+/* A process that is to be killed when its parent ends is asked to end instead, as long as echo is off. */
+static void soften_death(struct question *q)
+{
+	struct sigaction action;
+	int signal = 0;
+
+	if (prctl(PR_GET_PDEATHSIG, &signal) == 0 && signal == SIGKILL && sigaction(SIGTERM, NULL, &action) == 0 &&
+		action.sa_handler != SIG_IGN && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0)
+		q->parent_death = signal;
+}
+
 static int begin(struct question *q, bool echo)
 {
 	struct termios quiet;
@@ -84,6 +97,9 @@ static void end(struct question *q)
 	if (q->changed)
 		tcsetattr(q->fd, TCSADRAIN, &q->settings);
 	q->changed = false;
+	if (q->parent_death)
+		prctl(PR_SET_PDEATHSIG, q->parent_death);
+	q->parent_death = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(caught_signals); i++)
 		sigaction(caught_signals[i], &q->actions[i], NULL);
 	sigprocmask(SIG_SETMASK, &q->mask, NULL);
@@ -143,6 +159,7 @@ static int ask_once(struct question *q, const char *prompt, bool echo, void *buf
 	int r;
 
 	catch_signals(q);
+	soften_death(q);
 	r = begin(q, echo);
 	block_signals(q);
 	if (r == 0 && !caught && write(q->fd, prompt, strlen(prompt)) < 0)
@@ -180,4 +197,25 @@ int terminal_ask(int fd, const char *prompt, bool echo, void *buf, size_t cap, s
 			raise(caught);
 	} while (r == -EINTR && (caught == SIGTSTP || caught == SIGTTIN || caught == SIGTTOU));
 	return r;
+}
+
+void terminal_remember(struct terminal_state *state)
+{
+	if (terminal_open(&state->fd) < 0)
+		state->fd = -1;
+	else if (tcgetattr(state->fd, &state->settings) < 0)
+		close(take_fd(&state->fd));
+}
+
+void terminal_restore(struct terminal_state *state)
+{
+	struct termios now;
+
+	if (state->fd < 0)
+		return;
+	/* in the background it would stop us, and is somebody else's */
+	if (tcgetpgrp(state->fd) == getpgrp() && tcgetattr(state->fd, &now) == 0 &&
+		(state->settings.c_lflag & ECHO) && !(now.c_lflag & ECHO))
+		tcsetattr(state->fd, TCSADRAIN, &state->settings);
+	close(take_fd(&state->fd));
 }

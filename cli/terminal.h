@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <termios.h>
 
 #include "base/error.h"
 
@@ -19,5 +20,14 @@ int terminal_open(int *ret_fd) MUST_CHECK;
  */
 int terminal_ask(int fd, const char *prompt, bool echo, void *buf, size_t cap, size_t *ret_len)
 	MUST_CHECK;
+
+/* How the controlling terminal is, for when somebody else asks on it and may be killed: put back is only echo that is off
+ * and was on. Without a terminal nothing happens. */
+struct terminal_state {
+	int fd; /* -1: there is none */
+	struct termios settings;
+};
+void terminal_remember(struct terminal_state *ret_state);
+void terminal_restore(struct terminal_state *state);
 
 #endif

@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/aside.h"
+#include "cli/patience.h"
 #include "cli/token.h"
 #include "token/fido2.h"
-#include "token/helper.h"
 #include "token/pkcs11.h"
 
 struct list {
@@ -65,6 +66,7 @@ static int list_in_helper(void *ctx, struct secret **ret_secret, void *data, siz
 	int r;
 
 	(void)ret_secret;
+	patience_begin();
 	list->text = data;
 	list->room = room;
 	/* without a module there may be security keys; one that was named has to be there */
@@ -95,7 +97,7 @@ int cli_token_list(const struct cli_token_options *options)
 	struct list list = {.options = options};
 	struct diag diag = {0};
 	size_t len = 0;
-	int r = text ? helper_run(list_in_helper, &list, &none, text, HELPER_DATA_MAX, &len, &diag) : -ENOMEM;
+	int r = text ? aside_run(list_in_helper, &list, &none, text, HELPER_DATA_MAX, &len, &diag) : -ENOMEM;
 
 	if (r < 0)
 		return cli_fail(NULL, r, &diag);

@@ -13,12 +13,13 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/aside.h"
+#include "cli/patience.h"
 #include "cli/secretfile.h"
 #include "cli/terminal.h"
 #include "keymgr/both.h"
 #include "keymgr/token.h"
 #include "token/fido2.h"
-#include "token/helper.h"
 #include "token/pkcs11-unlock.h"
 
 enum { PIN_MAX = 255 };
@@ -65,7 +66,10 @@ static int ask_pin(void *ctx, const char *name, enum token_pin_state state, int 
 	CLEANUP_FD int fd = -1;
 	struct stat st;
 	size_t len = 0;
-	int r = options->pin_file ? secretfile_open(options->pin_file, &fd, &st, diag) : terminal_open(&fd);
+	int r;
+
+	patience_end();
+	r = options->pin_file ? secretfile_open(options->pin_file, &fd, &st, diag) : terminal_open(&fd);
 
 	/* a script that runs again and again would lock the token */
 	if (r == 0 && state == TOKEN_PIN_FINAL && !isatty(fd))
@@ -88,6 +92,7 @@ static int ask_pin(void *ctx, const char *name, enum token_pin_state state, int 
 		return isatty(fd) ? -SDE_CANCELLED
 				  : diag_set(diag, -SDE_NOT_A_PIN, _("the first line of '%s' is empty"), options->pin_file);
 	secret_truncate(pin, len);
+	patience_begin();
 	r = check_pin(pin, diag);
 	if (r == 0)
 		*ret_pin = take_ptr(pin);
@@ -96,11 +101,13 @@ static int ask_pin(void *ctx, const char *name, enum token_pin_state state, int 
 
 static void tell(void *ctx, const char *name, const char *text)
 {
+	patience_end();
 	fprintf(stderr, "%s: %s\n", name, text);
 }
 
 struct token_ui cli_token_ui(const struct cli_token_options *options)
 {
+	patience_begin();
 	return (struct token_ui){ask_pin, tell, (void *)options};
 }
 
@@ -127,6 +134,9 @@ bool cli_token_option(int option, struct cli_token_options *options)
 	case CLI_OPT_TOKEN:
 		options->wanted = true;
 		options->uri = optarg;
+		return true;
+	case CLI_OPT_NO_TOKEN:
+		options->never = true;
 		return true;
 	case CLI_OPT_PIN_FILE:
 		options->pin_file = optarg;
@@ -294,7 +304,7 @@ int cli_token_passphrase(const struct cli_token_options *options, const struct l
 		return r;
 	if (candidates.pkcs11_count + candidates.fido2_count == 0)
 		return skipped.detail[0] ? diag_set(diag, -SDE_TOKEN, "%s", skipped.detail) : -SDE_NO_TOKEN;
-	r = helper_run(ask_tokens, &candidates, ret_passphrase, &found, sizeof(found), &len, diag);
+	r = aside_run(ask_tokens, &candidates, ret_passphrase, &found, sizeof(found), &len, diag);
 	if (r < 0)
 		return r;
 	if (len != sizeof(found) || !*ret_passphrase || found < 0 || found >= LUKS2_KEYSLOTS_MAX)
@@ -322,6 +332,6 @@ int cli_token_part(const struct cli_token_options *options, const struct both_pa
 		fido2 = part->fido2;
 		one.fido2_count = 1;
 	}
-	r = helper_run(ask_tokens, &one, ret_secret, &found, sizeof(found), &len, diag);
+	r = aside_run(ask_tokens, &one, ret_secret, &found, sizeof(found), &len, diag);
 	return r == 0 && !*ret_secret ? -SDE_TOKEN : r;
 }

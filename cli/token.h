@@ -9,7 +9,8 @@
 #include "keymgr/luks2.h"
 #include "token/ui.h"
 
-/* The questions of token/ui.h, on the terminal or from options->pin_file. options outlives the result. */
+/* The questions of token/ui.h, on the terminal or from options->pin_file. options outlives the result. In a process of its
+ * own (cli/aside.h): waiting for a token begins here (cli/patience.h). */
 struct token_ui cli_token_ui(const struct cli_token_options *options);
 
 /* Asks somebody to plug one in; false when nobody is there to be asked. */

@@ -4,12 +4,14 @@
     terminal.py [--stdin FILE] ACTION... -- COMMAND...
 
 Actions, in order:
-    wait:TEXT     until TEXT has appeared behind the last one waited for (10 s at most)
+    wait:TEXT     until TEXT has appeared behind the last one waited for (20 s at most)
     type:TEXT     types TEXT and Enter
     keys:TEXT     types TEXT alone
     signal:NAME   sends the signal to the command's process group
     kill:NAME     sends it to the command alone
+    child:NAME    sends it to the command's child
     stopped       until the command has been stopped
+    file:F=TEXT   until TEXT is in the file F
     echo:on|off   the terminal's echo must be that now
 
 The output is printed, and the last line is "exit N" or "killed by N", and "echo on" or "echo off"
@@ -24,7 +26,7 @@ import sys
 import termios
 import time
 
-TIMEOUT = 10
+TIMEOUT = 20
 
 
 def fail(text, seen):
@@ -118,9 +120,14 @@ def main():
             os.killpg(pid, getattr(signal, text))
         elif verb == "kill":
             os.kill(pid, getattr(signal, text))
+        elif verb == "child":
+            os.kill(int(open(f"/proc/{pid}/task/{pid}/children").read().split()[0]), getattr(signal, text))
         elif verb == "stopped":
             wait_for(lambda: open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] == "T",
                      "it was not stopped")
+        elif verb == "file":
+            path, _, wanted = text.partition("=")
+            wait_for(lambda: wanted in open(path).read(), f"'{wanted}' is not in {path}")
         elif verb == "echo":
             wait_for(lambda: echo_is_on(slave) == (text == "on"), f"echo is not {text}")
 

@@ -32,6 +32,12 @@ for _ in 1 2 3 4 5; do
 	user 'wait:PIN of' echo:off 'keys:12\x03' -- sealdrive-soft key test "$drive" --token
 	ended "killed by SIGINT" "Ctrl-C"
 done
+for _ in 1 2 3; do
+	user 'wait:PIN of' echo:off 'kill:SIGKILL' echo:on -- sealdrive-soft key test "$drive" --token
+	ended "killed by SIGKILL" "SIGKILL to it"
+	user 'wait:PIN of' echo:off 'child:SIGKILL' echo:on -- sealdrive-soft key test "$drive" --token
+	ended "exit 3" "SIGKILL to the one that asks"
+done
 user 'wait:PIN of' 'keys:12\x1a' stopped echo:on signal:SIGCONT 'wait:PIN of' echo:off 'type:1234' -- sealdrive-soft key test "$drive" --token
 ended "exit 0" "Ctrl-Z, and on"
 is "$(left Blue)" 8 "none of that has cost a try"
@@ -46,6 +52,18 @@ ended "exit 0" "... or after a wrong PIN"
 is "$(left Blue)" 7 "... which was tried once"
 user 'wait:PIN of Blue' 'type:1234' -- sealdrive-soft key test "$drive" --token
 check_status 1 "nothing else is offered when a token is demanded" grep -q 'Just Enter' "$T/screen"
+
+user 'wait:Passphrase for' "type:$(cat "$PASS")" -- sealdrive-soft key test "$drive" --no-token
+ended "exit 0" "no token is asked for"
+check_status 1 "... not even offered" grep -q 'PIN of' "$T/screen"
+check_status 2 "with and without" sealdrive-soft key test "$drive" --token --no-token
+
+# ---- a key that is not touched ----
+sed -i 's/touch=0/touch=3/' "$T/keys/Blue"
+user 'wait:PIN of' 'type:1234' 'wait:Touch the security key' "file:$T/keys/Blue=touch=5" 'keys:\x03' -- sealdrive-soft key test "$drive" --token
+ended "killed by SIGINT" "Ctrl-C while it blinks"
+is "$(grep -o 'touch=.*' "$T/keys/Blue")" "touch=4" "... ends that"
+sed -i 's/touch=.*/touch=0/' "$T/keys/Blue"
 
 # ---- each PIN for its own token ----
 plug Red 4321
@@ -73,6 +91,9 @@ is "$(left Blue)" 8 "... and right"
 printf '{"type":"systemd-pkcs11","keyslots":["0"],"pkcs11-uri":"pkcs11:manufacturer=Sealdrive%%20tests","pkcs11-key":"%s"}' \
 	"$(head -c 256 /dev/zero | base64 -w0)" >"$T/token"
 check "a card, too" cryptsetup token import --json-file "$T/token" "$drive"
+MOCK=hang user 'wait:PIN of' 'type:4711' 'wait:has not answered for 10 seconds' 'keys:\x03' -- sealdrive-soft key test "$drive" --pkcs11-module "$module"
+ended "killed by SIGINT" "a module that hangs is told of"
+shown 'no-token' "... with what helps"
 MOCK=hang user 'wait:PIN of' 'type:4711' 'wait:not answering' 'keys:\x03' -- sealdrive-soft key test "$drive" --token --pkcs11-module "$module"
 ended "killed by SIGINT" "Ctrl-C while a module hangs that wants no signals"
 done_testing

@@ -19,6 +19,7 @@
 #include "base/i18n.h"
 #include "keymgr/unicode.h"
 #include "token/pubkey.h"
+#include "token/touch.h"
 
 enum { CLIENT_DATA_HASH = 32, HMAC_SECRET = 32, PIN_CHARS_MIN = 4, PIN_BYTES_MAX = 63 };
 
@@ -228,6 +229,7 @@ static int device_secret(const struct fido2_device *device, const struct token_f
 	CLEANUP_SECRET struct secret *text = NULL;
 	bool needs_pin = token->pin == TOKEN_YES ||
 			 (token->pin == TOKEN_UNSET && device_option(device->dev, "clientPin") == 1);
+	struct touch touch;
 	int r = assert_new(token, &assert, diag);
 
 	r = r < 0 ? r : set_demands(device->dev, token, assert, diag);
@@ -241,7 +243,10 @@ static int device_secret(const struct fido2_device *device, const struct token_f
 		return r;
 	if (token->presence != TOKEN_NO)
 		ui->tell(ui->ctx, device->name, _("Touch the security key now."));
-	r = fido2_error(fido_dev_get_assert(device->dev, assert, text ? secret_data(text) : NULL), diag);
+	touch_begin(device->dev, &touch);
+	r = fido_dev_get_assert(device->dev, assert, text ? secret_data(text) : NULL);
+	touch_end(&touch);
+	r = fido2_error(r, diag);
 	if (r == -SDE_NO_TOKEN && text)
 		return diag_set(diag, -SDE_TOKEN,
 			_("the security key does not have this drive's key after all: leave only the right one in"));
@@ -319,6 +324,7 @@ static int make_credential(const struct fido2_device *device, const struct fido2
 {
 	CLEANUP(cred_cleanup) fido_cred_t *cred = fido_cred_new();
 	CLEANUP_SECRET struct secret *text = NULL;
+	struct touch touch;
 	int err, r;
 
 	if (!cred)
@@ -329,7 +335,9 @@ static int make_credential(const struct fido2_device *device, const struct fido2
 	err = prepare_cred(params, cred);
 	if (err == FIDO_OK) {
 		ui->tell(ui->ctx, device->name, _("Touch the security key now."));
+		touch_begin(device->dev, &touch);
 		err = fido_dev_make_cred(device->dev, cred, text ? secret_data(text) : NULL);
+		touch_end(&touch);
 	}
 	if (err != FIDO_OK)
 		return fido2_error(err, diag);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/softfido/softfido-devices.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "token/fido2.h"
 
-enum { CTAPHID_INIT = 0x06, CTAPHID_CBOR = 0x10, INIT_ANSWER = 17, CAP_CBOR = 0x04, CAP_NO_MSG = 0x08 };
+enum { CTAPHID_INIT = 0x06, CTAPHID_CBOR = 0x10, CTAPHID_CANCEL = 0x11, INIT_ANSWER = 17, CAP_CBOR = 0x04, CAP_NO_MSG = 0x08 };
 
 struct softfido *softfido_plugged[SOFTFIDO_KEYS_MAX];
 size_t softfido_plugged_count;
@@ -44,6 +46,11 @@ static int key_tx(fido_dev_t *dev, uint8_t command, const unsigned char *buf, si
 
 	if (gone(key))
 		return -1;
+	if (command == CTAPHID_CANCEL && key->blinks) {
+		key->touch = SOFTFIDO_CANCELLED;
+		softfido_save();
+		return 0;
+	}
 	key->answer_command = command;
 	if (command == CTAPHID_INIT) {
 		memset(key->answer, 0, INIT_ANSWER);
@@ -57,7 +64,22 @@ static int key_tx(fido_dev_t *dev, uint8_t command, const unsigned char *buf, si
 	if (command != CTAPHID_CBOR)
 		return -1;
 	softfido_command(key, buf, len);
+	if (key->blinks) {
+		key->touch = SOFTFIDO_BLINKS;
+		softfido_save();
+	}
 	return 0;
+}
+
+/* As a real one: until a signal comes, which libfido2 lets in only here. */
+static int blink(void)
+{
+	const struct timespec long_time = {.tv_sec = 60};
+	sigset_t none;
+
+	sigemptyset(&none);
+	ppoll(NULL, 0, &long_time, &none);
+	return -1;
 }
 
 static int key_rx(fido_dev_t *dev, uint8_t command, unsigned char *buf, size_t len, int ms)
@@ -66,6 +88,8 @@ static int key_rx(fido_dev_t *dev, uint8_t command, unsigned char *buf, size_t l
 
 	if (gone(key) || command != key->answer_command || key->answer_len > len)
 		return -1;
+	if (key->blinks)
+		return blink();
 	memcpy(buf, key->answer, key->answer_len);
 	return (int)key->answer_len;
 }
@@ -80,7 +104,7 @@ size_t fido2_devices_open(struct fido2_device devices[FIDO2_DEVICES_MAX])
 	fido_init(0);
 	for (size_t i = 0; i < softfido_plugged_count; i++) {
 		fido_dev_t *dev = fido_dev_new();
-		char path[8];
+		char path[24];
 
 		snprintf(path, sizeof(path), "%zu", i);
 		softfido_reset_session(softfido_plugged[i]);

@@ -252,7 +252,8 @@ static int check_pin_auth(struct softfido *key, const cbor_item_t *pin_auth, con
 static int touch(struct softfido *key)
 {
 	key->touches++;
-	return key->touch == SOFTFIDO_TOUCHED  ? OK
+	key->blinks = key->touch == SOFTFIDO_WAITS;
+	return key->touch == SOFTFIDO_TOUCHED || key->blinks ? OK
 	       : key->touch == SOFTFIDO_DENIED ? ERR_OPERATION_DENIED
 					       : ERR_USER_ACTION_TIMEOUT;
 }

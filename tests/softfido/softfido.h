@@ -13,7 +13,10 @@
 
 enum { SOFTFIDO_MESSAGE_MAX = 2048, SOFTFIDO_HASH = 32, SOFTFIDO_POINT = 65 };
 
-enum softfido_touch { SOFTFIDO_TOUCHED, SOFTFIDO_DENIED, SOFTFIDO_TIMEOUT };
+/* WAITS: until it is cancelled; meanwhile it BLINKS, then it is CANCELLED */
+enum softfido_touch {
+	SOFTFIDO_TOUCHED, SOFTFIDO_DENIED, SOFTFIDO_TIMEOUT, SOFTFIDO_WAITS, SOFTFIDO_CANCELLED, SOFTFIDO_BLINKS
+};
 
 struct softfido {
 	char name[32];
@@ -27,6 +30,7 @@ struct softfido {
 	enum softfido_touch touch;
 	int unplug_after; /* messages; -1: never */
 	int touches;	  /* how often it was asked to be touched */
+	bool blinks;	  /* waits for it now */
 
 	/* of the session */
 	uint8_t scalar[SOFTFIDO_HASH], point[SOFTFIDO_POINT]; /* key agreement */

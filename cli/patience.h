@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * While a token or its reader does not answer, and nobody is asked anything, the user is told after a while what can be
+ * done. Only in the process of token/helper.h: it ends with that.
+ */
+#ifndef CLI_PATIENCE_H
+#define CLI_PATIENCE_H
+
+/* Begins to wait, once more. */
+void patience_begin(void);
+/* Somebody is asked, or told what to do: there is nothing to wait for. */
+void patience_end(void);
+
+#endif
