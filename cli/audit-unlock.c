@@ -76,6 +76,12 @@ static bool can_unlock(const struct facts *facts)
 	return !facts->saved && facts->hdr && facts->device.known;
 }
 
+/* What is asked for each drive: tokens enrolled for it, shares of its keys. */
+static bool is_each(const struct cli_passphrase_source *source)
+{
+	return source->token.wanted || source->shares.count > 0;
+}
+
 static void unlock_drive(struct facts *facts, const struct cli_passphrase_source *source, const struct secret *passphrase,
 	const struct secret *fingerprint_key)
 {
@@ -83,7 +89,7 @@ static void unlock_drive(struct facts *facts, const struct cli_passphrase_source
 	struct diag why = {0};
 	int err;
 
-	if (source->token.wanted)
+	if (is_each(source))
 		err = cli_unlock(source, facts->target, facts->hdr, -1, unlock_one, &unlocking, &why);
 	else
 		err = source->key_file ? unlock_one(&unlocking, passphrase, -1, &why)
@@ -108,7 +114,7 @@ int audit_unlock(struct facts *const *facts, size_t count, const struct cli_pass
 	}
 	if (saved)
 		cli_warn(NULL, _("saved facts are not unlocked: give the drives themselves for the checks U-01 to U-04 and U-06"));
-	if (can && !source->token.wanted)
+	if (can && !is_each(source))
 		r = cli_read_passphrase(source, NULL, false, &passphrase, diag);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		if (can_unlock(facts[i]))

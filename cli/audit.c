@@ -41,6 +41,7 @@ static const struct option long_options[] = {
 	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
 	{"key-file", required_argument, NULL, OPT_KEY_FILE},
 	CLI_TOKEN_OPTION,
+	CLI_SHARE_OPTION,
 	SIGN_OPTIONS,
 	CLI_PIN_OPTIONS,
 	{"force", no_argument, NULL, OPT_FORCE},
@@ -120,7 +121,7 @@ static int parse_option(int option, struct args *args)
 		args->fingerprint_key = optarg;
 		return 0;
 	}
-	return cli_token_option(option, &args->source.token) || sign_option(option, &args->sign) ? 0 : EXIT_USAGE;
+	return cli_unlock_option(option, &args->source) || sign_option(option, &args->sign) ? 0 : EXIT_USAGE;
 }
 
 /* ---- output ---- */
@@ -190,6 +191,8 @@ static int check_output(const struct args *args, const char *path, char **target
 		r = outfile_check_input(path, targets[i], diag);
 	for (size_t i = 0; i < ARRAY_SIZE(inputs) && r == 0; i++)
 		r = inputs[i] ? outfile_check_input(path, inputs[i], diag) : 0;
+	for (unsigned i = 0; i < args->source.shares.count && r == 0; i++)
+		r = outfile_check_input(path, args->source.shares.files[i], diag);
 	return r;
 }
 
@@ -290,7 +293,8 @@ static void note(const struct run *run, const struct facts_list *list)
 
 static bool may_unlock(const struct args *args)
 {
-	return args->source.passphrase_file || args->source.key_file || args->source.token.wanted;
+	return args->source.passphrase_file || args->source.key_file || args->source.token.wanted ||
+	       args->source.shares.count > 0;
 }
 
 static int unlock(const struct args *args, const struct facts_list *list, const char **ret_failed, struct diag *diag)
@@ -390,7 +394,9 @@ const struct command command_audit = {
 		"  --passphrase-file FILE  unlock the drives for the checks U-01 to U-04 and U-06;\n"
 		"                          nothing is mounted\n"
 		"  --key-file FILE         the same with a binary key\n"
-		"  --token[=URI]           the same with a smart card or security key\n"
+		"  --token[=URI]           the same with a smart card or security key; with --passphrase-file\n"
+		"                          for drives that need both\n"
+		"  --share FILE            the same with shares of a key: once for each of them\n"
 		"  --fingerprint-key FILE  make a fingerprint of each volume key with the secret in FILE, for U-03\n"
 		"  --sign-key KEY          sign the saved facts: private key (PEM), or one on a smart card: pkcs11:...\n"
 		"  --sign-cert CERT        the certificate of the key (PEM), unless it is on the card\n"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/both.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/token.h"
@@ -24,6 +26,11 @@ bool cli_both_enrolled(const struct luks2 *hdr, int slot)
 			return true;
 	return false;
 }
+
+struct pair {
+	struct both both;
+	int slot;
+};
 
 /* What is typed is tried in several forms: each is combined with what the token gave. */
 struct combination {
@@ -77,27 +84,45 @@ static int second_passphrase(const struct cli_passphrase_source *source, const c
 	return r < 0 ? r : cli_unlock_forms(second, unlock_combined, combination, diag);
 }
 
+/* Those that are for the key slot that is asked for; the caller frees. */
+static int collect(const struct luks2 *hdr, int wanted, struct pair **ret_pairs, size_t *ret_count)
+{
+	struct pair *pairs = calloc(LUKS2_TOKENS_MAX, sizeof(*pairs));
+	size_t count = 0;
+
+	if (!pairs)
+		return -ENOMEM;
+	for (int i = 0; i < hdr->token_count; i++) {
+		int slot = slot_of(hdr, &hdr->tokens[i], wanted);
+
+		/* one that cannot be used does not keep the others from being used */
+		if (slot >= 0 && both_read(hdr, hdr->tokens[i].id, &pairs[count].both, NULL) == 0)
+			pairs[count++].slot = slot;
+	}
+	*ret_pairs = pairs;
+	*ret_count = count;
+	return 0;
+}
+
 int cli_both_unlock(const struct cli_passphrase_source *source, const char *target, const struct luks2 *hdr, int slot,
 	cli_unlock_fn unlock, void *ctx, struct diag *diag)
 {
-	int r = -SDE_NO_TOKEN;
+	const struct both_part *firsts[LUKS2_TOKENS_MAX];
+	CLEANUP_FREE struct pair *pairs = NULL;
+	CLEANUP_SECRET struct secret *first = NULL;
+	size_t count = 0, chosen;
+	int r = collect(hdr, slot, &pairs, &count);
 
-	for (int i = 0; i < hdr->token_count && r == -SDE_NO_TOKEN; i++) {
-		CLEANUP_SECRET struct secret *first = NULL;
-		struct both both;
-		struct combination combination = {&both, NULL, slot_of(hdr, &hdr->tokens[i], slot), unlock, ctx};
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		firsts[i] = &pairs[i].both.parts[0];
+	r = count > 0 ? cli_token_parts(&source->token, firsts, count, &chosen, &first, diag) : -SDE_NO_TOKEN;
+	if (r < 0)
+		return r;
+	struct combination combination = {&pairs[chosen].both, first, pairs[chosen].slot, unlock, ctx};
 
-		if (combination.slot < 0)
-			continue;
-		/* one that cannot be used does not keep the others from being used */
-		if (both_read(hdr, hdr->tokens[i].id, &both, NULL) < 0)
-			continue;
-		r = cli_token_part(&source->token, &both.parts[0], &first, diag);
-		combination.first = first;
-		if (r == 0)
-			return both.parts[1].kind == TOKEN_UNKNOWN
-				       ? second_passphrase(source, target, &combination, diag)
-				       : second_token(source, &both, &combination, diag);
-	}
-	return r;
+	return combination.both->parts[1].kind == TOKEN_UNKNOWN
+		       ? second_passphrase(source, target, &combination, diag)
+		       : second_token(source, combination.both, &combination, diag);
 }

@@ -93,22 +93,37 @@ static void json_kdf(struct jsonout *out, const struct luks2_kdf *kdf)
 	jsonout_end_object(out);
 }
 
+static void json_custody_object(struct jsonout *out, const char *key, const struct custody *custody)
+{
+	jsonout_object(out, key);
+	jsonout_string(out, "owner", custody->owner);
+	jsonout_string(out, "serial", custody->serial);
+	jsonout_string(out, "label", custody->label);
+	jsonout_string(out, "model", custody->model);
+	jsonout_string(out, "enrolled", custody->enrolled);
+	jsonout_string(out, "expires", custody->expires);
+	jsonout_end_object(out);
+}
+
+/* The first note, and the others: of the second of two tokens, say. */
 static void json_custody(struct jsonout *out, const struct luks2 *hdr, int keyslot)
 {
 	struct custody custody;
+	bool any = false;
 
-	if (!custody_of_keyslot(hdr, keyslot, &custody)) {
+	if (custody_of_keyslot(hdr, keyslot, &custody))
+		json_custody_object(out, "custody", &custody);
+	else
 		jsonout_string(out, "custody", NULL);
-		return;
+	jsonout_array(out, "more_custody");
+	for (int i = 0; i < hdr->token_count; i++) {
+		if (!(hdr->tokens[i].keyslots >> keyslot & 1) || !custody_read(hdr, i, &custody))
+			continue;
+		if (any)
+			json_custody_object(out, NULL, &custody);
+		any = true;
 	}
-	jsonout_object(out, "custody");
-	jsonout_string(out, "owner", custody.owner);
-	jsonout_string(out, "serial", custody.serial);
-	jsonout_string(out, "label", custody.label);
-	jsonout_string(out, "model", custody.model);
-	jsonout_string(out, "enrolled", custody.enrolled);
-	jsonout_string(out, "expires", custody.expires);
-	jsonout_end_object(out);
+	jsonout_end_array(out);
 }
 
 void info_json_keyslot(struct jsonout *out, const struct luks2 *hdr, const struct luks2_keyslot *slot)

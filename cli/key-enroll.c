@@ -26,6 +26,8 @@ static const struct option long_options[] = {
 	{"allow-weak", no_argument, NULL, KEY_ALLOW_WEAK},
 	{"owner", required_argument, NULL, KEY_OWNER},
 	{"serial", required_argument, NULL, KEY_SERIAL},
+	{"and-owner", required_argument, NULL, KEY_AND_OWNER},
+	{"and-serial", required_argument, NULL, KEY_AND_SERIAL},
 	{"expires", required_argument, NULL, KEY_EXPIRES},
 	{"padding", required_argument, NULL, KEY_PADDING},
 	{"no-pin", no_argument, NULL, KEY_NO_PIN},
@@ -66,35 +68,43 @@ static void today(char text[CUSTODY_DATE_MAX])
 
 /* What the token says of itself, and what the command line adds; security keys have no number that
  * programs can read. */
-static void fill_custody(const struct key_args *args, const struct enrolment *enrolment, struct custody *custody)
+static void fill_custody(const struct key_args *args, const struct enrolled *enrolled, bool second, struct custody *custody)
 {
-	const struct enrolled *enrolled = &enrolment->tokens[0];
+	const char *owner = second ? args->and_owner : args->owner, *serial = second ? args->and_serial : args->serial;
 	const struct pkcs11_enrolled *card = &enrolled->card;
 
 	*custody = (struct custody){0};
-	text_cut(args->owner ? args->owner : "", custody->owner, sizeof(custody->owner));
-	text_cut(args->serial ? args->serial : enrolled->fido2 ? "" : card->serial, custody->serial, sizeof(custody->serial));
-	if (enrolment->token_count > 1)
-		snprintf(custody->label, sizeof(custody->label), "%.60s + %.60s", enrolled_name(enrolled),
-			enrolled_name(&enrolment->tokens[1]));
-	else
-		text_cut(enrolled_name(enrolled), custody->label, sizeof(custody->label));
+	text_cut(owner ? owner : "", custody->owner, sizeof(custody->owner));
+	text_cut(serial ? serial : enrolled->fido2 ? "" : card->serial, custody->serial, sizeof(custody->serial));
+	text_cut(enrolled_name(enrolled), custody->label, sizeof(custody->label));
 	text_cut(enrolled->fido2 ? "" : card->model, custody->model, sizeof(custody->model));
 	text_cut(args->expires ? args->expires : "", custody->expires, sizeof(custody->expires));
 	today(custody->enrolled);
 }
 
+static int put_custody(struct luks2_update *update, const struct key_args *args, const struct enrolment *enrolment,
+	unsigned i, int slot, struct diag *diag)
+{
+	CLEANUP_FREE char *note = NULL;
+	struct custody custody;
+	int id, r;
+
+	fill_custody(args, &enrolment->tokens[i], i > 0, &custody);
+	r = custody_write(&custody, slot, &note);
+	return r < 0 ? r : luks2_token_put(update, -1, note, &id, diag);
+}
+
+/* The token object, and a note of who has each token. */
 static int put_objects(struct luks2_update *update, const struct key_args *args, const struct enrolment *enrolment,
 	int slot, struct diag *diag)
 {
-	CLEANUP_FREE char *token = NULL, *note = NULL;
-	struct custody custody;
+	CLEANUP_FREE char *token = NULL;
 	int id, r = token_text(enrolment, slot, &token);
 
-	fill_custody(args, enrolment, &custody);
-	r = r < 0 ? r : custody_write(&custody, slot, &note);
 	r = r < 0 ? r : luks2_token_put(update, -1, token, &id, diag);
-	return r < 0 ? r : luks2_token_put(update, -1, note, &id, diag);
+	for (unsigned i = 0; i < enrolment->token_count && r == 0; i++)
+		r = put_custody(update, args, enrolment, i, slot, diag);
+	return r;
 }
 
 /* Whoever has the token needs only to guess the passphrase that belongs to it: slow, as for one alone. */
@@ -261,6 +271,11 @@ static int check_kind(const struct key_args *args)
 	return EXIT_DONE;
 }
 
+static bool is_too_long(const char *note)
+{
+	return note && strlen(note) >= CUSTODY_TEXT_MAX;
+}
+
 static int check_token(const struct key_args *args)
 {
 	int r;
@@ -276,8 +291,10 @@ static int check_token(const struct key_args *args)
 		return cli_usage(&command_key_enroll, _("--and-token and --and-passphrase exclude each other"));
 	if (args->new_source.passphrase_file && !args->and_passphrase)
 		return cli_usage(&command_key_enroll, _("--new-passphrase-file goes with --and-passphrase only"));
-	if ((args->owner && strlen(args->owner) >= CUSTODY_TEXT_MAX) ||
-		(args->serial && strlen(args->serial) >= CUSTODY_TEXT_MAX))
+	if ((args->and_owner || args->and_serial) && !args->and_token)
+		return cli_usage(&command_key_enroll, _("--and-owner and --and-serial go with --and-token only"));
+	if (is_too_long(args->owner) || is_too_long(args->serial) || is_too_long(args->and_owner) ||
+		is_too_long(args->and_serial))
 		return cli_usage(&command_key_enroll, _("--owner and --serial take at most %d bytes"), CUSTODY_TEXT_MAX - 1);
 	r = args->expires ? check_expires(args->expires) : EXIT_DONE;
 	return r != EXIT_DONE ? r : check_kind(args);
@@ -319,6 +336,8 @@ const struct command command_key_enroll = {
 		      "  --and-passphrase        a new passphrase is needed as well\n"
 		      "  --owner TEXT            who is given it (anybody can read this on the drive)\n"
 		      "  --serial NUMBER         what it is known by (default: what a card says)\n"
+		      "  --and-owner TEXT, --and-serial NUMBER\n"
+		      "                          the same of the other token\n"
 		      "  --expires YYYY-MM-DD    when it should be replaced\n"
 		      "  --passphrase-file FILE  read the existing passphrase from the first line of\n"
 		      "                          FILE; - is standard input\n"
@@ -333,6 +352,7 @@ const struct command command_key_enroll = {
 		      "  --user-verification     security key: it recognises its user (fingerprint)\n"
 		      "  --padding WAY           RSA: oaep, or pkcs1v15 for computers with systemd\n"
 		      "                          before 261 (default: oaep where the token can)\n"
+		      "  --no-token              do not open it with a token\n"
 		      "  --pkcs11-module FILE    use this module for cards, not those of the system\n"
 		      "  --new-slot N            number of the new key slot (default: the first free)\n"
 		      "  --priority PRIORITY     high: tried first; normal; ignore: only when named\n"

@@ -96,6 +96,8 @@ const struct command command_key_remove = {
 		"  --passphrase-file FILE  read the passphrase from the first line of FILE;\n"
 		"                          - is standard input\n"
 		"  --key-file FILE         use the whole FILE as the key\n"
+		"  --token [TOKEN]         use a token\n"
+		"  --share FILE            use shares of a key: once for each of them\n"
 		"  --force                 remove the last key slot, too; asks for the drive's label\n"
 		"  --accept-header-change  its header was changed by another program, on\n"
 		"                          purpose\n"

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "cli/key.h"
+#include "keymgr/both.h"
 #include "keymgr/custody.h"
 #include "keymgr/token.h"
 #include "token/pkcs11-uri.h"
@@ -30,20 +31,37 @@ static bool same_serial(const char *stored, const char *wanted)
 	       (text_sanitize(stored, strlen(stored), &shown) == 0 && strcmp(shown, wanted) == 0);
 }
 
+/* Whether the URI demands the card with that number. */
+static bool demands_serial(const char *uri, const char *serial)
+{
+	char demanded[PKCS11_SERIAL_MAX];
+
+	pkcs11_uri_serial(uri, demanded);
+	return same_serial(demanded, serial);
+}
+
+/* The same of one of two that are needed together. */
+static bool pair_demands_serial(const struct both *both, const char *serial)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(both->parts); i++)
+		if (both->parts[i].kind == TOKEN_PKCS11 && demands_serial(both->parts[i].pkcs11.uri, serial))
+			return true;
+	return false;
+}
+
 /* Whether token object number i is of the token of that serial number: because it was enrolled as such, or
  * because it demands the card with that number, whoever enrolled it. */
 static bool names_serial(const struct luks2 *hdr, int i, const char *serial)
 {
-	char demanded[PKCS11_SERIAL_MAX];
 	struct token_pkcs11 card;
 	struct custody custody;
+	struct both both;
 
 	if (custody_read(hdr, i, &custody))
 		return same_serial(custody.serial, serial);
-	if (token_read_pkcs11(hdr, hdr->tokens[i].id, &card, NULL) < 0)
-		return false;
-	pkcs11_uri_serial(card.uri, demanded);
-	return same_serial(demanded, serial);
+	if (both_read(hdr, hdr->tokens[i].id, &both, NULL) == 0)
+		return pair_demands_serial(&both, serial);
+	return token_read_pkcs11(hdr, hdr->tokens[i].id, &card, NULL) == 0 && demands_serial(card.uri, serial);
 }
 
 static uint32_t find_slots(const struct luks2 *hdr, const char *serial)
@@ -142,6 +160,7 @@ const struct command command_key_revoke = {
 		      "  --key-file FILE         use the whole FILE as the key\n"
 		      "  --token [TOKEN]         open it with another token\n"
 		      "  --pin-file FILE         read that token's PIN from the first line of FILE\n"
+		      "  --share FILE            open it with shares of a key: once for each of them\n"
 		      "  --force                 also when nothing else opens the drive (asks)\n"
 		      "  --header FILE           the drive's LUKS header is in FILE\n"
 		      "  --help                  show this help\n"),

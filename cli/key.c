@@ -160,6 +160,12 @@ static bool take_option(const struct command *command, int option, const char *v
 	case KEY_OWNER:
 		args->owner = value;
 		return true;
+	case KEY_AND_SERIAL:
+		args->and_serial = value;
+		return true;
+	case KEY_AND_OWNER:
+		args->and_owner = value;
+		return true;
 	case KEY_EXPIRES:
 		args->expires = value;
 		return true;

@@ -28,7 +28,7 @@ struct key_args {
 	const char *new_pin_file; /* its PIN: not that of a token which opens the drive */
 	const char *and_token; /* as well */
 	bool and_passphrase;
-	const char *serial, *owner, *expires;
+	const char *serial, *owner, *and_serial, *and_owner, *expires;
 	enum pkcs11_paddings paddings;
 	bool no_pin, no_touch, verification;
 };
@@ -38,7 +38,7 @@ enum {
 	KEY_HELP = 400, KEY_HEADER, KEY_PASSPHRASE_FILE, KEY_KEY_FILE, KEY_NEW_PASSPHRASE_FILE,
 	KEY_NEW_KEY_FILE, KEY_SLOT, KEY_NEW_SLOT, KEY_PRIORITY, KEY_FORCE, KEY_ALLOW_WEAK, KEY_JSON,
 	KEY_SHEET, KEY_OUTPUT, KEY_REPLACE, KEY_ACCEPT_HEADER_CHANGE,
-	KEY_NEW_TOKEN, KEY_NEW_PIN_FILE, KEY_SERIAL, KEY_OWNER, KEY_EXPIRES, KEY_PADDING, KEY_NO_PIN, KEY_NO_TOUCH, KEY_VERIFICATION,
+	KEY_NEW_TOKEN, KEY_NEW_PIN_FILE, KEY_SERIAL, KEY_OWNER, KEY_AND_SERIAL, KEY_AND_OWNER, KEY_EXPIRES, KEY_PADDING, KEY_NO_PIN, KEY_NO_TOUCH, KEY_VERIFICATION,
 	KEY_SHARES, KEY_THRESHOLD, KEY_SHARE_OUT, KEY_SHARE_FOR, KEY_SHARE_PIN_FILE, KEY_AND_TOKEN, KEY_AND_PASSPHRASE,
 };
 #define KEY_COMMON_OPTIONS                                                                         \

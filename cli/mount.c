@@ -334,6 +334,7 @@ const struct command command_mount = {
 		      "  --token [TOKEN]         open it with a token and nothing else: any, or fido2,\n"
 		      "                          or the one that a PKCS #11 URI describes; --token list\n"
 		      "                          shows those that are plugged in\n"
+		      "  --no-token              look for no token, and ask for the passphrase\n"
 		      "  --pin-file FILE         read the token's PIN from the first line of FILE\n"
 		      "  --and-pin-file FILE     that of the second token, where two are needed together\n"
 		      "  --share FILE            open it with shares of a key: once for each of them; those\n"

@@ -200,7 +200,9 @@ const struct command command_resize = {
 		      "  --key-file FILE         use the whole FILE as the key\n"
 		      "  --token [TOKEN]         open it with a token and nothing else: any, or fido2,\n"
 		      "                          or the one that a PKCS #11 URI describes\n"
+		      "  --no-token              look for no token, and ask for the passphrase\n"
 		      "  --pin-file FILE         read the token's PIN from the first line of FILE\n"
+		      "  --share FILE            open it with shares of a key: once for each of them\n"
 		      "  --help                  show this help\n"),
 	.run = run,
 };

@@ -173,6 +173,13 @@ static void candidates_clear(struct candidates *candidates)
 	free(candidates->fido2);
 }
 
+static int candidates_new(struct candidates *candidates)
+{
+	candidates->pkcs11 = calloc(LUKS2_TOKENS_MAX, sizeof(*candidates->pkcs11));
+	candidates->fido2 = calloc(LUKS2_TOKENS_MAX, sizeof(*candidates->fido2));
+	return candidates->pkcs11 && candidates->fido2 ? 0 : -ENOMEM;
+}
+
 /* The one key slot that a token is for; NULL for none that is asked for. One that is set to be ignored has to be
  * named, with its token as without. */
 static const struct luks2_keyslot *token_slot(const struct luks2 *hdr, const struct luks2_token *token, int wanted)
@@ -214,10 +221,10 @@ static void add_candidate(struct candidates *candidates, const struct luks2 *hdr
  * from being used. */
 static int collect(const struct luks2 *hdr, int wanted, struct candidates *candidates, struct diag *diag)
 {
-	candidates->pkcs11 = calloc(LUKS2_TOKENS_MAX, sizeof(*candidates->pkcs11));
-	candidates->fido2 = calloc(LUKS2_TOKENS_MAX, sizeof(*candidates->fido2));
-	if (!candidates->pkcs11 || !candidates->fido2)
-		return -ENOMEM;
+	int r = candidates_new(candidates);
+
+	if (r < 0)
+		return r;
 	for (int priority = LUKS2_PRIORITY_HIGH; priority >= LUKS2_PRIORITY_IGNORE; priority--)
 		for (int i = 0; i < hdr->token_count; i++) {
 			const struct luks2_token *token = &hdr->tokens[i];
@@ -313,25 +320,44 @@ int cli_token_passphrase(const struct cli_token_options *options, const struct l
 	return 0;
 }
 
-int cli_token_part(const struct cli_token_options *options, const struct both_part *part, struct secret **ret_secret,
-	struct diag *diag)
+static void add_part(struct candidates *candidates, const struct both_part *part, int index)
+{
+	if (part->kind == TOKEN_PKCS11) {
+		candidates->pkcs11[candidates->pkcs11_count] = part->pkcs11;
+		candidates->pkcs11_slots[candidates->pkcs11_count++] = index;
+	} else {
+		candidates->fido2[candidates->fido2_count] = part->fido2;
+		candidates->fido2_slots[candidates->fido2_count++] = index;
+	}
+}
+
+int cli_token_parts(const struct cli_token_options *options, const struct both_part *const *parts, size_t count,
+	size_t *ret_index, struct secret **ret_secret, struct diag *diag)
 {
 	/* --token says which of several key slots; a part is asked for because its key slot is */
 	struct cli_token_options any = *options;
-	struct token_pkcs11 pkcs11;
-	struct token_fido2 fido2;
-	struct candidates one = {.options = &any, .pkcs11 = &pkcs11, .fido2 = &fido2};
+	CLEANUP(candidates_clear) struct candidates candidates = {.options = &any};
 	size_t len = 0;
-	int found, r;
+	int found = -1, r = candidates_new(&candidates);
 
+	if (r < 0)
+		return r;
 	any.uri = NULL;
-	if (part->kind == TOKEN_PKCS11) {
-		pkcs11 = part->pkcs11;
-		one.pkcs11_count = 1;
-	} else {
-		fido2 = part->fido2;
-		one.fido2_count = 1;
-	}
-	r = aside_run(ask_tokens, &one, ret_secret, &found, sizeof(found), &len, diag);
-	return r == 0 && !*ret_secret ? -SDE_TOKEN : r;
+	for (size_t i = 0; i < count; i++)
+		add_part(&candidates, parts[i], (int)i);
+	r = aside_run(ask_tokens, &candidates, ret_secret, &found, sizeof(found), &len, diag);
+	if (r < 0)
+		return r;
+	if (len != sizeof(found) || !*ret_secret || found < 0 || (size_t)found >= count)
+		return -SDE_TOKEN;
+	*ret_index = (size_t)found;
+	return 0;
+}
+
+int cli_token_part(const struct cli_token_options *options, const struct both_part *part, struct secret **ret_secret,
+	struct diag *diag)
+{
+	size_t index;
+
+	return cli_token_parts(options, &part, 1, &index, ret_secret, diag);
 }

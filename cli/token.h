@@ -30,6 +30,9 @@ int cli_token_passphrase(const struct cli_token_options *options, const struct l
 struct both_part;
 int cli_token_part(const struct cli_token_options *options, const struct both_part *part, struct secret **ret_secret,
 	struct diag *diag) MUST_CHECK;
+/* The same for the first of several parts (at most LUKS2_TOKENS_MAX) whose token is plugged in. */
+int cli_token_parts(const struct cli_token_options *options, const struct both_part *const *parts, size_t count,
+	size_t *ret_index, struct secret **ret_secret, struct diag *diag) MUST_CHECK;
 
 /* --token list: prints what is plugged in and returns the exit status. */
 int cli_token_list(const struct cli_token_options *options);

@@ -102,6 +102,12 @@ tr -d ' \n-' <<<"$lines" | fold -w 9 >"$T/kept" && like "lines of any length"
 cp "${S[1]%.txt}.svg" "$T/kept" && like "the page that is printed"
 is "$(sed 's/^Drive: .*/Drive: cccccccc-cccccccc-cccccccc/' "${S[1]}" >"$T/kept"; opens "$IMG" "$T/kept" "${S[2]}" "${S[3]}" 2>&1 | grep -c opens)" 1 "whatever the drive is called"
 
+sealdrive audit "$IMG" --share "${S[1]}" --share "${S[2]}" --share "${S[4]}" >"$T/out" 2>&1
+is "$(grep -cE '^ *U-0[1246] +(pass|fail)' "$T/out") $(grep -cE '^ *U-0[126] +pass' "$T/out")" "4 3" "an audit unlocks with them, too"
+sealdrive audit "$IMG" --share "${S[1]}" --share "${S[2]}" >"$T/out" 2>&1
+is "$(grep -cE '^ *U-0[126] +unknown' "$T/out")" 3 "... and not with fewer"
+said 'not unlocked' "... and says so"
+
 # ---- what is wrong with a share ----
 letters=$(grep -xE " *$GROUPS_RE" "${S[1]}" | tr -d ' ')
 wrong() { # FILE PATTERN DESCRIPTION

@@ -56,6 +56,8 @@ chmod 600 "$T/nfd"
 check "typed with another input method" by_token --passphrase-file "$T/nfd"
 check "on the terminal: PIN, then passphrase" "$PYTHON" "$top_srcdir/tests/terminal.py" "wait:PIN of" "type:135790" "wait:Passphrase for" \
 	"type:mật khẩu thứ hai 88" -- sealdrive-soft key test "$drive" --pkcs11-module "$module"
+soft audit "$drive" --token --pin-file "$T/pin" --passphrase-file "$T/second" >"$T/out" 2>&1
+is "$(grep -cE '^ *U-0[126] +pass' "$T/out")" 3 "an audit unlocks with them"
 is "$(cryptsetup luksDump --disable-locks "$drive" | sed -n '/^  1: luks2/,/AF stripes/p' | grep -c argon2id)" 1 "to guess the passphrase is slow"
 
 # ---- another implementation ----
@@ -88,11 +90,25 @@ check_status 3 "the second is not there" enroll --token 'pkcs11:token=Officer;id
 said 'no security key is plugged in' "... is said"
 check_status 3 "twice the same" enroll --token 'pkcs11:token=Officer;id=%02' --and-token 'pkcs11:token=Officer'
 said 'both are the same key' "... is said"
-check "two cards" enroll --token 'pkcs11:token=Officer;id=%02' --and-token 'pkcs11:token=Auditor;id=%02' --new-slot 2
+check "two cards" enroll --token 'pkcs11:token=Officer;id=%02' --and-token 'pkcs11:token=Auditor;id=%02' --new-slot 2 \
+	--owner 'Nguyễn Văn A' --and-owner 'Trần Thị B' --and-serial C-22
 said "'Officer' and 'Auditor' open the drive together now, in key slot 2" "are enrolled together"
 sealdrive key remove "$drive" --slot 1 --passphrase-file "$T/phrase" >"$T/out"
 check "they open it" by_token
 said 'Key slot 2 opens' "by their key slot"
+check "who has them" sealdrive key list "$drive"
+said 'Key slot 2, owner: Nguyễn Văn A, token: Officer' "is listed"
+said 'Key slot 2, owner: Trần Thị B, token: Auditor, serial number: C-22' "of both"
+is "$(sealdrive key list "$drive" --json | "$PYTHON" -c 'import json, sys
+s = [s for s in json.load(sys.stdin)["keyslots"] if s["id"] == 2][0]
+print(s["custody"]["label"], *[c["serial"] for c in s["more_custody"]])')" "Officer C-22" "for programs, too"
+cp "$drive" "$T/copy.img"
+check "revoking the second one" sealdrive key revoke "$T/copy.img" --serial C-22 --passphrase-file "$T/phrase"
+is "$(cryptsetup luksDump --disable-locks "$T/copy.img" | grep -cE 'sealdrive-(both|custody)')" 0 "... takes the pair away"
+cp "$drive" "$T/copy.img"
+number=$(pkcs11-tool --module "$module" --list-token-slots | tr -d '\0' | grep -aF -A 6 "token label        : Auditor" | sed -n 's/.*serial num  *: //p' | head -n 1)
+check "... by the number that the card itself has, too" sealdrive key revoke "$T/copy.img" --serial "$number" --passphrase-file "$T/phrase"
+rm "$T/copy.img"
 mv "$(dirname "$(grep -l Auditor -r "$T/tokens" | head -n 1)")" "$T/drawer/auditor"
 check_status 3 "one is not enough" by_token
 said 'needs two tokens, and the second one is missing' "... which is said"
@@ -159,5 +175,6 @@ is "$(unchanged_sum "$drive")" "$before" "nothing was changed"
 check "the card is revoked" sealdrive key revoke "$drive" --serial C-7 --passphrase-file "$T/phrase"
 is "$(cryptsetup luksDump --disable-locks "$drive" | grep -c sealdrive-both)" 1 "only the other pair is left"
 check_status 2 "two seconds" enroll --token fido2 --and-token fido2 --and-passphrase
+check_status 2 "an owner of a second that there is not" enroll --token fido2 --and-passphrase --and-owner X
 check_status 2 "an unknown second" enroll --token fido2 --and-token usb
 done_testing
