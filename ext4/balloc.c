@@ -53,9 +53,9 @@ struct run {
 	uint32_t start, count;
 };
 
-/* The first run from bit `from` on that holds what is wanted and its room, else the longest one. */
-static struct run scan(const struct search *s, const uint8_t *bits, const uint8_t *pending,
-	uint32_t from, uint32_t end, uint32_t *longest)
+/* The first run from bit `from` on that has `enough` blocks, else the longest one. */
+static struct run scan(const uint8_t *bits, const uint8_t *pending, uint32_t from, uint32_t end,
+	uint32_t enough, uint32_t *longest)
 {
 	struct run best = {0};
 
@@ -65,7 +65,7 @@ static struct run scan(const struct search *s, const uint8_t *bits, const uint8_
 		*longest = max_u64(*longest, stop - at);
 		if (stop - at > best.count)
 			best = (struct run){at, stop - at};
-		if (best.count >= s->wanted + s->room)
+		if (best.count >= enough)
 			break;
 		at = bitmap_next(bits, pending, stop, end, true);
 	}
@@ -88,15 +88,17 @@ static struct run choose(const struct search *s, struct group *group, const uint
 {
 	uint32_t end = group_blocks(s->fs, group->index), longest = 0;
 	uint32_t from = min_u64(group->cursor, end);
+	/* In a group of short pieces none is looked for that is known not to be there. */
+	uint32_t enough = min_u64((uint64_t)s->wanted + s->room, group->longest_free_hint);
 	struct run run, other;
 
 	/* A short request behind the goal stays near it, unless more of its kind will follow. */
 	if (first && s->goal_bit < end && s->wanted < LARGE && !s->room)
 		from = s->goal_bit;
-	run = scan(s, bits, group->pending_blocks, from, end, &longest);
-	if (run.count < s->wanted + s->room) {
+	run = scan(bits, group->pending_blocks, from, end, enough, &longest);
+	if (run.count < enough) {
 		/* A run that spans `from` is seen whole only from the left. */
-		other = scan(s, bits, group->pending_blocks, 0, end, &longest);
+		other = scan(bits, group->pending_blocks, 0, end, enough, &longest);
 		if (other.count > run.count)
 			run = other;
 		if (run.count < s->wanted)
