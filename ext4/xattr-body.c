@@ -27,7 +27,7 @@ static int record_copy(struct e4_inode *inode, uint32_t at, uint8_t *data, size_
 int xattr_body_load(struct e4_inode *inode, struct xattr_body *ret_body)
 {
 	uint32_t at = inode_disk_attributes_offset(inode), len;
-	int r = 0;
+	int r;
 
 	ret_body->area = (struct xattr_area){.base = ret_body->data};
 	if (!at) {
@@ -35,14 +35,15 @@ int xattr_body_load(struct e4_inode *inode, struct xattr_body *ret_body)
 		return 0;
 	}
 	len = inode->fs->inode_bytes - at - MAGIC_BYTES;
+	ret_body->area.end = len;
 	/* Without the magic number the bytes mean nothing. */
-	if (inode->has_attributes)
-		r = record_copy(inode, at + MAGIC_BYTES, ret_body->data, len);
-	else
+	if (!inode->has_attributes) {
 		memset(ret_body->data, 0, len);
+		return 0;
+	}
+	r = record_copy(inode, at + MAGIC_BYTES, ret_body->data, len);
 	if (r < 0)
 		return r;
-	ret_body->area.end = len;
 	if (xattr_area_check(inode->fs, &ret_body->area) < 0)
 		return fs_damaged(inode->fs, "inode %u: bad attributes", inode->ino);
 	return 0;
