@@ -18,52 +18,81 @@ struct binding {
 	bool is_signed;
 };
 
-/* Whether name.json in the configuration folder is signed by whom policy-signer.pem pins. */
-static int check_signed(const char *name, bool *ret_signed, struct diag *diag)
+struct conf_file {
+	char *path, *text; /* freed by conf_file_clear() */
+	size_t len;
+	bool is_signed;
+};
+
+static void conf_file_clear(struct conf_file *file)
 {
-	CLEANUP_FREE char *file = NULL, *signature = NULL, *trust = NULL, *text = NULL, *der = NULL;
+	free(file->path);
+	free(file->text);
+}
+
+/*
+ * name.json in the configuration folder, which must be signed by whom policy-signer.pem pins, if that is there. What is
+ * taken afterwards is the text that was verified, and not what the file is by then. -ENOENT: there is none.
+ */
+static int conf_file_read(const char *name, struct conf_file *file, struct diag *diag)
+{
+	CLEANUP_FREE char *signature = NULL, *trust = NULL, *der = NULL;
 	const char *folder = policy_conf_folder();
 	struct cms_signer signer;
-	size_t len, der_len;
+	size_t der_len;
 	int r;
 
-	if (asprintf(&file, "%s/%s.json", folder, name) < 0 || asprintf(&signature, "%s/%s.json.p7s", folder, name) < 0 ||
-		asprintf(&trust, "%s/policy-signer.pem", folder) < 0)
+	if (asprintf(&file->path, "%s/%s.json", folder, name) < 0) {
+		file->path = NULL;
 		return -ENOMEM;
-	if (access(trust, F_OK) < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-	*ret_signed = true;
-	r = strict_read_file(file, POLICY_BYTES_MAX, &text, &len);
-	if (r < 0)
+	}
+	if (asprintf(&signature, "%s/%s.json.p7s", folder, name) < 0 || asprintf(&trust, "%s/policy-signer.pem", folder) < 0)
+		return -ENOMEM;
+	if (access(trust, F_OK) == 0)
+		file->is_signed = true;
+	else if (errno != ENOENT && errno != ENOTDIR)
+		return -errno;
+	r = strict_read_file(file->path, POLICY_BYTES_MAX, &file->text, &file->len);
+	if (r < 0 || !file->is_signed)
 		return r;
 	r = strict_read_file(signature, CMS_BYTES_MAX, &der, &der_len);
 	if (r < 0)
 		return diag_set(diag, -SDE_SIGNATURE, _("there is no signature: %s"), signature);
-	return cms_verify(text, len, (const uint8_t *)der, der_len, trust, &signer, diag);
+	return cms_verify(file->text, file->len, (const uint8_t *)der, der_len, trust, &signer, diag);
+}
+
+static int load_policy(struct binding *binding, struct diag *diag)
+{
+	CLEANUP(conf_file_clear) struct conf_file file = {0};
+	int r = conf_file_read("policy", &file, diag);
+
+	binding->is_signed = file.is_signed;
+	/* not so where somebody pinned a signer, and the policy is gone */
+	if ((r == -ENOENT || r == -ENOTDIR) && !file.is_signed)
+		return 0;
+	return r < 0 ? r : policy_load_text(file.path, file.text, file.len, &binding->policy, diag);
+}
+
+static int load_waivers(struct binding *binding, struct diag *diag)
+{
+	CLEANUP(conf_file_clear) struct conf_file file = {0};
+	int r = conf_file_read("waivers", &file, diag);
+
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : waivers_parse(file.text, file.len, &binding->waivers, diag);
 }
 
 int binding_load(const char *today, struct binding **ret_binding, struct diag *diag)
 {
 	struct binding *binding = calloc(1, sizeof(*binding));
-	CLEANUP_FREE char *path = NULL;
-	bool waivers_signed;
-	int r = binding ? check_signed("policy", &binding->is_signed, diag) : -ENOMEM;
-
-	/* -ENOENT: somebody pinned a signer, and the policy is gone */
-	if (r == 0)
-		r = policy_load_bound(&binding->policy, diag);
+	int r = binding ? load_policy(binding, diag) : -ENOMEM;
 
 	if (r == 0 && binding->policy) {
 		snprintf(binding->name, sizeof(binding->name), "%s/%llu", binding->policy->id,
 			(unsigned long long)binding->policy->version);
 		snprintf(binding->today, sizeof(binding->today), "%s", today);
-		if (asprintf(&path, "%s/waivers.json", policy_conf_folder()) < 0) {
-			path = NULL;
-			r = -ENOMEM;
-		} else {
-			r = waivers_load(path, &binding->waivers, diag);
-			r = r == -ENOENT ? 0 : r < 0 ? r : check_signed("waivers", &waivers_signed, diag);
-		}
+		r = load_waivers(binding, diag);
 	}
 	if (r < 0 || !binding->policy) {
 		binding_free(binding);
@@ -139,7 +168,7 @@ static int refuse(const struct binding *binding, enum check_id id, const struct 
 	/* the message ends with a full stop of its own */
 	return diag_set(diag, -SDE_POLICY, _("%s (policy %s): %s; seen: %s; wanted: %s; clause: %s. %.*s"), catalogue[id].id,
 		binding->name, bilingual_text(rule->title), finding->observed ? finding->observed : "-",
-		finding->threshold ? finding->threshold : "-", rule->clause,
+		finding->threshold ? finding->threshold : "-", bilingual_text(rule->clause),
 		(int)(len && remedy[len - 1] == '.' ? len - 1 : len), remedy);
 }
 

@@ -12,7 +12,7 @@ struct binding;
 struct policy;
 
 /*
- * NULL when no policy binds. Fails as policy_load_bound() and waivers_load() do. With policy-signer.pem in the
+ * NULL when no policy binds. Fails as policy_load_bound() and waivers_parse() do. With policy-signer.pem in the
  * configuration folder, policy.json (and waivers.json, if there) must be signed by that certificate or CA:
  * -SDE_SIGNATURE.
  */

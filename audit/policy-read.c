@@ -37,7 +37,7 @@ static const struct strict_field check_fields[] = {
 	{"title", STRICT_OBJECT | STRICT_OPTIONAL},
 	{"severity", STRICT_STRING | STRICT_OPTIONAL},
 	{"mode", STRICT_STRING | STRICT_OPTIONAL},
-	{"clause", STRICT_STRING | STRICT_OPTIONAL},
+	{"clause", STRICT_TEXT | STRICT_OPTIONAL},
 	{"remedy", STRICT_OBJECT | STRICT_OPTIONAL},
 	{"params", STRICT_OBJECT | STRICT_OPTIONAL},
 };
@@ -59,7 +59,8 @@ static int check_bilingual(const struct strict *s, const json_t *object, const c
 	const json_t *value = json_object_get(object, name);
 	char at[STRICT_POINTER_MAX];
 
-	return value ? strict_fields(s, value, strict_pointer(at, parent, name), text_fields,
+	/* a clause is the same text in all languages, unless it says more than the name of a document */
+	return value && !json_is_string(value) ? strict_fields(s, value, strict_pointer(at, parent, name), text_fields,
 			       ARRAY_SIZE(text_fields))
 		     : 0;
 }
@@ -107,6 +108,8 @@ static int check_check(const struct strict *s, const char *id, const json_t *obj
 		r = check_bilingual(s, object, at, "title");
 	if (r == 0)
 		r = check_bilingual(s, object, at, "remedy");
+	if (r == 0)
+		r = check_bilingual(s, object, at, "clause");
 	if (r == 0)
 		r = check_word(s, object, at, "severity", severity_find);
 	if (r == 0)

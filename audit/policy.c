@@ -61,7 +61,10 @@ static const char *get_text(const json_t *object, const char *name)
 static struct bilingual get_bilingual(const json_t *object, const char *name)
 {
 	const json_t *both = json_object_get(object, name);
+	const char *one = json_string_value(both);
 
+	if (one)
+		return (struct bilingual){one, one};
 	return (struct bilingual){get_text(both, "en"), get_text(both, "vi")};
 }
 
@@ -69,7 +72,7 @@ static void read_rule(const json_t *check, struct rule *rule)
 {
 	rule->severity = (enum severity)severity_find(get_text(check, "severity"));
 	rule->mode = (enum policy_mode)policy_mode_find(get_text(check, "mode"));
-	rule->clause = get_text(check, "clause");
+	rule->clause = get_bilingual(check, "clause");
 	rule->title = get_bilingual(check, "title");
 	rule->remedy = get_bilingual(check, "remedy");
 	rule->params = json_object_get(check, "params");

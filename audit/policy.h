@@ -32,8 +32,7 @@ struct bilingual {
 struct rule {
 	enum severity severity;
 	enum policy_mode mode; /* MODE_OFF: the policy does not have the check */
-	const char *clause;
-	struct bilingual title, remedy;
+	struct bilingual title, remedy, clause;
 	const json_t *params; /* as the catalogue describes them */
 };
 

@@ -209,6 +209,8 @@ static bool is_type(const json_t *value, unsigned type)
 		return json_is_object(value);
 	case STRICT_ARRAY:
 		return json_is_array(value);
+	case STRICT_TEXT:
+		return json_is_string(value) || json_is_object(value);
 	}
 	if (!json_is_array(value))
 		return false;
@@ -225,6 +227,7 @@ static const char *type_name(unsigned type)
 		[STRICT_OBJECT] = N_("an object"),
 		[STRICT_ARRAY] = N_("an array"),
 		[STRICT_STRINGS] = N_("an array of strings"),
+		[STRICT_TEXT] = N_("a string, or an object with one for each language"),
 	};
 
 	return _(names[type & ~STRICT_OPTIONAL]);

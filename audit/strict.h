@@ -32,6 +32,7 @@ enum strict_type {
 	STRICT_OBJECT,
 	STRICT_ARRAY,
 	STRICT_STRINGS,	 /* array of strings */
+	STRICT_TEXT,	 /* a string, or an object whose members the caller looks at */
 	STRICT_OPTIONAL = 1 << 8,
 };
 

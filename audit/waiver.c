@@ -126,15 +126,6 @@ int waivers_parse(const char *text, size_t len, struct waivers **ret_waivers, st
 	return 0;
 }
 
-int waivers_load(const char *path, struct waivers **ret_waivers, struct diag *diag)
-{
-	CLEANUP_FREE char *text = NULL;
-	size_t len;
-	int r = strict_read_file(path, STRICT_BYTES_MAX, &text, &len);
-
-	return r < 0 ? r : waivers_parse(text, len, ret_waivers, diag);
-}
-
 const struct waiver *waivers_find(const struct waivers *waivers, const char *check, const char *uuid, const char *today)
 {
 	for (size_t i = 0; waivers && i < waivers->count; i++) {

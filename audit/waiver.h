@@ -15,9 +15,7 @@ struct waiver {
 
 struct waivers; /* the file of them */
 
-/* docs/POLICY.md has the schema. -SDE_FILE_INVALID with diag, -errno. */
-int waivers_load(const char *path, struct waivers **ret_waivers, struct diag *diag) MUST_CHECK;
-/* The same of a text that was read already, with a zero behind it, as its signature was verified, say. */
+/* The text has a zero behind it; docs/AUDIT.md has an example. -SDE_FILE_INVALID with diag. */
 int waivers_parse(const char *text, size_t len, struct waivers **ret_waivers, struct diag *diag) MUST_CHECK;
 /* The first one for this check and drive that has not expired; NULL: none (waivers may be NULL). */
 const struct waiver *waivers_find(const struct waivers *waivers, const char *check, const char *uuid,

@@ -132,7 +132,7 @@ static int find_repeated(char **targets, int count, bool *ret_repeated)
 			continue;
 		}
 		ret_repeated[b->at] = true;
-		cli_warn(targets[b->at], _("the same as %s: it is audited once"), targets[a->at]);
+		cli_warn(targets[b->at], _("this is %s once more, which is audited once"), targets[a->at]);
 	}
 	return 0;
 }

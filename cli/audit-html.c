@@ -253,7 +253,7 @@ static void put_finding(FILE *out, enum check_id id, const struct rule *rule, co
 	html_text(out, bilingual_text(rule->title));
 	fputs("</strong>", out);
 	if (!quiet) {
-		cell(out, "p class=\"clause\"", rule->clause);
+		cell(out, "p class=\"clause\"", bilingual_text(rule->clause));
 		if (finding->state != STATE_UNKNOWN)
 			cell(out, "p", bilingual_text(rule->remedy));
 		put_waiver(out, finding->waiver);
@@ -336,9 +336,9 @@ int report_html(const struct audit *audit, FILE *out)
 	chart_words(out, audit, "kdf", _("Key derivations"), report_kdf);
 	fputs("</div>\n", out);
 	r = put_table(out, audit);
+	put_idle_waivers(out, audit);
 	for (size_t i = 0; r == 0 && i < audit->count; i++)
 		r = put_drive(out, audit, &audit->drives[i], i);
-	put_idle_waivers(out, audit);
 	html_end(out, audit_page_script);
 	return r;
 }

@@ -57,7 +57,7 @@ static json_t *finding_json(enum check_id id, const struct rule *rule, const str
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:s, s:o}", "id", catalogue[id].id, "severity",
 		severity_name(finding->severity), "state", finding_state_name(finding->state), "title",
 		bilingual_text(rule->title), "observed", or_empty(finding->observed), "threshold",
-		or_empty(finding->threshold), "clause", rule->clause, "evidence", evidence_json(finding), "remedy",
+		or_empty(finding->threshold), "clause", bilingual_text(rule->clause), "evidence", evidence_json(finding), "remedy",
 		bilingual_text(rule->remedy), "waiver", waiver_json(finding->waiver));
 }
 
@@ -175,7 +175,7 @@ static json_t *sarif_rule(enum check_id id, const struct rule *rule)
 {
 	return json_pack("{s:s, s:s, s:{s:s}, s:{s:s}, s:{s:s, s:s}}", "id", catalogue[id].id, "name", catalogue[id].id,
 		"shortDescription", "text", bilingual_text(rule->title), "help", "text", bilingual_text(rule->remedy),
-		"properties", "clause", rule->clause, "severity", severity_name(rule->severity));
+		"properties", "clause", bilingual_text(rule->clause), "severity", severity_name(rule->severity));
 }
 
 static json_t *sarif_result(const struct audit_drive *drive, enum check_id id, const struct finding *finding)

@@ -123,7 +123,7 @@ static void put_finding(FILE *out, enum check_id id, const struct rule *rule, co
 		return;
 	fprintf(out, _("        seen:   %s\n"), finding->observed ? finding->observed : "-");
 	fprintf(out, _("        wanted: %s\n"), finding->threshold ? finding->threshold : "-");
-	fprintf(out, _("        clause: %s\n"), rule->clause);
+	fprintf(out, _("        clause: %s\n"), bilingual_text(rule->clause));
 	if (finding->waiver)
 		fprintf(out, _("        waived: %s, until %s: %s (%s)\n"), finding->waiver->id, finding->waiver->expires,
 			finding->waiver->reason, finding->waiver->approved_by);
@@ -176,7 +176,7 @@ static void put_idle_waivers(FILE *out, const struct audit *audit)
 		if (audit->waiver_uses[i])
 			continue;
 		fprintf(out, waiver_expired(waiver, audit->today) ? _("Waiver %s (%s) has expired on %s.\n")
-								   : _("Waiver %s (%s, until %s) was not needed by any drive of this audit.\n"),
+								   : _("Waiver %s (%s, until %s) was needed by no drive of this audit.\n"),
 			waiver->id, waiver->check, waiver->expires);
 	}
 }
@@ -185,8 +185,8 @@ int report_text(const struct audit *audit, FILE *out)
 {
 	bool colour = isatty(fileno(out)) && !getenv("NO_COLOR");
 
-	fprintf(out, ngettext("Audit of %zu drive, policy %s version %llu%s, %s\n\n",
-			     "Audit of %zu drives, policy %s version %llu%s, %s\n\n", audit->count), audit->count, audit->policy->id,
+	fprintf(out, ngettext("Audit of %zu drive by policy %s, version %llu%s, %s\n\n",
+			     "Audit of %zu drives by policy %s, version %llu%s, %s\n\n", audit->count), audit->count, audit->policy->id,
 		(unsigned long long)audit->policy->version, audit->policy->provisional ? _(" (provisional)") : "",
 		audit->today);
 	for (size_t i = 0; i < audit->count; i++) {

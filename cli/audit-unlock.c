@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/i18n.h"
+#include "cli/event.h"
 #include "keymgr/luks2-seal.h"
 #include "ext4/ext4.h"
 #include "kernel-shim/cryptdev.h"
@@ -94,9 +95,11 @@ static void unlock_drive(struct facts *facts, const struct cli_passphrase_source
 	else
 		err = source->key_file ? unlock_one(&unlocking, passphrase, -1, &why)
 				       : cli_unlock_forms(passphrase, unlock_one, &unlocking, &why);
-	if (err < 0)
+	if (err < 0) {
 		cli_warn(facts->target, _("not unlocked: %s"), error_text(err));
-	else if (seal_broken(facts))
+		cli_event("unlock", facts->target, facts->hdr->uuid, err, NULL);
+	}
+	if (err == 0 && seal_broken(facts))
 		cli_warn(facts->target, "%s: %s", error_text(-SDE_HEADER_SEAL),
 			facts->unlocked.changed ? facts->unlocked.changed : "?");
 }

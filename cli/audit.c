@@ -284,6 +284,8 @@ static void note(const struct run *run, const struct facts_list *list)
 				(json_int_t)run->inputs.policy->version, "drives", (json_int_t)run->audit.count, "failures",
 				(json_int_t)drive->counts[STATE_FAIL]),
 		};
+		if (!drive->facts->saved && drive->facts->unlocked.known)
+			(void)json_object_set_new(items[i].detail, "unlocked", json_true());
 	}
 	if (items)
 		cli_event_all("audit", items, run->audit.count);
@@ -333,12 +335,12 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	if (r == 0)
 		r = judge(run, &list);
 	if (r == 0) {
+		/* before anybody reads the result, and may stop reading */
+		note(run, &list);
 		warn_of_revived(run);
 		failed = args->output;
 		r = nothing_seen(&run->audit, args) ? 0 : write_report(args, &run->audit, &diag);
 	}
-	if (r == 0)
-		note(run, &list);
 	if (r < 0)
 		return cli_fail_file(failed, r, &diag);
 	return run->audit.counts[STATE_FAIL] ? EXIT_FINDINGS : status;

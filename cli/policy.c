@@ -80,7 +80,7 @@ static void show_rule_text(enum check_id id, const struct rule *rule)
 		putchar('\n');
 	}
 	printf("                     [");
-	cli_put_safe(rule->clause);
+	cli_put_safe(bilingual_text(rule->clause));
 	printf("]\n");
 }
 
@@ -192,7 +192,7 @@ static bool diff_rule(enum check_id i, const struct rule *a, const struct rule *
 		return differ;
 	differ |= diff_text(id, "title", bilingual_text(a->title), bilingual_text(b->title));
 	differ |= diff_text(id, "severity", severity_name(a->severity), severity_name(b->severity));
-	differ |= diff_text(id, "clause", a->clause, b->clause);
+	differ |= diff_text(id, "clause", bilingual_text(a->clause), bilingual_text(b->clause));
 	differ |= diff_text(id, "remedy", bilingual_text(a->remedy), bilingual_text(b->remedy));
 	for (const struct param *p = catalogue[i].params; p < catalogue[i].params + PARAMS_MAX && p->name; p++) {
 		CLEANUP_FREE char *old = json_dumps(json_object_get(a->params, p->name), JSON_ENCODE_ANY);

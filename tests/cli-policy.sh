@@ -27,6 +27,7 @@ check "show --json" sealdrive policy show vn-qcvn --json
 is "$(json '(j["checks"]["H-04"]["mode"], j["checks"]["H-09"]["params"]["pbkdf2_floor"], j["checks"]["H-01"]["mode"])')" \
 	"('warn', 10000, 'fail')" "... resolved"
 check "show, in Vietnamese" env LC_ALL=C.UTF-8 LANGUAGE=vi "$top_builddir/sealdrive-here" policy show nist
+said '\[quản lý: sổ kiểm kê\]' "... also the clauses"
 check_status 0 "a computer that no policy binds" sealdrive policy show
 
 check_status 9 "diff" sealdrive policy diff nist vn-qcvn
@@ -58,6 +59,8 @@ strict "bytes that are no UTF-8" 'line 2' 's/Ours/\xc3\x28/'
 strict "a number that is too large" 'line 1' 's/"version": 1/"version": 99999999999999999999/'
 strict "a negative number" 'line 1.*version' 's/"version": 1/"version": -1/'
 strict "a fraction" 'line 1.*version' 's/"version": 1/"version": 1.0/'
+strict "a clause in one language" 'line 3.*clause/vi is missing' 's/"checks": {/&"H-05": {"clause": {"en": "x"}}, /'
+strict "a clause that is none" 'line 3.*a string, or an object' 's/"checks": {/&"H-05": {"clause": 5}, /'
 strict "a policy that ends before it begins" 'line 1.*ends before' 's/"version": 1/"version": 1, "not_before": "2027-01-01", "not_after": "2026-12-31"/'
 strict "a floor above the minimum" 'line 3.*pbkdf2_floor is 700000, more than pbkdf2_min_sha256' 's/"checks": {/&"H-09": {"params": {"pbkdf2_floor": 700000}}, /'
 strict "more demanded than advised" 'line 3.*min_bytes is 65' 's/"checks": {/&"H-05": {"params": {"min_bytes": 65}}, /'

@@ -89,6 +89,13 @@ bound audit facts >/dev/null
 is "$(tail -n +$((before + 1)) log/events.jsonl | "$PYTHON" -c 'import json, sys
 for r in map(json.loads, sys.stdin): print(r["op"], r["target"].rsplit("/", 1)[1], len(r["uuid"]), r["detail"]["drives"], r["detail"]["failures"])' | xargs -n 5 | paste -sd,)" \
 	"audit a.img 36 2 3,audit a2.img 36 2 3,audit facts 36 2 3,audit facts 36 2 3" "an audit is one record for each drive"
+before=$(wc -l <log/events.jsonl)
+bash -c 'sealdrive-bound audit a.img --passphrase-file "$1" --format json | head -c 1' - "$PASS" >/dev/null
+bound audit a.img --passphrase-file wrong >/dev/null 2>&1
+is "$(tail -n +$((before + 1)) log/events.jsonl | "$PYTHON" -c 'import json, sys
+print(*(r["op"] + ":" + r["result"] + ":" + str(r["detail"].get("unlocked", r["detail"].get("reason"))) for r in map(json.loads, sys.stdin)), sep=", ")')" \
+	"audit:done:True, unlock:failed:The passphrase does not open this drive, audit:done:None" \
+	"also when nobody reads its report; that it unlocked, or tried to"
 rm a2.img facts
 
 # ---- by somebody else's arithmetic ----

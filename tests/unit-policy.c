@@ -110,7 +110,8 @@ static void test_inheritance(void)
 	CU_ASSERT_EQUAL(policy->rules[H03].mode, MODE_OFF);
 	CU_ASSERT_EQUAL(policy->rules[H05].mode, MODE_WARN);
 	CU_ASSERT_EQUAL(policy->rules[H05].severity, SEVERITY_HIGH);
-	CU_ASSERT_STRING_EQUAL(policy->rules[H05].clause, "c");
+	CU_ASSERT_STRING_EQUAL(policy->rules[H05].clause.en, "c");
+	CU_ASSERT_STRING_EQUAL(policy->rules[H05].clause.vi, "c");
 	CU_ASSERT_EQUAL(rule_number(&policy->rules[H05], "min_bytes"), 64);
 	CU_ASSERT_EQUAL(rule_number(&policy->rules[H05], "advised_bytes"), 64);
 	CU_ASSERT_FALSE(policy_in_force(policy, "2026-01-31"));
