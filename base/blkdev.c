@@ -15,6 +15,17 @@ int blkdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 	return dev->ops->read(dev, buf, len, off);
 }
 
+int blkdev_read_to(struct blkdev *dev, void *buf, blkdev_take_fn fn, void *ctx, size_t len,
+	uint64_t off)
+{
+	int r;
+
+	if (dev->ops->read_to && len > 0 && range_inside(off, len, dev->size_bytes))
+		return dev->ops->read_to(dev, buf, fn, ctx, len, off);
+	r = blkdev_read(dev, buf, len, off);
+	return r < 0 || len == 0 ? r : fn(ctx, buf, len, 0);
+}
+
 int blkdev_write_how(struct blkdev *dev, void *buf, size_t len, uint64_t off,
 	const struct blkdev_write *how)
 {

@@ -44,9 +44,16 @@ typedef void (*blkdev_lost_fn)(void *ctx, const struct blkdev_lost *lost);
 /* Brings len bytes of a write, those from its byte at on, to where a device wants to have them. */
 typedef int (*blkdev_fill_fn)(void *ctx, void *to, size_t len, size_t at);
 
+/* Is handed len bytes of a read, those from its byte at on; they are there during the call only. */
+typedef int (*blkdev_take_fn)(void *ctx, const void *from, size_t len, size_t at);
+
 /* Called only with ranges inside size_bytes, len > 0, and no writes when read_only. */
 struct blkdev_ops {
 	int (*read)(struct blkdev *dev, void *buf, size_t len, uint64_t off);
+	/* As read, for a device that may have the bytes in memory of its own: fn takes them from there, or
+	 * from buf (of len bytes), each once, or all once more after a failure below. NULL: it has none. */
+	int (*read_to)(struct blkdev *dev, void *buf, blkdev_take_fn fn, void *ctx, size_t len,
+		uint64_t off);
 	int (*write)(struct blkdev *dev, void *buf, size_t len, uint64_t off,
 		const struct blkdev_write *how);
 	/* As write, for a device that keeps what is written in memory of its own: fn brings it there, in
@@ -87,6 +94,9 @@ struct blkdev {
 };
 
 int blkdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off) MUST_CHECK;
+/* What buf holds then is what fn has made of it. */
+int blkdev_read_to(struct blkdev *dev, void *buf, blkdev_take_fn fn, void *ctx, size_t len,
+	uint64_t off) MUST_CHECK;
 /* buf is not changed. */
 int blkdev_write(struct blkdev *dev, const void *buf, size_t len, uint64_t off) MUST_CHECK;
 /* buf's content is garbage afterwards, whatever the result. */

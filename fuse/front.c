@@ -46,7 +46,7 @@ static void op_init(void *ctx, struct fuse_conn_info *conn)
 	 * the files), HANDLE_KILLPRIV (see killpriv.h). DONT_MASK: a default ACL takes the umask's place. */
 	conn->want = conn->capable & wanted;
 	conn->max_write = FRONT_REQUEST_MAX;
-	conn->max_readahead = FRONT_REQUEST_MAX;
+	conn->max_readahead = FRONT_READAHEAD;
 	conn->max_background = FRONT_BACKGROUND_MAX;
 	conn->congestion_threshold = FRONT_BACKGROUND_MAX * 3 / 4;
 	front->mixes_direct = conn->proto_major > 7 || conn->proto_minor >= 39; /* Linux 6.6 */
@@ -178,7 +178,7 @@ static void raise_readahead(const struct front *front)
 		front->device_minor);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd >= 0)
-		dprintf(fd, "%d\n", FRONT_REQUEST_MAX / 1024);
+		dprintf(fd, "%d\n", FRONT_READAHEAD / 1024);
 }
 
 int front_mount(struct front *front, const char *mount_point, struct diag *diag)

@@ -3,7 +3,7 @@
  * The cipher layer.
  *
  * 1. What reaches the lower device is ciphertext, in whole sectors.
- * 2. Reads decrypt in the caller's buffer. Writes encrypt into the lower device's own memory if it has
+ * 2. Reads decrypt into the caller's buffer, from where the lower device has the bytes. Writes encrypt into the lower device's own memory if it has
  *    some for them, else in the caller's buffer if they may, else from it into a bounce buffer; both
  *    therefore only ever hold ciphertext.
  * 3. A cipher handle is borrowed for the computing only, never over device I/O: as many handles as
@@ -54,10 +54,15 @@ static struct cryptdev *cryptdev_of(struct blkdev *dev)
 	return container_of(dev, struct cryptdev, dev);
 }
 
-static int lower_read(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
+static void count_read(struct cryptdev *cd, size_t len)
 {
 	atomic_fetch_add_explicit(&cd->reads, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&cd->read_bytes, len, memory_order_relaxed);
+}
+
+static int lower_read(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
+{
+	count_read(cd, len);
 	return blkdev_read(cd->lower, buf, len, cd->offset_bytes + off);
 }
 
@@ -76,10 +81,10 @@ static int lower_write(struct cryptdev *cd, void *buf, size_t len, uint64_t off,
 	return blkdev_write_how(cd->lower, buf, len, cd->offset_bytes + off, &how);
 }
 
-static int decrypt(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
+static int decrypt(struct cryptdev *cd, void *out, const void *in, size_t len, uint64_t off)
 {
 	struct cipher *cipher = pool_get(&cd->ciphers);
-	int r = cipher_decrypt(cipher, buf, buf, len, cd->sector_bytes,
+	int r = cipher_decrypt(cipher, out, in, len, cd->sector_bytes,
 		cd->iv_offset + off / SECTOR_MIN);
 
 	pool_put(&cd->ciphers, cipher);
@@ -96,11 +101,26 @@ static int encrypt(struct cryptdev *cd, void *out, const void *in, size_t len, u
 	return r;
 }
 
+/* Where a read wants its plain bytes. */
+struct wanted {
+	struct cryptdev *cd;
+	uint8_t *buf;
+	uint64_t off;
+};
+
+static int decrypt_from(void *ctx, const void *from, size_t len, size_t at)
+{
+	const struct wanted *wanted = ctx;
+
+	return decrypt(wanted->cd, wanted->buf + at, from, len, wanted->off + at);
+}
+
 static int read_whole(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
 {
-	int r = lower_read(cd, buf, len, off);
+	struct wanted wanted = {.cd = cd, .buf = buf, .off = off};
 
-	return r < 0 ? r : decrypt(cd, buf, len, off);
+	count_read(cd, len);
+	return blkdev_read_to(cd->lower, buf, decrypt_from, &wanted, len, cd->offset_bytes + off);
 }
 
 struct plain {
@@ -179,7 +199,7 @@ static int read_part(struct cryptdev *cd, void *buf, size_t len, uint64_t off)
 	r = lower_read(cd, sector, cd->sector_bytes, start);
 	pthread_mutex_unlock(stripe);
 	if (r == 0)
-		r = decrypt(cd, sector, cd->sector_bytes, start);
+		r = decrypt(cd, sector, sector, cd->sector_bytes, start);
 	if (r == 0)
 		memcpy(buf, sector + (off - start), len);
 	bytes_wipe(sector, sizeof(sector));

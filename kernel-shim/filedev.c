@@ -89,14 +89,33 @@ static int transfer_error(const struct filedev *file, int code)
 	return code == ENODATA ? -EIO : -code;
 }
 
-static int filedev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
+static int filedev_read_to(struct blkdev *dev, void *buf, blkdev_take_fn fn, void *ctx, size_t len,
+	uint64_t off)
 {
 	struct filedev *file = filedev_of(dev);
+	const void *from = buf;
+	struct stream *stream = NULL;
 	int r = file->streams ?
-		streams_read(file->streams, buf, len, off, dev->size_bytes) :
+		streams_read(file->streams, buf, len, off, dev->size_bytes, &from, &stream) :
 		fileio_read(&file->io, buf, len, off);
 
-	return r < 0 ? transfer_error(file, -r) : 0;
+	if (r < 0)
+		return transfer_error(file, -r);
+	r = fn(ctx, from, len, 0);
+	streams_release(file->streams, stream);
+	return r;
+}
+
+static int copy_to(void *buf, const void *from, size_t len, size_t at)
+{
+	if (from != buf)
+		memcpy(buf, from, len);
+	return 0;
+}
+
+static int filedev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
+{
+	return filedev_read_to(dev, buf, copy_to, buf, len, off);
 }
 
 static int filedev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
@@ -196,6 +215,7 @@ static int filedev_refresh(struct blkdev *dev, size_t len, uint64_t off)
 
 static const struct blkdev_ops filedev_ops = {
 	.read = filedev_read,
+	.read_to = filedev_read_to,
 	.write = filedev_write,
 	.flush = filedev_flush,
 	.discard = filedev_discard,

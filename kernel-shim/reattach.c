@@ -182,6 +182,21 @@ static int reattach_read(struct blkdev *dev, void *buf, size_t len, uint64_t off
 	return r;
 }
 
+static int reattach_read_to(struct blkdev *dev, void *buf, blkdev_take_fn fn, void *ctx, size_t len,
+	uint64_t off)
+{
+	struct reattach *ra = reattach_of(dev);
+	int r;
+
+	do {
+		r = call_begin(ra);
+		if (r < 0)
+			return r;
+		r = blkdev_read_to(ra->lower, buf, fn, ctx, len, off);
+	} while (call_end(ra, r));
+	return r;
+}
+
 static int reattach_discard(struct blkdev *dev, uint64_t off, uint64_t len)
 {
 	struct reattach *ra = reattach_of(dev);
@@ -522,6 +537,7 @@ static void reattach_close(struct blkdev *dev)
 
 static const struct blkdev_ops reattach_blkdev_ops = {
 	.read = reattach_read,
+	.read_to = reattach_read_to,
 	.write = reattach_write,
 	.write_from = reattach_write_from,
 	.flush = reattach_flush,

@@ -12,7 +12,8 @@
  *
  * 1. What is given out was read after the last change of these bytes that had ended: who has changed
  *    bytes calls streams_forget(). A stream that is FILLING then is spoilt and gives out nothing.
- * 2. Only who fills the stream touches buf while it is FILLING; all else is under the lock.
+ * 2. Only who fills the stream touches buf while it is FILLING. Who is given bytes counts as a reader until
+ *    he releases them, and a stream with readers is not filled. All else is under the lock.
  * 3. A stream reads more each time, up to STREAM_MAX, so reads that follow each other by accident do
  *    not cost much. Long reads and those that are not aligned are left alone.
  *
@@ -44,6 +45,7 @@ enum stream_state { STREAM_FREE, STREAM_EXPECTED, STREAM_FILLING, STREAM_FILLED 
 struct stream {
 	enum stream_state state;
 	bool spoilt;	     /* forgotten while it was FILLING */
+	unsigned readers;
 	uint64_t next;	     /* where its last read ended */
 	uint64_t start, end; /* what is in buf, or will be */
 	size_t ahead;	     /* bytes to read next time */
@@ -146,7 +148,7 @@ static struct stream *continued(struct streams *streams, uint64_t off)
 	return NULL;
 }
 
-/* A place for a new one: the longest unused; NULL when all are being filled. */
+/* A place for a new one: the longest unused; NULL when all are being filled or read. */
 static struct stream *oldest(struct streams *streams)
 {
 	struct stream *found = NULL;
@@ -154,7 +156,7 @@ static struct stream *oldest(struct streams *streams)
 	for (size_t i = 0; i < STREAMS; i++) {
 		struct stream *s = &streams->list[i];
 
-		if (s->state != STREAM_FILLING && (!found || s->used < found->used))
+		if (s->state != STREAM_FILLING && !s->readers && (!found || s->used < found->used))
 			found = s;
 	}
 	return found;
@@ -237,66 +239,108 @@ static bool helper_ready(struct streams *streams)
 	return streams->helper_runs;
 }
 
-/* s is being read: what comes behind it is read meanwhile, into a stream of its own. */
-static void fill_behind(struct streams *streams, const struct stream *s, uint64_t end)
+/* What lies before off is being read: what comes behind it is read meanwhile, into a stream of its own. */
+static void fill_behind(struct streams *streams, uint64_t off, uint64_t end)
 {
 	struct stream *behind;
 
-	if (streams->work || s->ahead < STREAM_MAX || end - s->end < FILEIO_ALIGN ||
-		holder(streams, s->end, FILEIO_ALIGN))
+	if (streams->work || end - off < FILEIO_ALIGN || holder(streams, off, FILEIO_ALIGN))
 		return;
 	behind = oldest(streams);
-	if (!behind || behind == s || !buffer_ready(streams, behind) || !helper_ready(streams))
+	if (!behind || !buffer_ready(streams, behind) || !helper_ready(streams))
 		return;
 	behind->ahead = STREAM_MAX;
-	fill_begin(streams, behind, STREAM_MAX, s->end, end);
+	fill_begin(streams, behind, STREAM_MAX, off, end);
 	streams->work = behind;
 	pthread_cond_signal(&streams->work_changed);
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static bool give_out(struct streams *streams, struct stream *s, void *buf, size_t len, uint64_t off)
+/* *ret_from: as in streams_read(). Lock held. */
+static bool give_out(struct streams *streams, struct stream *s, size_t len, uint64_t off,
+	const void **ret_from)
 {
 	if (s->state != STREAM_FILLED || off < s->start || off + len > s->end)
 		return false;
-	memcpy(buf, s->buf + (off - s->start), len);
+	s->readers++;
 	s->next = max_u64(s->next, off + len);
 	s->used = ++streams->clock;
+	*ret_from = s->buf + (off - s->start);
 	return true;
 }
 
-/* Whether buf has been filled. Lock held. */
-static bool read_stream(struct streams *streams, void *buf, size_t len, uint64_t off, uint64_t end)
+/* The stream that holds all of it and is not FILLING; NULL: none. Lock held, and released while waiting. */
+static struct stream *filled_holder(struct streams *streams, size_t len, uint64_t off)
 {
 	struct stream *s;
 
 	while ((s = holder(streams, off, len)) && s->state == STREAM_FILLING)
 		pthread_cond_wait(&streams->filled, &streams->lock);
-	if (!s) {
-		s = continued(streams, off);
-		if (!s || !buffer_ready(streams, s)) {
-			begin_expecting(streams, off + len);
-			return false;
-		}
-		fill_begin(streams, s, len, off, end);
-		fill(streams, s);
-	}
-	/* What cannot be read ahead may still be readable alone; if not, the caller is told then. */
-	if (!give_out(streams, s, buf, len, off))
-		return false;
-	fill_behind(streams, s, end);
-	return true;
+	return s;
 }
 
-int streams_read(struct streams *streams, void *buf, size_t len, uint64_t off, uint64_t end)
+/* The stream that was filled with it, or could not be; NULL: none is to be. Lock held, and released while
+ * reading. */
+static struct stream *fill_for(struct streams *streams, size_t len, uint64_t off, uint64_t end)
 {
-	bool done;
+	struct stream *s = continued(streams, off);
+	size_t ahead = s ? s->ahead : 0;
 
-	if (len > STREAM_MAX / 2 || (off | len) % FILEIO_ALIGN)
-		return fileio_read(streams->io, buf, len, off);
+	if (s && s->readers)
+		s = oldest(streams);
+	if (!ahead || !s || !buffer_ready(streams, s)) {
+		begin_expecting(streams, off + len);
+		return NULL;
+	}
+	s->ahead = ahead;
+	fill_begin(streams, s, len, off, end);
+	fill(streams, s);
+	return s;
+}
+
+/* The stream that has given it out, NULL: read it alone. Lock held. */
+static struct stream *read_stream(struct streams *streams, size_t len, uint64_t off, uint64_t end,
+	const void **ret_from)
+{
+	struct stream *s = filled_holder(streams, len, off);
+
+	if (!s)
+		s = fill_for(streams, len, off, end);
+	/* What cannot be read ahead may still be readable alone; if not, the caller is told then. */
+	if (!s || !give_out(streams, s, len, off, ret_from))
+		return NULL;
+	if (s->ahead >= STREAM_MAX)
+		fill_behind(streams, s->end, end);
+	return s;
+}
+
+int streams_read(struct streams *streams, void *buf, size_t len, uint64_t off, uint64_t end,
+	const void **ret_from, struct stream **ret_stream)
+{
+	struct stream *s = NULL;
+	const void *from = buf;
+	int r = 0;
+
+	if (len <= STREAM_MAX / 2 && (off | len) % FILEIO_ALIGN == 0) {
+		pthread_mutex_lock(&streams->lock);
+		s = read_stream(streams, len, off, end, &from);
+		pthread_mutex_unlock(&streams->lock);
+	}
+	if (!s)
+		r = fileio_read(streams->io, buf, len, off);
+	if (r < 0)
+		return r;
+	*ret_from = from;
+	*ret_stream = s;
+	return 0;
+}
+
+void streams_release(struct streams *streams, struct stream *stream)
+{
+	if (!stream)
+		return;
 	pthread_mutex_lock(&streams->lock);
-	done = read_stream(streams, buf, len, off, end);
+	stream->readers--;
 	pthread_mutex_unlock(&streams->lock);
-	return done ? 0 : fileio_read(streams->io, buf, len, off);
 }

@@ -188,6 +188,54 @@ static void test_read_ahead(void)
 	free(data);
 }
 
+enum { ELSEWHERE = 12, STEP = 32 * 1024 };
+
+struct taking {
+	struct blkdev *dev;
+	uint8_t *buf, *other, *model;
+	uint64_t off;
+	unsigned from_elsewhere;
+};
+
+/* Reads in order in more places than are remembered, before it looks at what it was given. */
+static int take_late(void *ctx, const void *from, size_t len, size_t at)
+{
+	struct taking *t = ctx;
+	int r = 0;
+
+	t->from_elsewhere += from != t->buf;
+	for (unsigned i = 0; i < ELSEWHERE; i++)
+		for (unsigned n = 0; n < 3 && r == 0; n++)
+			r = blkdev_read(t->dev, t->other, STEP, (uint64_t)i * (LARGE_FILE / ELSEWHERE / STEP * STEP) + n * STEP);
+	CU_ASSERT_EQUAL(memcmp(from, t->model + t->off + at, len), 0);
+	return r;
+}
+
+/* What is given out stays as it is until it was taken. */
+static void test_taken_late(void)
+{
+	struct taking t = {.buf = aligned_alloc(4096, STEP), .other = aligned_alloc(4096, STEP),
+		.model = aligned_alloc(4096, LARGE_FILE)};
+
+	CU_ASSERT_FATAL(t.buf && t.other && t.model);
+	for (size_t i = 0; i < LARGE_FILE; i++)
+		t.model[i] = (uint8_t)(i / 4096 * 7 + i);
+	make_file(LARGE_FILE, 0600);
+	CU_ASSERT_EQUAL_FATAL(filedev_open(file, FILEDEV_DIRECT, 0, &t.dev, NULL), 0);
+	CU_ASSERT_EQUAL(blkdev_write(t.dev, t.model, LARGE_FILE, 0), 0);
+	for (t.off = STEP; t.off < 8 * STEP; t.off += STEP) {
+		CU_ASSERT_EQUAL(blkdev_read(t.dev, t.buf, STEP, t.off - STEP), 0);
+		CU_ASSERT_EQUAL(blkdev_read_to(t.dev, t.buf, take_late, &t, STEP, t.off), 0);
+	}
+	/* A host without O_DIRECT reads nothing ahead. */
+	printf("# %u of 7 from memory of the device\n", t.from_elsewhere);
+	CU_ASSERT_EQUAL(blkdev_read_to(t.dev, t.buf, take_late, &t, 4096, LARGE_FILE), -EINVAL);
+	blkdev_close(t.dev);
+	free(t.buf);
+	free(t.other);
+	free(t.model);
+}
+
 static void test_size(void)
 {
 	static const off_t sizes[][2] = {{0, 0}, {511, 0}, {512, 512}, {5000, 4608}, {8192, 8192}};
@@ -326,6 +374,6 @@ int main(void)
 	if (begin() < 0)
 		return 99;
 	return end(UNIT_RUN(UNIT(test_create), UNIT(test_transfer), UNIT(test_direct),
-		UNIT(test_read_ahead), UNIT(test_size), UNIT(test_wrong_kinds), UNIT(test_permissions),
+		UNIT(test_read_ahead), UNIT(test_taken_late), UNIT(test_size), UNIT(test_wrong_kinds), UNIT(test_permissions),
 		UNIT(test_cut_off), UNIT(test_discard), UNIT(test_host_full)));
 }
