@@ -17,9 +17,9 @@
 #include "cli/audit-collect.h"
 #include "cli/audit-inputs.h"
 #include "cli/audit-report.h"
+#include "cli/audit-tell.h"
 #include "cli/audit-unlock.h"
 #include "cli/cli.h"
-#include "cli/event.h"
 #include "cli/gate.h"
 #include "cli/outfile.h"
 #include "cli/sign.h"
@@ -138,13 +138,13 @@ static int put_report(void *ctx, FILE *out)
 	return output->report(output->audit, out);
 }
 
-static int write_report(const struct args *args, const struct audit *audit, struct diag *diag)
+static int write_report(const struct args *args, const struct audit *audit)
 {
 	struct output output = {audit, args->report};
 	int r;
 
 	if (args->output)
-		return outfile_write(args->output, args->force, put_report, &output, diag);
+		return outfile_write(args->output, args->force, put_report, &output, NULL); /* whoever reports it names the file */
 	r = args->report(audit, stdout);
 	/* that standard output takes no more is said by main() */
 	return r == -EIO && ferror(stdout) ? 0 : r;
@@ -219,35 +219,6 @@ static int load(const struct args *args, struct run *run, const char **ret_faile
 	return r;
 }
 
-/* Whoever judges as of an earlier day must not do so in silence when that is what makes the result. */
-static void warn_of_revived(const struct run *run)
-{
-	for (size_t i = 0; i < waivers_count(run->inputs.waivers); i++) {
-		const struct waiver *waiver = waivers_at(run->inputs.waivers, i);
-
-		if (run->audit.waiver_uses[i] && waiver_expired(waiver, run->today))
-			cli_warn(NULL, _("waiver '%s' expired on %s and counts only because of --date %s"), waiver->id,
-				waiver->expires, run->audit.today);
-	}
-}
-
-/* What could not be read is said at once, and is in the report as "unknown". */
-static int report_unreadable(const struct facts_list *list)
-{
-	int status = EXIT_DONE;
-
-	for (size_t i = 0; i < list->count; i++) {
-		const struct facts *facts = list->facts[i];
-		struct diag diag = {0};
-
-		if (facts->state != FACTS_UNREADABLE || !facts->err)
-			continue;
-		snprintf(diag.detail, sizeof(diag.detail), "%s", facts->detail);
-		status = cli_fail(facts->target, facts->err, &diag);
-	}
-	return status;
-}
-
 /* Where no drive could be opened, that has been said, and a table of what is unknown would only hide it. */
 static bool nothing_seen(const struct audit *audit, const struct args *args)
 {
@@ -267,30 +238,6 @@ static int judge(struct run *run, struct facts_list *list)
 		run->audit.drives[run->audit.count++].facts = list->facts[i];
 	list->count = 0;
 	return audit_evaluate(&run->audit);
-}
-
-/* Of each drive, so that its log can be asked who audited it; of saved facts, that they were. */
-static void note(const struct run *run, const struct facts_list *list)
-{
-	CLEANUP_FREE struct cli_event_item *items = calloc(run->audit.count + 1, sizeof(*items));
-
-	for (size_t i = 0; items && i < run->audit.count; i++) {
-		const struct audit_drive *drive = &run->audit.drives[i];
-
-		items[i] = (struct cli_event_item){
-			.target = list->origins[i],
-			.uuid = drive->facts->hdr ? drive->facts->hdr->uuid : NULL,
-			.detail = json_pack("{s:s, s:I, s:I, s:I}", "profile", run->inputs.policy->id, "version",
-				(json_int_t)run->inputs.policy->version, "drives", (json_int_t)run->audit.count, "failures",
-				(json_int_t)drive->counts[STATE_FAIL]),
-		};
-		if (!drive->facts->saved && drive->facts->unlocked.known)
-			(void)json_object_set_new(items[i].detail, "unlocked", json_true());
-	}
-	if (items)
-		cli_event_all("audit", items, run->audit.count);
-	else
-		cli_warn(NULL, _("the event log was not written: %s"), error_text(-ENOMEM));
 }
 
 static bool may_unlock(const struct args *args)
@@ -325,7 +272,9 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 	if (r == 0)
 		r = facts_list_collect(&list, targets, count, args->trust, &failed, &diag);
 	if (r == 0)
-		status = report_unreadable(&list);
+		status = audit_tell_unreadable(&list);
+	if (r == 0 && args->trust && !args->waivers && !args->inventory)
+		audit_tell_untrusted(&list);
 	if (r == 0 && may_unlock(args))
 		r = unlock(args, &list, &failed, &diag);
 	if (r == 0 && args->facts) {
@@ -336,10 +285,10 @@ static int audit(const struct args *args, char **targets, int count, struct run 
 		r = judge(run, &list);
 	if (r == 0) {
 		/* before anybody reads the result, and may stop reading */
-		note(run, &list);
-		warn_of_revived(run);
+		audit_record(&run->audit, &list);
+		audit_tell_revived(&run->audit, run->today);
 		failed = args->output;
-		r = nothing_seen(&run->audit, args) ? 0 : write_report(args, &run->audit, &diag);
+		r = nothing_seen(&run->audit, args) ? 0 : write_report(args, &run->audit);
 	}
 	if (r < 0)
 		return cli_fail_file(failed, r, &diag);
@@ -363,6 +312,8 @@ static int run(int argc, char **argv)
 		return EXIT_USAGE;
 	/* one reader of cards and one PIN, for the drives and the signature */
 	args.sign.token = args.source.token;
+	if (args.output && args.facts && strcmp(args.output, args.facts) == 0)
+		return cli_usage(&command_audit, _("--output and --facts are two files"));
 	if (args.fingerprint_key && !may_unlock(&args))
 		return cli_usage(&command_audit, _("--fingerprint-key needs something that unlocks the drives"));
 	if (sign_wanted(&args.sign) && (!sign_complete(&args.sign) || !args.facts))

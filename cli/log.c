@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/event.h"
 #include "cli/log-show.h"
+#include "cli/outfile.h"
 #include "cli/sign.h"
 
 enum { OPT_HELP = 1, OPT_JSON, OPT_LOG, OPT_DRIVE, OPT_OP, OPT_SINCE, OPT_UNTIL, OPT_CHECKPOINT, OPT_OUTPUT,
@@ -107,20 +108,28 @@ static int verify(struct args *args, const struct eventlog *log, struct diag *di
 	return 0;
 }
 
-static int write_text(const struct args *args, const char *text, size_t len, struct diag *diag)
-{
-	FILE *out = args->output ? fopen(args->output, "wxe") : stdout;
-	int r = 0;
+struct text {
+	const char *bytes;
+	size_t len;
+};
 
-	if (!out)
-		return diag_set(diag, -errno, "%s", args->output);
-	if (fwrite(text, 1, len, out) != len)
-		r = -EIO;
-	if (args->output && (fflush(out) != 0 || fsync(fileno(out)) < 0) && r == 0)
-		r = -errno;
-	if (args->output && fclose(out) != 0 && r == 0)
-		r = -errno;
-	return r < 0 && args->output ? diag_set(diag, r, "%s", args->output) : r;
+static int put_text(void *ctx, FILE *out)
+{
+	const struct text *text = ctx;
+
+	return fwrite(text->bytes, 1, text->len, out) == text->len ? 0 : -EIO;
+}
+
+/* That standard output takes no more is said by main(). */
+static int write_text(struct args *args, const char *bytes, size_t len)
+{
+	struct text text = {bytes, len};
+
+	args->failed = args->output;
+	if (args->output)
+		return outfile_write(args->output, false, put_text, &text, NULL);
+	(void)put_text(&text, stdout);
+	return 0;
 }
 
 static int checkpoint(struct args *args, const struct eventlog *log, struct diag *diag)
@@ -129,12 +138,14 @@ static int checkpoint(struct args *args, const struct eventlog *log, struct diag
 	size_t len, backwards;
 	int r = eventlog_verify(log, &backwards, diag);
 
-	if (r == 0)
+	if (r == 0 && sign_wanted(&args->sign)) {
+		args->failed = args->output;
 		r = sign_check(&args->sign, diag);
+	}
 	if (r == 0)
 		r = checkpoint_print(log, time(NULL), &text, &len);
 	if (r == 0)
-		r = write_text(args, text, len, diag);
+		r = write_text(args, text, len);
 	if (r == 0 && sign_wanted(&args->sign))
 		r = sign_file(args->output, &args->sign, NULL, diag);
 	return r;
@@ -152,7 +163,7 @@ static int prove(struct args *args, const struct eventlog *log, struct diag *dia
 		return diag_set(diag, -SDE_USAGE, _("there is no record '%s'; the last one is %zu"), number, log->count);
 	if (r == 0)
 		r = args->from ? consistency_print(log, seq, &text, &len) : proof_print(log, seq, &text, &len);
-	return r == 0 ? write_text(args, text, len, diag) : r;
+	return r == 0 ? write_text(args, text, len) : r;
 }
 
 /* What is signed by somebody else holds no more than what was changed. */

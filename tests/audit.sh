@@ -325,6 +325,7 @@ check "a changed drive, its seal gone as well" new_drive "$T/bare" 32M
 check "... which has the token of the seal" cryptsetup token remove "$T/bare" --token-id 0
 sealdrive audit "$T/bare" --profile "$T/lenient.json" --passphrase-file "$PASS" >"$T/out" 2>&1
 said 'U-06  FAIL' "... is missed"
+check_status 2 "report and facts in one file" sealdrive audit "$T/ours" --output "$T/one" --facts "$T/one"
 check_status 2 "no target" sealdrive audit
 check_status 2 "an unknown format" sealdrive audit "$T/ours" --format pdf
 check_status 1 "an unknown profile" sealdrive audit "$T/ours" --profile nosuch

@@ -102,6 +102,9 @@ rm a2.img facts
 for _ in 1 2 3 4 5 6; do bound audit a.img >/dev/null; done
 check "checkpoint" bound log checkpoint --output checkpoint
 check_status 1 "... is not overwritten" bound log checkpoint --output checkpoint
+said '^sealdrive: checkpoint: File exists\.$' "... which is said of it, once"
+check_status 1 "a checkpoint in a folder that is not there" bound log checkpoint --output none/checkpoint
+said '^sealdrive: none/checkpoint: No such file or directory\.$' "... is not said of the log"
 for n in 1 2 7 $(wc -l <log/events.jsonl); do
 	check "a proof of record $n" bound log prove "$n" --output "proof$n"
 	check "... holds" bound log verify-proof "proof$n" --checkpoint checkpoint

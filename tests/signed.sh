@@ -113,6 +113,8 @@ sed 's/"ts":"2/"ts":"1/' cp >cp2 && cp cp.p7s cp2.p7s
 check_status 9 "... a changed one" sealdrive log verify --checkpoint cp2 --trust ca.pem
 said '^sealdrive: cp2: ' "... which is named"
 check_status 9 "... a stranger's" sealdrive log verify --checkpoint cp --trust stranger.pem
+sealdrive audit a.img --trust ca.pem >"$T/out" 2>&1
+said 'had nothing to verify' "--trust, and only drives, is told that it means nothing"
 printf '{"schema": 1, "waivers": []}' >w
 refused 1 w 'no signature' "waivers without a signature" sealdrive audit facts --trust ca.pem --waivers w
 printf '{"schema": 1, "drives": []}' >inventory
