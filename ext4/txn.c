@@ -48,7 +48,7 @@ enum {
 	DEFAULT_COMMIT_MS = 5000,
 	/* FUSE does not pass sync(2) on: what is quiet for so long is committed early, so that little
 	 * is missing when somebody syncs and pulls the drive. */
-	QUIET_MS = 500,
+	QUIET_MS = 200,
 };
 
 struct callback {
@@ -68,6 +68,7 @@ struct txn_manager {
 	uint64_t handles_begun;
 	_Atomic uint64_t commits, checkpoints, waits; /* only counted */
 	bool closing, committing, kicked, stop;
+	bool asleep; /* the interval thread, until a handle begins: there is nothing to commit */
 	bool checkpoint_due;
 	bool undrained; /* invariant 6 does not hold: memory ran out on the way */
 
@@ -180,6 +181,10 @@ int handle_begin(struct e4_fs *fs, unsigned credits, struct handle *ret_handle)
 	if (r == 0) {
 		m->open_handles++;
 		m->handles_begun++;
+		if (m->asleep) {
+			m->asleep = false;
+			pthread_cond_signal(&m->tick);
+		}
 		atomic_fetch_add(&m->reserved, credits);
 		*ret_handle = (struct handle){
 			.fs = fs, .txn_id = m->running_id, .credits_left = credits, .active = true};
@@ -466,6 +471,17 @@ int txn_commit(struct e4_fs *fs, uint64_t id)
 
 /* ---- the interval thread --------------------------------------------------------------- */
 
+/* Until there may be something to commit. Lock held. */
+static void sleep_idle(struct e4_fs *fs)
+{
+	struct txn_manager *m = fs->txns;
+
+	m->asleep = m->open_handles == 0 && cache_dirty_count(fs) == 0;
+	while (m->asleep && !m->stop && !m->kicked && !m->checkpoint_due)
+		pthread_cond_wait(&m->tick, &m->lock);
+	m->asleep = false;
+}
+
 /* Waits for a tick; true when a commit is due: asked for, nothing happened since, or time is up. */
 static bool wait_due(struct txn_manager *m, unsigned interval_ms, unsigned *waited_ms)
 {
@@ -508,6 +524,7 @@ static void *interval_thread(void *arg)
 
 	pthread_mutex_lock(&m->lock);
 	while (!m->stop) {
+		sleep_idle(fs);
 		if (!wait_due(m, interval_ms, &waited_ms) || m->stop)
 			continue;
 		if (m->checkpoint_due) {
