@@ -17,6 +17,14 @@ bad = [r["work"] for r in results if not all(rate and rate > 0 for rate in r["ra
 sys.exit(f"no figures for: {bad}" if bad or len(results) < 20 else 0)
 PY
 check "the chart is well-formed" "$PYTHON" -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$T/svg"
+cat >"$T/scale" <<'LOG'
+# create             1000     21864/s  looks   16.4  read        0  written      393 bytes
+# create             2000     17563/s  looks   18.2  read        0  written      751 bytes
+# memory of the daemon, 2000 files in one folder: at most 38 MiB, now 20 MiB
+LOG
+check "growth is drawn" "$PYTHON" "$top_srcdir/tests/bench/growth.py" "$T/scale" "$T/growth"
+check "... and well-formed" "$PYTHON" -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$T/growth"
+check_status 1 "what is no such log is refused" "$PYTHON" "$top_srcdir/tests/bench/growth.py" "$T/json" "$T/growth"
 check_status 1 "an unknown file system is refused" bench --peers nosuchfs
 left=$(find "$T" -name 'sealdrive-bench-*')
 is "$left" "" "nothing is left behind"
