@@ -28,6 +28,8 @@ struct cache {
 	struct list logged; /* oldest transaction first */
 	uint32_t block_bytes;
 	uint64_t hits, misses;
+	/* Of late, of buffers read ahead: asked for, dropped before that; calls since it did not pay. */
+	unsigned ahead_used, ahead_wasted, ahead_refused;
 	size_t count, dirty_count, logged_count, pinned_count, limit; /* buffers */
 };
 

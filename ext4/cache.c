@@ -42,6 +42,9 @@ enum {
 	DEFAULT_LIMIT_BYTES = 40 * 1024 * 1024,
 	BUFS_MIN = 256, /* whatever the limit: an operation must find room */
 	READAHEAD_MAX = 64,
+	AHEAD_PAYS = 8,	     /* one of so many is asked for: reading it alone costs as much as reading these */
+	AHEAD_PROBE = 16,    /* as long as it does not pay, each 16th time shows whether that has changed */
+	AHEAD_FORGET = 1024,
 };
 
 int cache_new(struct e4_fs *fs, size_t limit_bytes, struct cache **ret_cache)
@@ -131,11 +134,22 @@ static void hash_remove(struct cache *cache, struct buf *buf)
 	cache->count--;
 }
 
+/* The older it is, the less it counts. */
+static void ahead_count(struct cache *cache, unsigned *which)
+{
+	if (++*which < AHEAD_FORGET)
+		return;
+	cache->ahead_used /= 2;
+	cache->ahead_wasted /= 2;
+}
+
 static void lru_trim(struct cache *cache)
 {
 	while (cache->count > cache->limit && !list_empty(&cache->lru)) {
 		struct buf *buf = list_entry(cache->lru.prev, struct buf, lru);
 
+		if (buf->ahead)
+			ahead_count(cache, &cache->ahead_wasted);
 		list_remove(&buf->lru);
 		hash_remove(cache, buf);
 		buf_free(buf);
@@ -146,6 +160,10 @@ static void ref_locked(struct buf *buf)
 {
 	if (buf->refs++ == 0)
 		list_remove(&buf->lru);
+	if (buf->ahead) {
+		buf->ahead = false;
+		ahead_count(buf->cache, &buf->cache->ahead_used);
+	}
 }
 
 void cache_buf_put(struct cache *cache, struct buf *buf)
@@ -408,6 +426,18 @@ void buf_put(struct buf *buf)
 
 /* ---- reading ahead --------------------------------------------------------------------- */
 
+/* Whoever looks at a million files in no order would read sixteen blocks for each and use one. */
+static bool ahead_pays(struct cache *cache)
+{
+	bool pays;
+
+	pthread_mutex_lock(&cache->lock);
+	pays = cache->ahead_wasted <= AHEAD_PAYS * cache->ahead_used + AHEAD_FORGET / 4 ||
+		++cache->ahead_refused % AHEAD_PROBE == 0;
+	pthread_mutex_unlock(&cache->lock);
+	return pays;
+}
+
 /* Makes LOADING buffers for as many of the blocks as are not cached, in one run. */
 static uint32_t readahead_claim(struct e4_fs *fs, uint64_t block, uint32_t count,
 	const struct buf_type *type, struct buf **bufs)
@@ -421,6 +451,7 @@ static uint32_t readahead_claim(struct e4_fs *fs, uint64_t block, uint32_t count
 
 		if (!buf)
 			break;
+		buf->ahead = n > 0; /* the first is asked for anyway */
 		hash_insert(cache, buf);
 		bufs[n++] = buf;
 	}
@@ -451,7 +482,7 @@ void buf_readahead(struct e4_fs *fs, uint64_t block, uint32_t count, const struc
 	int r;
 
 	/* A type that must be verified needs its owner; it is read when it is asked for. */
-	if (type->verify || block >= fs->blocks_count)
+	if (type->verify || block >= fs->blocks_count || !ahead_pays(fs->cache))
 		return;
 	count = min_u64(min_u64(count, READAHEAD_MAX), fs->blocks_count - block);
 	data = malloc((size_t)count << fs->block_bits);

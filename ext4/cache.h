@@ -46,6 +46,7 @@ struct buf {
 	struct list dirty, logged;
 	uint64_t log_tid; /* LOGGED: transaction of the journal that holds these bytes */
 	struct buf *hash_next;
+	bool ahead; /* read ahead, and not asked for yet */
 };
 
 int cache_new(struct e4_fs *fs, size_t limit_bytes, struct cache **ret_cache) MUST_CHECK;
@@ -62,7 +63,7 @@ int buf_get_zeroed(struct e4_fs *fs, uint64_t block, const struct buf_type *type
 struct buf *buf_peek(struct e4_fs *fs, uint64_t block);
 struct buf *buf_ref(struct buf *buf); /* one more reference to a buffer that the caller holds */
 void buf_put(struct buf *buf);	      /* NULL is fine */
-/* Hints that blocks will be read soon (contiguous). May do nothing. */
+/* Hints that blocks will be read soon (contiguous). Does nothing while that does not pay. */
 void buf_readahead(struct e4_fs *fs, uint64_t block, uint32_t count, const struct buf_type *type);
 
 /* ---- for txn.c and commit.c ---- */

@@ -409,9 +409,58 @@ static void test_attributes_in_table(void)
 	blkdev_close(dev);
 }
 
+/* Reads of single blocks while n numbers from first on are looked at, in order or not. */
+static uint64_t single_reads(uint32_t first, uint32_t n, bool in_order)
+{
+	struct e4_counts before, after;
+	unsigned seed = 20261201;
+
+	e4_counts(fs, &before);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = in_order ? i : (uint32_t)rand_r(&seed) % n;
+		struct e4_inode *one;
+
+		CU_ASSERT_EQUAL_FATAL(e4_iget(fs, first + at, &one), 0);
+		e4_iput(one);
+	}
+	e4_counts(fs, &after);
+	return after.cache_misses - before.cache_misses;
+}
+
+/* Many inodes in an order that is not the table's: what is read ahead is dropped before it is asked for, so
+ * nothing is, until it pays again. What was read ahead counts as no miss. */
+static void test_read_ahead(void)
+{
+	enum { FILES = 6000, HALF = FILES / 2 };
+	struct e4_mount_options mount = {.cache_bytes = 1};
+	struct e4_inode *root;
+	uint32_t first = 0;
+
+	setup(24 << 20, "-b 1024 -N 8192 -I 256", 12);
+	CU_ASSERT_EQUAL_FATAL(e4_iget(fs, E4_ROOT_INO, &root), 0);
+	for (unsigned i = 0; i < FILES; i++) {
+		struct e4_create what = {.mode = S_IFREG | 0600};
+		struct e4_inode *one;
+		char name[16];
+		size_t len = (size_t)snprintf(name, sizeof(name), "%u", i);
+
+		CU_ASSERT_EQUAL_FATAL(e4_create(root, name, len, &what, &one), 0);
+		first = i ? first : e4_ino(one);
+		CU_ASSERT_EQUAL_FATAL(e4_ino(one), first + i);
+		e4_iput(one);
+	}
+	e4_iput(root);
+	close_all();
+	CU_ASSERT_EQUAL_FATAL(e4_mount(dev, &mount, &fs, NULL), 0);
+	CU_ASSERT(single_reads(first, HALF, false) > HALF / 12);
+	CU_ASSERT(single_reads(first + HALF, HALF, true) < HALF / 16);
+	CU_ASSERT_EQUAL(e4_unmount(fs), 0);
+	blkdev_close(dev);
+}
+
 int main(void)
 {
 	return UNIT_RUN(UNIT(test_evict), UNIT(test_reuse), UNIT(test_new_fields),
 		UNIT(test_symlinks), UNIT(test_times), UNIT(test_setattr), UNIT(test_damaged),
-		UNIT(test_attributes_in_table));
+		UNIT(test_attributes_in_table), UNIT(test_read_ahead));
 }
