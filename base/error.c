@@ -214,9 +214,9 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		   "--force.")},
 	ENTRY(SDE_HEADER_SEAL) = {EXIT_NOT_LUKS,
 		N_("The LUKS header was changed by somebody or something that did not open the drive"),
-		N_("If your IT staff changed it on purpose with another program, mount it once with "
-		   "--accept-header-change. If nobody knows of a change, do not use the drive and show it to "
-		   "them.")},
+		N_("If 'sealdrive header restore' was interrupted, repeat it with --force. If your IT staff changed it "
+		   "on purpose with another program, mount it once with --accept-header-change. If nobody knows of "
+		   "a change, do not use the drive and show it to them.")},
 };
 
 /* The few system errors that mean more here than the system's own text says. */

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/i18n.h"
 #include "keymgr/luks2-seal-mac.h"
+#include "keymgr/luks2-wipe.h"
 
 enum change { CHANGE_ADDED, CHANGE_REMOVED, CHANGE_CHANGED };
 
@@ -154,11 +155,36 @@ static int seal_explain(const struct luks2 *hdr, const json_t *token, const stru
 	return r;
 }
 
+static int mac_matches(const struct luks2 *hdr, const json_t *doc, const struct secret *key,
+	const uint8_t was[HMAC_BYTES], bool *ret_right)
+{
+	uint8_t is[HMAC_BYTES];
+	int r = seal_header_mac(hdr, doc, key, is);
+
+	if (!r)
+		*ret_right = bytes_equal_ct(was, is, sizeof(is));
+	return r;
+}
+
+/*
+ * Who puts a backup back has no volume key, and cannot seal the note of what is still to be
+ * overwritten. Whoever else adds such a note gets free areas overwritten and nothing more.
+ */
+static int mac_matches_without_notes(const struct luks2 *hdr, const struct secret *key,
+	const uint8_t was[HMAC_BYTES], bool *ret_right)
+{
+	CLEANUP_JSON json_t *doc = json_deep_copy(hdr->json), *wipes = json_array();
+	int r = doc && wipes ? luks2_wipe_take(doc, wipes) : -ENOMEM;
+
+	return r ? r : mac_matches(hdr, doc, key, was, ret_right);
+}
+
 static int check_token(const struct luks2 *hdr, const json_t *token,
 	const struct secret *volume_key, enum luks2_seal_state *ret_state, struct diag *why)
 {
 	CLEANUP_SECRET struct secret *key = NULL;
-	uint8_t salt[LUKS2_SEAL_SALT_BYTES], was[HMAC_BYTES], is[HMAC_BYTES];
+	uint8_t salt[LUKS2_SEAL_SALT_BYTES], was[HMAC_BYTES];
+	bool right = false;
 	int r;
 
 	*ret_state = LUKS2_SEAL_BROKEN;
@@ -173,10 +199,12 @@ static int check_token(const struct luks2 *hdr, const json_t *token,
 	}
 	r = seal_key(volume_key, salt, &key);
 	if (!r)
-		r = seal_header_mac(hdr, hdr->json, key, is);
+		r = mac_matches(hdr, hdr->json, key, was, &right);
+	if (!r && !right)
+		r = mac_matches_without_notes(hdr, key, was, &right);
 	if (r)
 		return r;
-	if (!bytes_equal_ct(was, is, sizeof(is)))
+	if (!right)
 		return seal_explain(hdr, token, key, why);
 	*ret_state = LUKS2_SEAL_RIGHT;
 	return 0;

@@ -281,6 +281,43 @@ static void test_power(void)
 	CU_ASSERT(play.old > unit_times(10, 0) && play.new > unit_times(10, 0) && play.judged > unit_times(100, 0));
 }
 
+static bool has_wipe_note(struct blkdev *dev)
+{
+	CLEANUP_LUKS2 struct luks2 *hdr = load(dev);
+	const char *id;
+	json_t *token;
+
+	json_object_foreach(json_object_get(hdr->json, "tokens"), id, token)
+	{
+		if (!strcmp(json_string_value(json_object_get(token, "type")), "sealdrive-wipe"))
+			return true;
+	}
+	return false;
+}
+
+/* Overwriting takes longest: who pulls the drive out meanwhile finds it open, and nobody accused. */
+static void test_power_while_wiping(void)
+{
+	CLEANUP_BLKDEV struct blkdev *file = NULL, *dev = changed_volume(1024 * KIB, &file);
+	CLEANUP_BLKDEV struct blkdev *fault = NULL, *state = copy_of(dev), *lower = copy_of(dev);
+	size_t count, noted = 0;
+
+	CU_ASSERT_EQUAL_FATAL(faultdev_new(lower, &fault), 0);
+	take_ptr(lower);
+	faultdev_record(fault, true);
+	CU_ASSERT_EQUAL_FATAL(restore(fault, file), 0);
+	const struct fault_record *records = faultdev_records(fault, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		powercut_sectors(state, &records[i], 0, UINT32_MAX);
+		if (!has_wipe_note(state))
+			continue;
+		noted++;
+		CU_ASSERT_EQUAL(opening(state, false), FIRST | SECOND);
+	}
+	CU_ASSERT(noted > 2);
+}
+
 /* Whenever power failed, restoring once more completes it. */
 static void test_power_again(void)
 {
@@ -395,7 +432,7 @@ int main(void)
 	if (crypto_init())
 		return 99;
 	leaks_know_secure_memory();
-	int r = UNIT_RUN(UNIT(test_restore), UNIT(test_compare), UNIT(test_power), UNIT(test_power_again),
+	int r = UNIT_RUN(UNIT(test_restore), UNIT(test_compare), UNIT(test_power), UNIT(test_power_while_wiping), UNIT(test_power_again),
 		UNIT(test_power_without_header), UNIT(test_no_room), UNIT(test_errors), UNIT(test_repair));
 
 	secret_free(volume_key);
