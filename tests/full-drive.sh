@@ -71,9 +71,13 @@ for flags in '' conv=notrunc; do
 	said 'error writing.*No space left' "a write says 'no space'"
 done
 # On a full drive what is new is refused at once: a shell does not mind what close says.
-check_status 1 "a small new file" bash -c 'echo line >"$1"' - "$T/mnt/new"
-check_status 1 "a line more" bash -c 'echo line >>"$1"' - "$T/mnt/new"
-is "$(stat -c %s "$T/mnt/new")" 0 "has nothing that was not taken"
+if kernel_before 6.6; then
+	skip "a small new file" "before Linux 6.6 only close tells"
+else
+	check_status 1 "a small new file" bash -c 'echo line >"$1"' - "$T/mnt/new"
+	check_status 1 "a line more" bash -c 'echo line >>"$1"' - "$T/mnt/new"
+	is "$(stat -c %s "$T/mnt/new")" 0 "has nothing that was not taken"
+fi
 check "who makes room goes on with the same file" "$PYTHON" -c 'import errno, os, sys
 def fill(fd):
     try:

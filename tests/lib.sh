@@ -224,6 +224,10 @@ test_seed() {
 	fi
 }
 
+kernel_before() { # VERSION
+	[ "$(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1)" != "$1" ]
+}
+
 is_root() {
 	[ "$(id -u)" = 0 ]
 }
