@@ -7,15 +7,18 @@
 
 #include "cli/token.h"
 
-/* The key slot of token id, when it is one that is asked for; else -1. */
+/* The key slot of token id, when it is one that is asked for; else -1. One that is set to be ignored has to be named. */
 static int slot_of(const struct luks2 *hdr, const struct luks2_token *token, int wanted)
 {
 	if (strcmp(token->type, BOTH_TYPE) != 0)
 		return -1;
-	for (int i = 0; i < hdr->keyslot_count; i++)
-		if ((token->keyslots >> hdr->keyslots[i].id & 1) && hdr->keyslots[i].usable &&
-			(wanted < 0 || wanted == hdr->keyslots[i].id))
-			return hdr->keyslots[i].id;
+	for (int i = 0; i < hdr->keyslot_count; i++) {
+		const struct luks2_keyslot *slot = &hdr->keyslots[i];
+
+		if ((token->keyslots >> slot->id & 1) && slot->usable &&
+			(wanted < 0 ? slot->priority != LUKS2_PRIORITY_IGNORE : wanted == slot->id))
+			return slot->id;
+	}
 	return -1;
 }
 
@@ -84,7 +87,7 @@ static int second_passphrase(const struct cli_passphrase_source *source, const c
 	return r < 0 ? r : cli_unlock_forms(second, unlock_combined, combination, diag);
 }
 
-/* Those that are for the key slot that is asked for; the caller frees. */
+/* Those that are for the key slot that is asked for, in the order in which they are to be tried; the caller frees. */
 static int collect(const struct luks2 *hdr, int wanted, struct pair **ret_pairs, size_t *ret_count)
 {
 	struct pair *pairs = calloc(LUKS2_TOKENS_MAX, sizeof(*pairs));
@@ -92,13 +95,15 @@ static int collect(const struct luks2 *hdr, int wanted, struct pair **ret_pairs,
 
 	if (!pairs)
 		return -ENOMEM;
-	for (int i = 0; i < hdr->token_count; i++) {
-		int slot = slot_of(hdr, &hdr->tokens[i], wanted);
+	for (int priority = LUKS2_PRIORITY_HIGH; priority >= LUKS2_PRIORITY_IGNORE; priority--)
+		for (int i = 0; i < hdr->token_count; i++) {
+			int slot = slot_of(hdr, &hdr->tokens[i], wanted);
 
-		/* one that cannot be used does not keep the others from being used */
-		if (slot >= 0 && both_read(hdr, hdr->tokens[i].id, &pairs[count].both, NULL) == 0)
-			pairs[count++].slot = slot;
-	}
+			/* one that cannot be used does not keep the others from being used */
+			if (slot >= 0 && (int)luks2_keyslot_by_id(hdr, slot)->priority == priority &&
+				both_read(hdr, hdr->tokens[i].id, &pairs[count].both, NULL) == 0)
+				pairs[count++].slot = slot;
+		}
 	*ret_pairs = pairs;
 	*ret_count = count;
 	return 0;

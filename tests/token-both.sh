@@ -168,6 +168,16 @@ sealdrive key remove "$drive" --slot 6 --passphrase-file "$T/phrase" >"$T/out"
 rm "$T/keys/Eye" "$T/keys/Thumb"
 mv "$T/drawer/Blue" "$T/keys/Blue"
 
+# priorities: now a card with a security key is in key slot 3, and two security keys are in 4
+check "a second pair with the card" enroll --token 'pkcs11:token=Officer;id=%02' --and-token fido2 --and-pin-file "$T/pin2" --new-slot 7 --priority high
+check "the one that comes first" by_token --and-pin-file "$T/pin2"
+said 'Key slot 7 opens' "is used"
+sealdrive key change "$drive" --slot 7 --priority ignore --passphrase-file "$T/phrase" >"$T/out"
+check "set to be ignored" by_token --and-pin-file "$T/pin2"
+said 'Key slot 3 opens' "it is left alone"
+check "but not when it is named" by_token --and-pin-file "$T/pin2" --slot 7
+sealdrive key remove "$drive" --slot 7 --passphrase-file "$T/phrase" >"$T/out"
+
 before=$(unchanged_sum "$drive")
 rm "$T/keys/Blue"
 check_status 3 "a card alone opens nothing" by_token
