@@ -107,10 +107,12 @@ static bool credible(const struct enrolled *enrolled, const struct secret *passp
 }
 
 /* There is nothing yet that a token could open. */
-static int not_enrolled(int err, struct diag *diag)
+static int not_enrolled(int err, const char *uri, struct diag *diag)
 {
 	if (err == -SDE_NO_TOKEN)
-		return diag_set(diag, -SDE_ENROLL, _("no card that --token describes is plugged in"));
+		return enroll_is_fido2(uri)
+			       ? -SDE_ENROLL
+			       : diag_set(diag, -SDE_ENROLL, _("no card that '%s' describes is plugged in"), uri);
 	return err == -SDE_TOKEN ? -SDE_ENROLL : err;
 }
 
@@ -145,7 +147,7 @@ int enroll_token(const struct enroll_request *request, struct enrolled *ret_enro
 		why = (struct diag){0};
 		r = enroll_once(request, ret_enrolled, &secret, &why);
 	}
-	r = not_enrolled(r, &why);
+	r = not_enrolled(r, request->uri, &why);
 	if (r < 0)
 		return why.detail[0] ? diag_set(diag, r, "%s", why.detail) : r;
 	if (is_other(request, ret_enrolled))

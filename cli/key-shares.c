@@ -38,6 +38,7 @@ struct shares {
 	const struct key_args *args;
 	struct share shares[SHAMIR_SHARES_MAX];
 	struct share_wrapped *wrapped; /* for the tokens of the first holders */
+	char names[SHAMIR_SHARES_MAX][FIDO2_NAME_MAX]; /* of these tokens, safe to show */
 	unsigned wrapped_count;
 	struct newfile texts[SHAMIR_SHARES_MAX], pages[SHAMIR_SHARES_MAX]; /* pages: of those that are not wrapped */
 	unsigned count;
@@ -89,7 +90,7 @@ static int wrap_one(struct key_drive *drive, struct shares *shares, struct enrol
 {
 	const struct key_args *args = drive->args;
 	CLEANUP_SECRET struct secret *secret = NULL;
-	CLEANUP_FREE char *wait = NULL;
+	CLEANUP_FREE char *wait = NULL, *safe = NULL;
 	struct enroll_request request = {
 		.args = args,
 		.hdr = drive->hdr,
@@ -112,6 +113,10 @@ static int wrap_one(struct key_drive *drive, struct shares *shares, struct enrol
 	if (r < 0)
 		return r;
 	enrolled_part(&enrolled[i], &part);
+	r = text_sanitize(enrolled_name(&enrolled[i]), strlen(enrolled_name(&enrolled[i])), &safe);
+	if (r < 0)
+		return r;
+	text_cut(safe, shares->names[i], sizeof(shares->names[i]));
 	return share_wrap(&shares->shares[i], &part, secret, &shares->wrapped[i]);
 }
 
@@ -364,5 +369,7 @@ int key_add_shares(struct key_drive *drive, int *ret_id)
 	r = r < 0 ? r : store(drive, &shares, passphrase, ret_id);
 	if (r == 0)
 		interrupts_forget(&interrupts);
+	for (unsigned i = 0; i < shares.wrapped_count && r == 0; i++)
+		cli_say_done(_("Share %u is for '%s' alone.\n"), i + 1, shares.names[i]);
 	return r;
 }

@@ -56,6 +56,7 @@ check_status 2 "a PIN in a URI" soft "${add[@]}" --share-for 'pkcs11:token=Offic
 check_status 2 "nowhere to put them" soft key add "$drive" --passphrase-file "$PASS" --shares 2 --threshold 2 --share-for fido2
 is "$(unchanged_sum "$drive") $(ls -d "$T/s" 2>/dev/null)" "$before " "nothing was changed, and no folder is left"
 check "three shares for tokens, one on paper" soft "${add[@]}" "${three[@]}" "${pins[@]}"
+said "Share 2 is for 'Auditor' alone" "who has which is said"
 is "$(cd "$T/s" && echo share-*.json | wc -w) $(cd "$T/s" && echo share-*.txt share-*.svg | wc -w) $(stat -c %a "$T"/s/* | sort -u)" "3 2 600" "three files and a sheet"
 W=()
 for i in 1 2 3; do W[i]=$(echo "$T"/s/share-$i-of-4-*.json); done
