@@ -18,8 +18,8 @@ enum { PATIENCE_SECONDS = 10 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static bool waiting;	/* under lock, as all that follows */
-static unsigned round_; /* of waiting: a new one has all its time */
+static bool waiting, instead; /* under lock, as all that follows */
+static unsigned round_;	/* of waiting: a new one has all its time */
 static bool started;
 
 /* False when nothing has changed until then. */
@@ -44,8 +44,10 @@ static void *watch(void *arg)
 			pthread_cond_wait(&changed, &lock);
 		if (wait_for_change())
 			continue;
-		fprintf(stderr, _("A token or its reader has not answered for %d seconds. Wait, or press Ctrl-C; with "
-				  "--no-token only the passphrase is asked for.\n"),
+		fprintf(stderr,
+			instead ? _("A token or its reader has not answered for %d seconds. Wait, or press Ctrl-C; with "
+				    "--no-token only the passphrase is asked for.\n")
+				: _("A token or its reader has not answered for %d seconds. Wait, or press Ctrl-C.\n"),
 			PATIENCE_SECONDS);
 		waiting = false;
 	}
@@ -66,10 +68,11 @@ static void start(void)
 	started = true;
 }
 
-void patience_begin(void)
+void patience_begin(bool optional)
 {
 	pthread_mutex_lock(&lock);
 	waiting = true;
+	instead = optional;
 	round_++;
 	if (!started)
 		start();

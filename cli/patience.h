@@ -6,8 +6,10 @@
 #ifndef CLI_PATIENCE_H
 #define CLI_PATIENCE_H
 
-/* Begins to wait, once more. */
-void patience_begin(void);
+#include <stdbool.h>
+
+/* Begins to wait, once more. optional: it can do without, with --no-token. */
+void patience_begin(bool optional);
 /* Somebody is asked, or told what to do: there is nothing to wait for. */
 void patience_end(void);
 

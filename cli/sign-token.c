@@ -21,11 +21,15 @@ struct request {
 static int in_helper(void *ctx, struct secret **ret_secret, void *out, size_t room, size_t *ret_len, struct diag *diag)
 {
 	const struct request *request = ctx;
-	const struct token_ui ui = cli_token_ui(&request->args->token);
+	struct cli_token_options options = request->args->token;
+	struct token_ui ui;
 	CLEANUP_PKCS11_MODULES struct pkcs11_modules *modules = NULL;
 	CLEANUP_PKCS11_URI P11KitUri *uri = NULL;
 	int r = pkcs11_uri_parse(request->args->key, &uri, diag);
 
+	/* nothing else can sign */
+	options.wanted = true;
+	ui = cli_token_ui(&options);
 	r = r < 0 ? r : pkcs11_load(request->args->token.module, &modules, diag);
 	if (r < 0)
 		return r;

@@ -66,7 +66,7 @@ static int list_in_helper(void *ctx, struct secret **ret_secret, void *data, siz
 	int r;
 
 	(void)ret_secret;
-	patience_begin();
+	patience_begin(false);
 	list->text = data;
 	list->room = room;
 	/* without a module there may be security keys; one that was named has to be there */

@@ -92,7 +92,7 @@ static int ask_pin(void *ctx, const char *name, enum token_pin_state state, int 
 		return isatty(fd) ? -SDE_CANCELLED
 				  : diag_set(diag, -SDE_NOT_A_PIN, _("the first line of '%s' is empty"), options->pin_file);
 	secret_truncate(pin, len);
-	patience_begin();
+	patience_begin(!options->wanted);
 	r = check_pin(pin, diag);
 	if (r == 0)
 		*ret_pin = take_ptr(pin);
@@ -107,7 +107,7 @@ static void tell(void *ctx, const char *name, const char *text)
 
 struct token_ui cli_token_ui(const struct cli_token_options *options)
 {
-	patience_begin();
+	patience_begin(!options->wanted);
 	return (struct token_ui){ask_pin, tell, (void *)options};
 }
 

@@ -54,6 +54,11 @@ for id in 01 02 03 04; do
 	said "by .*Auditor $id" "... says who"
 	rm p.json.p7s
 done
+check "the PIN is typed" "$PYTHON" "$top_srcdir/tests/terminal.py" "wait:PIN of Auditor" "type:$pin" -- \
+	sealdrive policy sign p.json --sign-key "$(uri 02)" --pkcs11-module "$module"
+is "$(grep -c 'Just Enter' "$T/out")" 0 "... and no passphrase is offered in its place"
+judged p.json "that, too"
+rm p.json.p7s
 check "a certificate in a file" sealdrive policy sign p.json --sign-key "$(uri 05)" --sign-cert cert.05.pem "${card[@]}"
 judged p.json "that one"
 check_status 1 "another key's certificate" sealdrive policy sign p.json --sign-key "$(uri 05)" --sign-cert cert.02.pem "${card[@]}"
