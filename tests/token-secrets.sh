@@ -153,7 +153,9 @@ for how in card shares both; do
 	check "mounted with $how" say mount "$drive" "$T/mnt" "${options[@]}"
 	mapfile -t pids < <(left)
 	is "${#pids[@]}" 1 "one process is left"
-	if is_root && [ ${#pids[@]} = 1 ]; then
+	if grep -qa __asan_init "$SEALDRIVE"; then
+		skip "... and it knows nothing of them" "memory of a build with sanitizers has no end"
+	elif is_root && [ ${#pids[@]} = 1 ]; then
 		check "... and it knows nothing of them" scan "${pids[0]}" "${forgotten[@]}" || diag <"$T/out"
 	else
 		skip "... and it knows nothing of them" "needs root to look"
