@@ -405,6 +405,123 @@ static void test_one_pass(void)
 	CU_ASSERT(bytes_all_zero(data, MIB));
 }
 
+/* A lower device that has what is read and written in memory of its own, and wants it in pieces. */
+struct keeper {
+	struct blkdev dev;
+	uint8_t *memory;
+	unsigned given, taken, fails; /* pieces; fails: which taking or giving, from 1; 0: none */
+};
+
+enum { PIECE = 3 * 4096 };
+
+static struct keeper *keeper_of(struct blkdev *dev)
+{
+	return container_of(dev, struct keeper, dev);
+}
+
+static int keeper_read_to(struct blkdev *dev, void *buf, blkdev_take_fn fn, void *ctx, size_t len,
+	uint64_t off)
+{
+	struct keeper *k = keeper_of(dev);
+	int r = 0;
+
+	for (size_t at = 0, n; r == 0 && at < len; at += n) {
+		n = min_u64(PIECE, len - at);
+		r = ++k->given == k->fails ? -EIO : fn(ctx, k->memory + off + at, n, at);
+	}
+	return r;
+}
+
+static int keeper_write_from(struct blkdev *dev, blkdev_fill_fn fn, void *ctx, size_t len, uint64_t off,
+	const struct blkdev_write *how)
+{
+	struct keeper *k = keeper_of(dev);
+	int r = 0;
+
+	for (size_t at = 0, n; r == 0 && at < len; at += n) {
+		n = min_u64(PIECE, len - at);
+		r = ++k->taken == k->fails ? -EIO : fn(ctx, k->memory + off + at, n, at);
+	}
+	return r;
+}
+
+/* Parts of sectors go these ways. */
+static int keeper_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
+{
+	memcpy(buf, keeper_of(dev)->memory + off, len);
+	return 0;
+}
+
+static int keeper_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
+	const struct blkdev_write *how)
+{
+	memcpy(keeper_of(dev)->memory + off, buf, len);
+	return 0;
+}
+
+static void keeper_close(struct blkdev *dev)
+{
+	free(keeper_of(dev)->memory);
+	free(dev);
+}
+
+static const struct blkdev_ops keeper_ops = {
+	.read = keeper_read,
+	.read_to = keeper_read_to,
+	.write = keeper_write,
+	.write_from = keeper_write_from,
+	.close = keeper_close,
+};
+
+static struct keeper *keeper_new(uint64_t size_bytes)
+{
+	struct keeper *k = calloc(1, sizeof(*k));
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+	k->memory = calloc(1, size_bytes);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(k->memory);
+	k->dev = (struct blkdev){.ops = &keeper_ops, .size_bytes = size_bytes, .block_bytes = 512};
+	return k;
+}
+
+/* The same ciphertext, whoever has it in memory; the plain bytes of a write stay as they are. */
+static void test_memory_below(void)
+{
+	enum { SIZE = MIB, OFFSET = 8192 };
+	struct cryptdev_params params = {.cipher = "aes-xts-plain64", .sector_bytes = 4096, .offset_bytes = OFFSET};
+	CLEANUP_SECRET struct secret *key = make_key(64);
+	CLEANUP_BLKDEV struct blkdev *dev = NULL, *kept = NULL;
+	CLEANUP_FREE uint8_t *data = malloc(SIZE), *got = malloc(SIZE);
+	struct keeper *keeper = keeper_new(SIZE + OFFSET);
+	struct blkdev *mem;
+	size_t bad = 0;
+
+	CU_ASSERT_FATAL(data && got);
+	dev = open_on_memory(SIZE + OFFSET, &params, 64, &mem);
+	CU_ASSERT_EQUAL_FATAL(cryptdev_open(&keeper->dev, &params, key, &kept, NULL), 0);
+	fill_random(data, SIZE);
+	CU_ASSERT_EQUAL(blkdev_write(dev, data, SIZE, 0), 0);
+	CU_ASSERT_EQUAL(blkdev_write(kept, data, SIZE, 0), 0);
+	for (unsigned i = 0; i < 60; i++) {
+		size_t len = 1 + next_random(&random_state) % (i % 2 ? SIZE / 2 : 9000);
+		size_t off = next_random(&random_state) % (SIZE - len);
+
+		if (i % 4 == 0)
+			len = round_up_u64(len, 4096), off = round_down_u64(off, 4096);
+		memset(data, (int)i + 1, len);
+		bad += blkdev_write(dev, data, len, off) != 0;
+		bad += blkdev_write(kept, data, len, off) != 0;
+		bad += memcmp(data, data + 1, len - 1) != 0;
+		bad += blkdev_read(kept, got, len, off) != 0 || memcmp(got, data, len) != 0;
+	}
+	CU_ASSERT_EQUAL(bad, 0);
+	CU_ASSERT_EQUAL(memcmp(memdev_data(mem), keeper->memory, SIZE + OFFSET), 0);
+	keeper->fails = ++keeper->taken + 2;
+	CU_ASSERT_EQUAL(blkdev_write(kept, data, SIZE, 0), -EIO);
+	keeper->fails = ++keeper->given + 2;
+	CU_ASSERT_EQUAL(blkdev_read(kept, data, SIZE, 0), -EIO);
+}
+
 /*
  * A lower device that takes its time: a transfer moves in halves, and others get the CPU in
  * between, so that a missing lock shows.
@@ -614,6 +731,6 @@ int main(void)
 		UNIT(test_geometry), UNIT(test_read_only_and_discard), UNIT(test_read_only_below),
 		UNIT(test_unaligned),
 		UNIT(test_random_transfers), UNIT(test_iv_counting), UNIT(test_faults),
-		UNIT(test_one_pass), UNIT(test_threads_share_sectors), UNIT(test_threads_crowd),
+		UNIT(test_one_pass), UNIT(test_memory_below), UNIT(test_threads_share_sectors), UNIT(test_threads_crowd),
 		UNIT(test_secure_memory_used_up));
 }
