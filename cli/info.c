@@ -116,7 +116,9 @@ static void print_header(const struct info *info)
 	field_words(1, _("Requirements"), hdr->requirements);
 	if (hdr->version != 1)
 		field(1, _("Seal"), "%s", luks2_seal_present(hdr) ? _("yes, verified when it is opened") : _("none"));
-	if (info->usable < 0)
+	if (info->usable < 0 && info->why_not.detail[0])
+		field(1, _("Opens here"), _("no: %s: %s"), error_text(info->usable), info->why_not.detail);
+	else if (info->usable < 0)
 		field(1, _("Opens here"), _("no: %s"), error_text(info->usable));
 	else
 		field(1, _("Opens here"), "%s", _("yes"));

@@ -27,9 +27,10 @@ static const struct cipher_spec specs[] = {
 
 static const char *refusal(const char *name)
 {
-	if (strstr(name, "null"))
+	if (!strncmp(name, "cipher_null", strlen("cipher_null")) || !strcmp(name, "null"))
 		return _("it does not encrypt at all");
-	if (strstr(name, "ecb"))
+	/* a null IV is one for all sectors */
+	if (strstr(name, "ecb") || strstr(name, "-null"))
 		return _("it shows which parts of the data are equal");
 	return _("it is not known to this program");
 }

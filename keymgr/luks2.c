@@ -261,7 +261,11 @@ static int check_segment(const struct luks2 *hdr, uint64_t data_bytes, struct di
 		return diag_set(diag, -SDE_HEADER_INVALID, _("the sector size is not supported"));
 	uint64_t room = data_bytes > segment->offset ? data_bytes - segment->offset : 0;
 
-	if (!room || segment->size > room)
+	if (!room)
+		return diag_set(diag, -SDE_HEADER_INVALID,
+			_("it ends before its data do; a file with only a header, such as a backup, goes with its "
+			  "drive: --header FILE"));
+	if (segment->size > room)
 		return diag_set(diag, -SDE_HEADER_INVALID, _("the drive ends before its data do"));
 	if (!segment->size && room % segment->sector_bytes)
 		return diag_set(diag, -SDE_HEADER_INVALID,

@@ -27,6 +27,9 @@ check "cryptsetup reads it" cs luksDump "$T/a.hdr"
 check "... and opens it" opens "$T/a.hdr"
 check "we read it" sealdrive info "$T/a.hdr"
 said 'Label: +Backed' "... label and all"
+said 'Opens here: +no: .*such as a backup.*--header' "... and why it cannot be mounted alone"
+refused 4 "$T/a.hdr" 'such as a backup.*--header' "which mount says, too" \
+	sealdrive mount "$T/a.hdr" --passphrase-file "$PASS"
 check "we check it" sealdrive header check "$T/a.hdr"
 saved=$(unchanged_sum "$T/a.hdr")
 refused 1 "$T/a.hdr" 'exists.*never overwritten|never overwritten' "a second one does not overwrite it" \
