@@ -2,6 +2,7 @@
 /* Document -> typed model and back. The document has passed luks2_json_validate(). */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/bytes.h"
 #include "keymgr/base64.h"
@@ -209,6 +210,14 @@ static int digest_naming(const struct luks2 *hdr, int id, bool keyslot)
 	return -1;
 }
 
+/* Programs append objects; people, and cryptsetup's lists, count. */
+static int keyslot_compare(const void *a, const void *b)
+{
+	const struct luks2_keyslot *left = a, *right = b;
+
+	return left->id - right->id;
+}
+
 int luks2_json_to_model(json_t *doc, struct luks2 *hdr)
 {
 	const char *name;
@@ -238,6 +247,7 @@ int luks2_json_to_model(json_t *doc, struct luks2 *hdr)
 		hdr->keyslots[hdr->keyslot_count].digest = digest_naming(hdr, id, true);
 		keyslot_from_json(json, &hdr->keyslots[hdr->keyslot_count++]);
 	}
+	qsort(hdr->keyslots, (size_t)hdr->keyslot_count, sizeof(hdr->keyslots[0]), keyslot_compare);
 	json_object_foreach(json_object_get(doc, "tokens"), name,
 		json) if ((id = id_of(name, LUKS2_TOKENS_MAX)) >= 0)
 	{

@@ -97,6 +97,10 @@ check "remove: it does not open any more" opens_not "$T/second"
 check "remove" key remove "$IMG" "${OLD[@]}" --slot 2
 check "remove" key remove "$IMG" "${OLD[@]}" --slot 3
 is "$(slots)" "0" "remove: the others are left"
+cp "$IMG" "$T/order.img"
+check "list: an added slot" key add "$T/order.img" "${OLD[@]}" --new-slot 5 --new-passphrase-file "$T/third" "${FAST_KDF[@]}"
+check "list: one with a lower number" key add "$T/order.img" "${OLD[@]}" --new-slot 2 --new-passphrase-file "$T/second" "${FAST_KDF[@]}"
+is "$(sealdrive key list "$T/order.img" | awk '$1 ~ /^[0-9]+$/ { printf "%s ", $1 }')" "0 2 5 " "list: slots are in the order of their numbers"
 check "cryptsetup repairs nothing" cryptsetup luksDump "$IMG"
 
 # ---- wrong use: nothing changes ----
