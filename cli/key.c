@@ -289,6 +289,8 @@ int key_drive_open(const struct key_args *args, bool change, struct key_drive *d
 	}
 	if (r == 0)
 		r = luks2_load(drive->dev, 0, &drive->hdr, diag);
+	if (r < 0 && args->header && !diag->detail[0])
+		diag_set(diag, r, _("header file %s"), args->header);
 	if (r == 0 && change)
 		r = luks2_check_changeable(drive->hdr, diag);
 	if (r == 0 && change && data)

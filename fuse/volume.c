@@ -84,6 +84,8 @@ static int volume_load(struct volume *volume, const struct volume_options *optio
 	}
 	dev = volume_header_dev(volume);
 	err = luks2_load(dev, dev->read_only ? 0 : LUKS2_REPAIR, &volume->hdr, diag);
+	if (err < 0 && options->header && diag && !diag->detail[0])
+		return diag_set(diag, err, _("header file %s"), options->header);
 	if (err < 0)
 		return err;
 	return luks2_check_usable(volume->hdr, volume->target->size_bytes, diag);

@@ -34,6 +34,9 @@ check "we check it" sealdrive header check "$T/a.hdr"
 saved=$(unchanged_sum "$T/a.hdr")
 refused 1 "$T/a.hdr" 'exists.*never overwritten|never overwritten' "a second one does not overwrite it" \
 	sealdrive header backup "$img" "$T/a.hdr"
+refused 4 "$img" 'header file .*pass' "a header file that is none is named" \
+	sealdrive mount "$img" --header "$PASS" --passphrase-file "$PASS"
+refused 4 "$img" 'header file .*pass' "... by the key commands, too" sealdrive key list "$img" --header "$PASS"
 ln -s nowhere "$T/link"
 check_status 1 "nor does it follow a link" sealdrive header backup "$img" "$T/link"
 [ ! -e "$T/nowhere" ]
