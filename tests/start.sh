@@ -24,16 +24,16 @@ check "unmounted" bash -c "$unmount"
 check "perfect" judge "$img"
 rm -f "$img"
 
-check "target and folder of one's own" "$start" "$T/my drive's.img" "$T/ổ đĩa của tôi" --passphrase-file "$PASS"
+check "target and folder of one's own" "$start" "$T/my drive's {\"1\\2\"}.img" "$T/ổ đĩa của tôi" --passphrase-file "$PASS"
 is "$(sed -n 's/^Your files are in  *//p' "$T/out")" "$T/ổ đĩa của tôi" "it says where the files are"
 check "it is there" is_mounted "$T/ổ đĩa của tôi"
-check "again" "$start" "$T/my drive's.img" --passphrase-file "$PASS"
+check "again" "$start" "$T/my drive's {\"1\\2\"}.img" --passphrase-file "$PASS"
 is "$(sed -n 's/^Your files are in  *//p' "$T/out")" "$T/ổ đĩa của tôi" "still there"
-check "unmounted" sealdrive unmount "$T/my drive's.img"
+check "unmounted" sealdrive unmount "$T/my drive's {\"1\\2\"}.img"
 
 printf 'wrong' >"$T/wrong"
-check_status 3 "a wrong passphrase" "$start" "$T/my drive's.img" --passphrase-file "$T/wrong"
-check_status 2 "no terminal and no passphrase" setsid "$start" "$T/my drive's.img"
+check_status 3 "a wrong passphrase" "$start" "$T/my drive's {\"1\\2\"}.img" --passphrase-file "$T/wrong"
+check_status 2 "no terminal and no passphrase" setsid "$start" "$T/my drive's {\"1\\2\"}.img"
 check_status 2 "wrong usage" "$start" a b c
 check "--help" "$start" --help
 
