@@ -20,7 +20,7 @@ static int failed(struct diag *diag, const char *what, int err)
 /* The file goes into locked memory and from there to GnuTLS, which keeps a copy of its own as it does. */
 static int read_secret(const char *path, struct secret **ret_secret)
 {
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	CLEANUP_SECRET struct secret *secret = NULL;
 	struct stat st;
 	ssize_t n;
@@ -28,7 +28,9 @@ static int read_secret(const char *path, struct secret **ret_secret)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size < 1)
+	if (!S_ISREG(st.st_mode))
+		return -SDE_NOT_REGULAR;
+	if (st.st_size < 1)
 		return -EINVAL;
 	if (st.st_size > CMS_FILE_MAX)
 		return -EFBIG;

@@ -318,7 +318,7 @@ int strict_read_file(const char *path, size_t max, char **ret_text, size_t *ret_
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
+		return -SDE_NOT_REGULAR;
 	if ((uint64_t)st.st_size > max)
 		return -EFBIG;
 	text = malloc((size_t)st.st_size + 1);

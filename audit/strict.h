@@ -67,7 +67,7 @@ int strict_printable(const struct strict *strict) MUST_CHECK;
 /* "parent/name" with name escaped; cut when it is too long, which only makes a message vaguer. */
 const char *strict_pointer(char buf[STRICT_POINTER_MAX], const char *parent, const char *name);
 
-/* The whole of a file, with a final zero; -EFBIG over max bytes, -errno. The caller frees. */
+/* The whole of a file, with a final zero; -EFBIG over max bytes, -SDE_NOT_REGULAR, -errno. The caller frees. */
 int strict_read_file(const char *path, size_t max, char **ret_text, size_t *ret_len) MUST_CHECK;
 
 #endif

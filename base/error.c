@@ -212,6 +212,8 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		N_("The backup does not fit the header of this drive"),
 		N_("Look at both with 'sealdrive info'. To restore it nevertheless, repeat the command with "
 		   "--force.")},
+	ENTRY(SDE_NOT_REGULAR) = {EXIT_FAILED,
+		N_("It is not a regular file"), N_("Give the name of a file, not of a pipe or a device.")},
 	ENTRY(SDE_HEADER_SEAL) = {EXIT_NOT_LUKS,
 		N_("The LUKS header was changed by somebody or something that did not open the drive"),
 		N_("If 'sealdrive header restore' was interrupted, repeat it with --force. If your IT staff changed it "

@@ -75,6 +75,7 @@ enum error_code {
 	SDE_WEAK_PASSPHRASE,	    /* a new passphrase is easy to guess */
 	SDE_HEADER_SEAL,	    /* the header was changed by somebody without the volume key */
 	SDE_BACKUP,		    /* a header's backup does not fit the header that is there */
+	SDE_NOT_REGULAR,	    /* not a regular file, where one is wanted */
 	SDE_END,
 };
 

@@ -57,6 +57,7 @@ void audit_record(const struct audit *audit, const struct facts_list *list)
 		items[i] = (struct cli_event_item){
 			.target = list->origins[i],
 			.uuid = drive->facts->hdr ? drive->facts->hdr->uuid : NULL,
+			.err = drive->facts->state == FACTS_UNREADABLE ? drive->facts->err : 0,
 			.detail = json_pack("{s:s, s:I, s:I, s:I}", "profile", audit->policy->id, "version",
 				(json_int_t)audit->policy->version, "drives", (json_int_t)audit->count, "failures",
 				(json_int_t)drive->counts[STATE_FAIL]),

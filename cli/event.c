@@ -129,8 +129,9 @@ void cli_event_all(const char *op, const struct cli_event_item *items, size_t co
 			.op = op,
 			.target = strdup(path),
 			.uuid = items[i].uuid,
+			.exit_status = error_exit_status(items[i].err),
 			.policy = gate_policy_name(),
-			.detail = items[i].detail,
+			.detail = add_reason(items[i].detail, items[i].err, error_exit_status(items[i].err)),
 		};
 	}
 	if (events)

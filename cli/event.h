@@ -21,6 +21,7 @@ void cli_event(const char *op, const char *target, const char *uuid, int err, js
 
 struct cli_event_item {
 	const char *target, *uuid; /* uuid NULL: not known */
+	int err;		   /* 0: it was done */
 	json_t *detail;		   /* taken over; NULL: none */
 };
 /* One that was done to many at once. */

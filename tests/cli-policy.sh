@@ -45,6 +45,9 @@ check_status 9 "... and what it changes" sealdrive policy diff bsi "$T/ours.json
 is "$(cat "$T/out")" "H-14  max_slots             4  ->  2" "... is one line"
 sed 's/max_slots/max_slot/' "$T/ours.json" >"$T/typing.json"
 refused 1 "$T/typing.json" 'line 3, column 45: .*max_slot is not known' "a mistyped parameter" sealdrive policy check "$T/typing.json"
+mkfifo "$T/pipe"
+check_status 1 "a policy that is a pipe" timeout 10 sealdrive policy check "$T/pipe"
+refused 1 /dev/zero 'not a regular file' "a policy that is a device" sealdrive policy check /dev/zero
 sed 's/"inherits": "bsi"/"inherits": "ours"/' "$T/ours.json" >"$T/home/ours.json"
 refused 1 "$T/home/ours.json" 'circle' "a policy that inherits from itself" sealdrive policy check "$T/home/ours.json"
 strict() { # DESCRIPTION PATTERN SED: what is not taken, and where

@@ -96,6 +96,11 @@ is "$(tail -n +$((before + 1)) log/events.jsonl | "$PYTHON" -c 'import json, sys
 print(*(r["op"] + ":" + r["result"] + ":" + str(r["detail"].get("unlocked", r["detail"].get("reason"))) for r in map(json.loads, sys.stdin)), sep=", ")')" \
 	"audit:done:True, unlock:failed:The passphrase does not open this drive, audit:done:None" \
 	"also when nobody reads its report; that it unlocked, or tried to"
+before=$(wc -l <log/events.jsonl)
+bound audit nothing-here a.img . >/dev/null 2>&1
+is "$(tail -n +$((before + 1)) log/events.jsonl | "$PYTHON" -c 'import json, sys
+print(*(r["target"].rsplit("/", 1)[1] + ":" + r["result"] + ":" + str(r.get("exit")) + ":" + str("reason" in r["detail"]) for r in map(json.loads, sys.stdin) if r["target"][-1] != "/"), sep=", ")')" \
+	"nothing-here:failed:1:True, a.img:done:None:False, ${PWD##*/}:failed:1:True" "a drive that could not be read was not audited"
 rm a2.img facts
 
 # ---- by somebody else's arithmetic ----
