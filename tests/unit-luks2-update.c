@@ -11,6 +11,7 @@
 #include "kernel-shim/cryptdev.h"
 #include "keymgr/judge.h"
 #include "keymgr/luks2-disk.h"
+#include "tests/dev/leaks.h"
 #include "tests/luks2-small.h"
 
 /* ---- what they do ---- */
@@ -347,6 +348,7 @@ int main(void)
 {
 	if (crypto_init())
 		return 99;
+	leaks_know_secure_memory();
 	int r = UNIT_RUN(UNIT(test_add), UNIT(test_add_wrong_key), UNIT(test_remove), UNIT(test_replace),
 		UNIT(test_priority), UNIT(test_all_numbers_taken), UNIT(test_json_area_full),
 		UNIT(test_bad_tokens), UNIT(test_unknown_survives), UNIT(test_changed_meanwhile),
