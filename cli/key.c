@@ -94,15 +94,79 @@ static bool add_text(const struct command *command, const char *texts[SHAMIR_SHA
 	return false;
 }
 
-static bool parse_padding(const char *text, enum pkcs11_paddings *ret_paddings)
+static bool parse_padding(const struct command *command, const char *text, enum pkcs11_paddings *ret_paddings)
 {
-	if (strcmp(text, "oaep") == 0)
+	if (strcmp(text, "oaep") == 0) {
 		*ret_paddings = PKCS11_OAEP_ONLY;
-	else if (strcmp(text, "pkcs1v15") == 0)
+		return true;
+	}
+	if (strcmp(text, "pkcs1v15") == 0) {
 		*ret_paddings = PKCS11_V15_ONLY;
-	else
+		return true;
+	}
+	cli_usage(command, _("--padding is 'oaep' or 'pkcs1v15', not '%s'"), text);
+	return false;
+}
+
+/* What is about tokens and shares. False: it is none of these; *ret_ok: it was right. */
+static bool token_option(const struct command *command, int option, const char *value, struct key_args *args,
+	bool *ret_ok)
+{
+	*ret_ok = true;
+	switch (option) {
+	case KEY_NEW_TOKEN:
+		args->new_token = value;
+		return true;
+	case KEY_NEW_PIN_FILE:
+		args->new_pin_file = value;
+		return true;
+	case KEY_AND_TOKEN:
+		args->and_token = value;
+		return true;
+	case KEY_AND_PASSPHRASE:
+		return args->and_passphrase = true;
+	case KEY_SERIAL:
+		args->serial = value;
+		return true;
+	case KEY_OWNER:
+		args->owner = value;
+		return true;
+	case KEY_AND_SERIAL:
+		args->and_serial = value;
+		return true;
+	case KEY_AND_OWNER:
+		args->and_owner = value;
+		return true;
+	case KEY_EXPIRES:
+		args->expires = value;
+		return true;
+	case KEY_PADDING:
+		*ret_ok = parse_padding(command, value, &args->paddings);
+		return true;
+	case KEY_NO_PIN:
+		return args->no_pin = true;
+	case KEY_NO_TOUCH:
+		return args->no_touch = true;
+	case KEY_VERIFICATION:
+		return args->verification = true;
+	case KEY_SHARES:
+		*ret_ok = parse_shares(command, "shares", value, &args->shares);
+		return true;
+	case KEY_THRESHOLD:
+		*ret_ok = parse_shares(command, "threshold", value, &args->threshold);
+		return true;
+	case KEY_SHARE_OUT:
+		args->share_folder = value;
+		return true;
+	case KEY_SHARE_FOR:
+		*ret_ok = add_text(command, args->share_for, &args->share_for_count, value);
+		return true;
+	case KEY_SHARE_PIN_FILE:
+		*ret_ok = add_text(command, args->share_pins, &args->share_pin_count, value);
+		return true;
+	default:
 		return false;
-	return true;
+	}
 }
 
 static bool take_option(const struct command *command, int option, const char *value, struct key_args *args)
@@ -143,59 +207,13 @@ static bool take_option(const struct command *command, int option, const char *v
 		return true;
 	case KEY_REPLACE:
 		return args->replace = true;
-	case KEY_NEW_TOKEN:
-		args->new_token = value;
-		return true;
-	case KEY_NEW_PIN_FILE:
-		args->new_pin_file = value;
-		return true;
-	case KEY_AND_TOKEN:
-		args->and_token = value;
-		return true;
-	case KEY_AND_PASSPHRASE:
-		return args->and_passphrase = true;
-	case KEY_SERIAL:
-		args->serial = value;
-		return true;
-	case KEY_OWNER:
-		args->owner = value;
-		return true;
-	case KEY_AND_SERIAL:
-		args->and_serial = value;
-		return true;
-	case KEY_AND_OWNER:
-		args->and_owner = value;
-		return true;
-	case KEY_EXPIRES:
-		args->expires = value;
-		return true;
-	case KEY_PADDING:
-		if (parse_padding(value, &args->paddings))
-			return true;
-		cli_usage(command, _("--padding is 'oaep' or 'pkcs1v15', not '%s'"), value);
-		return false;
-	case KEY_NO_PIN:
-		return args->no_pin = true;
-	case KEY_NO_TOUCH:
-		return args->no_touch = true;
-	case KEY_VERIFICATION:
-		return args->verification = true;
-	case KEY_SHARES:
-		return parse_shares(command, "shares", value, &args->shares);
-	case KEY_THRESHOLD:
-		return parse_shares(command, "threshold", value, &args->threshold);
-	case KEY_SHARE_OUT:
-		args->share_folder = value;
-		return true;
-	case KEY_SHARE_FOR:
-		return add_text(command, args->share_for, &args->share_for_count, value);
-	case KEY_SHARE_PIN_FILE:
-		return add_text(command, args->share_pins, &args->share_pin_count, value);
 	case KEY_JSON:
 		return args->json = true;
 	case KEY_ACCEPT_HEADER_CHANGE:
 		return args->accept_header_change = true;
 	default:
+		if (token_option(command, option, value, args, &ok))
+			return ok;
 		if (cli_unlock_option(option, &args->source))
 			return true;
 		return kdf_option(command, option, value, &args->kdf, &ok) && ok;
