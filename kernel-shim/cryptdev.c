@@ -3,9 +3,9 @@
  * The cipher layer.
  *
  * 1. What reaches the lower device is ciphertext, in whole sectors.
- * 2. Reads decrypt into the caller's buffer, from where the lower device has the bytes. Writes encrypt into the lower device's own memory if it has
- *    some for them, else in the caller's buffer if they may, else from it into a bounce buffer; both
- *    therefore only ever hold ciphertext.
+ * 2. Reads decrypt into the caller's buffer, from where the lower device has the bytes. Writes encrypt into
+ *    the lower device's own memory if it has some for them, else in the caller's buffer if they may, else
+ *    from it into a bounce buffer; both therefore only ever hold ciphertext.
  * 3. A cipher handle is borrowed for the computing only, never over device I/O: as many handles as
  *    CPUs are enough. A bounce buffer is borrowed over one write.
  * 4. A sector that is read or written in part (only the first and the last of a transfer can be) is
