@@ -413,11 +413,11 @@ static void test_attributes_in_table(void)
 static uint64_t single_reads(uint32_t first, uint32_t n, bool in_order)
 {
 	struct e4_counts before, after;
-	unsigned seed = 20261201;
+	unsigned state = 20261201;
 
 	e4_counts(fs, &before);
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t at = in_order ? i : (uint32_t)rand_r(&seed) % n;
+		uint32_t at = in_order ? i : (uint32_t)rand_r(&state) % n;
 		struct e4_inode *one;
 
 		CU_ASSERT_EQUAL_FATAL(e4_iget(fs, first + at, &one), 0);
