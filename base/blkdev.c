@@ -3,8 +3,24 @@
 #include "base/blkdev.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/bytes.h"
+
+static int copy_to(void *buf, const void *from, size_t len, size_t at)
+{
+	uint8_t *to = (uint8_t *)buf + at;
+
+	if (to != from)
+		memcpy(to, from, len);
+	return 0;
+}
+
+static int copy_from(void *buf, void *to, size_t len, size_t at)
+{
+	memcpy(to, (const uint8_t *)buf + at, len);
+	return 0;
+}
 
 int blkdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 {
@@ -12,6 +28,8 @@ int blkdev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
 		return -EINVAL;
 	if (len == 0)
 		return 0;
+	if (!dev->ops->read)
+		return dev->ops->read_to(dev, buf, copy_to, buf, len, off);
 	return dev->ops->read(dev, buf, len, off);
 }
 
@@ -35,6 +53,8 @@ int blkdev_write_how(struct blkdev *dev, void *buf, size_t len, uint64_t off,
 		return -EINVAL;
 	if (len == 0)
 		return 0;
+	if (!dev->ops->write)
+		return dev->ops->write_from(dev, copy_from, buf, len, off, how);
 	return dev->ops->write(dev, buf, len, off, how);
 }
 

@@ -50,15 +50,15 @@ typedef int (*blkdev_take_fn)(void *ctx, const void *from, size_t len, size_t at
 /* Called only with ranges inside size_bytes, len > 0, and no writes when read_only. */
 struct blkdev_ops {
 	int (*read)(struct blkdev *dev, void *buf, size_t len, uint64_t off);
-	/* As read, for a device that may have the bytes in memory of its own: fn takes them from there, or
-	 * from buf (of len bytes), each once, or all once more after a failure below. NULL: it has none. */
+	/* Instead of read, for a device that may have the bytes in memory of its own: fn takes them from there,
+	 * or from buf (of len bytes), each once, or all once more after a failure below. */
 	int (*read_to)(struct blkdev *dev, void *buf, blkdev_take_fn fn, void *ctx, size_t len,
 		uint64_t off);
 	int (*write)(struct blkdev *dev, void *buf, size_t len, uint64_t off,
 		const struct blkdev_write *how);
-	/* As write, for a device that keeps what is written in memory of its own: fn brings it there, in
-	 * order, each byte once, in pieces of whole 4096 bytes but for the last; its failure is the
-	 * result, and that piece then was not written. NULL: the device keeps nothing. */
+	/* Instead of write, for a device that keeps what is written in memory of its own: fn brings it there,
+	 * in order, each byte once, in pieces of whole 4096 bytes but for the last; its failure is the
+	 * result, and that piece then was not written. */
 	int (*write_from)(struct blkdev *dev, blkdev_fill_fn fn, void *ctx, size_t len, uint64_t off,
 		const struct blkdev_write *how);
 	/* Returns when everything written before the call is on the medium. */

@@ -10,8 +10,8 @@
  * 3. A transfer is whole or it failed. A block device whose size has fallen under what it was is
  *    gone, whatever errno the kernel found for that.
  * 4. A failed flush is sticky: the kernel has dropped what it could not write, so that a later,
- *    successful fsync would prove nothing; unless somebody has written all of it again. Flushes run one at a time, because only one of two at
- *    once would be told of the failure.
+ *    successful fsync would prove nothing; unless somebody has written all of it again. Flushes run one at
+ *    a time, because only one of two at once would be told of the failure.
  */
 #include "kernel-shim/filedev.h"
 
@@ -104,18 +104,6 @@ static int filedev_read_to(struct blkdev *dev, void *buf, blkdev_take_fn fn, voi
 	r = fn(ctx, from, len, 0);
 	streams_release(file->streams, stream);
 	return r;
-}
-
-static int copy_to(void *buf, const void *from, size_t len, size_t at)
-{
-	if (from != buf)
-		memcpy(buf, from, len);
-	return 0;
-}
-
-static int filedev_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
-{
-	return filedev_read_to(dev, buf, copy_to, buf, len, off);
 }
 
 static int filedev_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
@@ -214,7 +202,6 @@ static int filedev_refresh(struct blkdev *dev, size_t len, uint64_t off)
 }
 
 static const struct blkdev_ops filedev_ops = {
-	.read = filedev_read,
 	.read_to = filedev_read_to,
 	.write = filedev_write,
 	.flush = filedev_flush,

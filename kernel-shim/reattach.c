@@ -168,20 +168,6 @@ static bool call_end(struct reattach *ra, int err)
 	return gone;
 }
 
-static int reattach_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
-{
-	struct reattach *ra = reattach_of(dev);
-	int r;
-
-	do {
-		r = call_begin(ra);
-		if (r < 0)
-			return r;
-		r = blkdev_read(ra->lower, buf, len, off);
-	} while (call_end(ra, r));
-	return r;
-}
-
 static int reattach_read_to(struct blkdev *dev, void *buf, blkdev_take_fn fn, void *ctx, size_t len,
 	uint64_t off)
 {
@@ -446,18 +432,6 @@ static int reattach_write_from(struct blkdev *dev, blkdev_fill_fn fill, void *ct
 	return r;
 }
 
-static int copy_from(void *buf, void *to, size_t len, size_t at)
-{
-	memcpy(to, (const uint8_t *)buf + at, len);
-	return 0;
-}
-
-static int reattach_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
-	const struct blkdev_write *how)
-{
-	return reattach_write_from(dev, copy_from, buf, len, off, how);
-}
-
 static int reattach_watch(struct blkdev *dev, uint64_t len, uint64_t off)
 {
 	struct reattach *ra = reattach_of(dev);
@@ -536,9 +510,7 @@ static void reattach_close(struct blkdev *dev)
 }
 
 static const struct blkdev_ops reattach_blkdev_ops = {
-	.read = reattach_read,
 	.read_to = reattach_read_to,
-	.write = reattach_write,
 	.write_from = reattach_write_from,
 	.flush = reattach_flush,
 	.discard = reattach_discard,

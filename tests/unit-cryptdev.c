@@ -445,20 +445,6 @@ static int keeper_write_from(struct blkdev *dev, blkdev_fill_fn fn, void *ctx, s
 	return r;
 }
 
-/* Parts of sectors go these ways. */
-static int keeper_read(struct blkdev *dev, void *buf, size_t len, uint64_t off)
-{
-	memcpy(buf, keeper_of(dev)->memory + off, len);
-	return 0;
-}
-
-static int keeper_write(struct blkdev *dev, void *buf, size_t len, uint64_t off,
-	const struct blkdev_write *how)
-{
-	memcpy(keeper_of(dev)->memory + off, buf, len);
-	return 0;
-}
-
 static void keeper_close(struct blkdev *dev)
 {
 	free(keeper_of(dev)->memory);
@@ -466,9 +452,7 @@ static void keeper_close(struct blkdev *dev)
 }
 
 static const struct blkdev_ops keeper_ops = {
-	.read = keeper_read,
 	.read_to = keeper_read_to,
-	.write = keeper_write,
 	.write_from = keeper_write_from,
 	.close = keeper_close,
 };
