@@ -448,14 +448,16 @@ static int free_part(struct handle *h, uint64_t block, uint32_t *count, bool pen
 int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata)
 {
 	struct e4_fs *fs = h->fs;
-	bool partly = false;
+	bool partly = false, reserved = false;
 	int r = group_check_data_blocks(fs, block, count);
 
 	if (r == -EUCLEAN)
 		return fs_damaged(fs, "blocks %llu+%llu are not a file's", (unsigned long long)block,
 			(unsigned long long)count);
-	if (r == 0 && metadata)
+	if (r == 0 && metadata) {
 		r = buf_forget_reserve(h, count);
+		reserved = r == 0;
+	}
 	while (r == 0 && count) {
 		uint32_t here = min_u64(count, UINT32_MAX);
 
@@ -469,6 +471,8 @@ int balloc_free(struct handle *h, uint64_t block, uint64_t count, bool metadata)
 		block += here;
 		count -= here;
 	}
+	if (reserved && count)
+		buf_forget_release(h, count);
 	/* The caller takes it that nothing was freed: such a transaction must never be committed. */
 	return r < 0 && partly ? fs_io_error(fs, r, "blocks half freed") : r;
 }

@@ -290,9 +290,12 @@ static int take_pending(struct scan *s)
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < s->pending_count; i++)
+	for (size_t i = 0; i < s->pending_count; i++) {
 		if (s->pending[i] != UINT64_MAX)
 			revokes_add(&s->revokes, s->pending[i], s->tid);
+		else
+			revokes_release(&s->revokes, 1);
+	}
 	return 0;
 }
 

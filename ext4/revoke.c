@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A hash table with open addressing, at most half full. */
+/* A hash table with open addressing. It is at most half full, also when all that is reserved has been added. */
 #include "ext4/revoke.h"
 
 #include <assert.h>
@@ -35,16 +35,10 @@ static void put(struct revokes *revokes, uint64_t block, uint64_t tid)
 	revokes->count++;
 }
 
-int revokes_reserve(struct revokes *revokes, size_t more)
+static int grow(struct revokes *revokes, size_t slots)
 {
-	struct revokes grown = {.slot_count = revokes->slot_count ? revokes->slot_count : SLOTS_MIN};
+	struct revokes grown = {.slot_count = slots, .reserved = revokes->reserved};
 
-	if (more > SIZE_MAX / 8 - revokes->count)
-		return -ENOMEM;
-	while (grown.slot_count < 2 * (revokes->count + more))
-		grown.slot_count *= 2;
-	if (grown.slot_count == revokes->slot_count)
-		return 0;
 	grown.slots = reallocarray(NULL, grown.slot_count, sizeof(*grown.slots));
 	if (!grown.slots)
 		return -ENOMEM;
@@ -58,9 +52,31 @@ int revokes_reserve(struct revokes *revokes, size_t more)
 	return 0;
 }
 
+int revokes_reserve(struct revokes *revokes, size_t more)
+{
+	size_t slots = revokes->slot_count ? revokes->slot_count : SLOTS_MIN, taken = revokes->count + revokes->reserved;
+	int r = 0;
+
+	if (more > SIZE_MAX / 8 - taken)
+		return -ENOMEM;
+	while (slots < 2 * (taken + more))
+		slots *= 2;
+	if (slots != revokes->slot_count)
+		r = grow(revokes, slots);
+	if (r == 0)
+		revokes->reserved += more;
+	return r;
+}
+
+void revokes_release(struct revokes *revokes, size_t count)
+{
+	assert(revokes->reserved >= count);
+	revokes->reserved -= count;
+}
+
 void revokes_add(struct revokes *revokes, uint64_t block, uint64_t tid)
 {
-	assert(revokes->slot_count >= 2 * revokes->count);
+	revokes_release(revokes, 1);
 	put(revokes, block, tid);
 }
 

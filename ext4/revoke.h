@@ -19,11 +19,14 @@ struct revokes {
 	} *slots;
 	size_t slot_count; /* 0 or a power of two */
 	size_t count;
+	size_t reserved; /* adds that have been promised room, by several users at once */
 };
 
-/* Room for `more` blocks, so that as many revokes_add() cannot fail. -ENOMEM changes nothing. */
+/* Room for `more` blocks, so that as many revokes_add() cannot fail, whatever others reserve and add
+ * meanwhile. What is not added is to be released. -ENOMEM changes nothing. */
 int revokes_reserve(struct revokes *revokes, size_t more) MUST_CHECK;
-/* The block is revoked up to tid (or later, if it was already). After revokes_reserve(). */
+void revokes_release(struct revokes *revokes, size_t count);
+/* The block is revoked up to tid (or later, if it was already). Takes one from what is reserved. */
 void revokes_add(struct revokes *revokes, uint64_t block, uint64_t tid);
 /* The block is metadata again. */
 void revokes_remove(struct revokes *revokes, uint64_t block);

@@ -259,6 +259,17 @@ int buf_forget_reserve(struct handle *h, uint64_t count)
 	return r;
 }
 
+void buf_forget_release(struct handle *h, uint64_t count)
+{
+	struct txn_manager *m = h->fs->txns;
+
+	if (!h->fs->journal)
+		return;
+	pthread_mutex_lock(&m->lock);
+	revokes_release(&m->revokes, (size_t)count);
+	pthread_mutex_unlock(&m->lock);
+}
+
 /* One lock over both: a checkpoint must see the block in the cache or its transaction in hold. */
 void buf_forget(struct handle *h, uint64_t block, uint64_t count)
 {

@@ -40,8 +40,10 @@ void handle_end(struct handle *h);
 
 /* Declares that buf's bytes are about to change under h. Only -ENOMEM, or the sticky error. */
 int buf_modify(struct handle *h, struct buf *buf) MUST_CHECK;
-/* Room to remember so many forgotten blocks: buf_forget() itself must not fail. -ENOMEM. */
+/* Room to remember so many forgotten blocks: buf_forget() itself must not fail. -ENOMEM. What is not
+ * forgotten before the handle ends is to be released. */
 int buf_forget_reserve(struct handle *h, uint64_t count) MUST_CHECK;
+void buf_forget_release(struct handle *h, uint64_t count);
 /* Blocks of metadata are freed: their buffers leave the transaction and the cache without being
  * written, and a journal replays no older copy of them. After buf_forget_reserve(). */
 void buf_forget(struct handle *h, uint64_t block, uint64_t count);

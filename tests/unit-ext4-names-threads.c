@@ -182,7 +182,55 @@ static void test_threads_one_directory(void)
 	teardown();
 }
 
+static pthread_barrier_t all_removed;
+
+/* Directories of several blocks, whose blocks all threads free (and revoke) at once. */
+static void *remove_large(void *arg)
+{
+	uintptr_t failed = 0;
+	char folder[16], name[240];
+
+	snprintf(folder, sizeof(folder), "large%u", (unsigned)(uintptr_t)arg);
+	for (unsigned round = 0; round < 12; round++) {
+		struct e4_inode *dir;
+
+		failed += volume_create(a, folder, S_IFDIR | 0755) != 0;
+		failed += e4_lookup(a, folder, strlen(folder), &dir) != 0;
+		for (unsigned i = 0; i < 120; i++) {
+			snprintf(name, sizeof(name), "%0200u", i);
+			failed += make_file(dir, name) != 0;
+		}
+		for (unsigned i = 0; i < 120; i++) {
+			snprintf(name, sizeof(name), "%0200u", i);
+			failed += volume_unlink(dir, name) != 0;
+		}
+		failed += volume_rmdir(a, folder) != 0;
+		pthread_barrier_wait(&all_removed);
+		e4_iput(dir); /* the last one: its blocks go */
+	}
+	return (void *)failed;
+}
+
+static void test_threads_free_metadata(void)
+{
+	pthread_t threads[THREADS];
+	void *failed;
+
+	setup();
+	alarm(500);
+	pthread_barrier_init(&all_removed, NULL, THREADS);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, remove_large, (void *)i), 0);
+	for (unsigned i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &failed);
+		CU_ASSERT_PTR_NULL(failed);
+	}
+	pthread_barrier_destroy(&all_removed);
+	alarm(0);
+	teardown();
+}
+
 int main(void)
 {
-	return UNIT_RUN(UNIT(test_threads_tree), UNIT(test_threads_one_directory));
+	return UNIT_RUN(UNIT(test_threads_tree), UNIT(test_threads_one_directory), UNIT(test_threads_free_metadata));
 }
