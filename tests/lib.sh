@@ -160,7 +160,7 @@ PASS=$T/pass
 # A daemon's standard error is nowhere: a build with sanitizers reports into files, which
 # done_testing looks for. (The leak check needs a process that may be traced, which ours may not.)
 mkdir "$T/reports" && chmod 1777 "$T/reports"
-export ASAN_OPTIONS="detect_leaks=0:log_path=$T/reports/asan" UBSAN_OPTIONS="print_stacktrace=1:log_path=$T/reports/ubsan"
+export ASAN_OPTIONS="detect_leaks=0:handle_abort=1:log_path=$T/reports/asan" UBSAN_OPTIONS="print_stacktrace=1:log_path=$T/reports/ubsan"
 export TSAN_OPTIONS="log_path=$T/reports/tsan"
 (umask 077 && printf "correct horse 9" >"$PASS")
 
