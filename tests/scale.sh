@@ -25,16 +25,25 @@ remount() {
 }
 
 # ---- sizes: what has to be read to mount, and how long that takes
-for size in 1G 1T 15T; do
-	if ! truncate -s $size "$T/probe" 2>/dev/null; then
+sparse_file() {
+	truncate -s 15T "$T/mnt/sparse" && echo middle |
+		dd of="$T/mnt/sparse" bs=1M seek=7000000 conv=notrunc status=none && sync "$T/mnt/sparse"
+	is "$(stat -c '%s' "$T/mnt/sparse")" $((15 << 40)) "a sparse file of 15 TiB"
+	is "$(dd if="$T/mnt/sparse" bs=1M skip=7000000 count=1 status=none | tr -d '\0')" middle "... and what is in it"
+	check "... is removed" rm "$T/mnt/sparse"
+	memory "a sparse file of 15 TiB"
+}
+drive_of() { # SIZE FOLDER
+	local size=$1 image=$2/$1.img start formatted mounted reads bytes
+	if ! truncate -s "$size" "$image" 2>/dev/null; then
 		skip "a drive of $size" "such files are not possible in ${TMPDIR:-/tmp}"
-		continue
+		return
 	fi
-	rm -f "$T/probe"
+	rm -f "$image"
 	start=$(date +%s%N)
-	must "format $size" new_drive "$T/$size.img" $size
+	must "format $size" new_drive "$image" "$size"
 	formatted=$(date +%s%N)
-	must "mount $size" drive_mount "$T/$size.img" "$T/mnt"
+	must "mount $size" drive_mount "$image" "$T/mnt"
 	mounted=$(date +%s%N)
 	read -r reads bytes < <(sealdrive status --json | "$PYTHON" -c 'import json, sys
 c = json.load(sys.stdin)["drives"][0]["counters"]
@@ -42,17 +51,36 @@ print(c["drive_reads"], c["drive_read_bytes"])')
 	diag "$size: format $(((formatted - start) / 1000000)) ms, mount $(((mounted - formatted) / 1000000)) ms, $reads reads of $bytes bytes"
 	check "mounting $size reads little" test "$bytes" -lt 1000000
 	memory "$size"
-	if [ $size = 15T ]; then
-		truncate -s 15T "$T/mnt/sparse" && echo middle |
-			dd of="$T/mnt/sparse" bs=1M seek=7000000 conv=notrunc status=none && sync "$T/mnt/sparse"
-		is "$(stat -c '%s' "$T/mnt/sparse")" $((15 << 40)) "a sparse file of 15 TiB"
-		is "$(dd if="$T/mnt/sparse" bs=1M skip=7000000 count=1 status=none | tr -d '\0')" middle "... and what is in it"
-		check "... is removed" rm "$T/mnt/sparse"
-		memory "a sparse file of 15 TiB"
-	fi
+	case $size in
+	15T | 64T) sparse_file ;;
+	esac
+	check "files on $size" cp -r "$top_srcdir/tests" "$T/mnt/"
 	must "unmount $size" drive_unmount "$T/mnt"
-	rm -f "$T/$size.img"
+	must "mount $size again" drive_mount "$image" "$T/mnt"
+	check "... are all there" diff -r "$top_srcdir/tests" "$T/mnt/tests"
+	must "unmount $size" drive_unmount "$T/mnt"
+	check "decrypted by others" plain_of "$image" "$2/plain" --skip-holes
+	check "e2fsck finds nothing" judge_plain "$2/plain"
+	if have_loop; then
+		check "the kernel mounts it" loop_mount "$2/plain" "$T/kernel"
+		check "... and has the same files" diff -r "$top_srcdir/tests" "$T/kernel/tests"
+		umount "$T/kernel"
+	fi
+	rm -f "$image" "$2/plain"
+}
+for size in 1G 1T 15T; do
+	drive_of $size "$T"
 done
+# Files of ext4 end at 16 TiB, those of XFS do not.
+mkdir "$T/xfs"
+if is_root && command -v mkfs.xfs >/dev/null && truncate -s 32G "$T/xfs.img" && mkfs.xfs -q "$T/xfs.img" &&
+	mount -o loop "$T/xfs.img" "$T/xfs" 2>/dev/null; then
+	drive_of 64T "$T/xfs"
+	umount "$T/xfs"
+else
+	skip "a drive of 64T" "needs root, mkfs.xfs and the kernel's XFS"
+fi
+rm -f "$T/xfs.img"
 
 # ---- files
 must "format" new_drive "$T/a.img" $((files / 1000 * 33 + 2048))M # an inode for 16 KiB, two for each file
