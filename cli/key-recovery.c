@@ -129,7 +129,6 @@ static int write_files(const struct key_drive *drive, const struct secret *key, 
 	return r;
 }
 
-/* They are on the disk, and so is their key slot. */
 static void keep_files(struct outputs *outputs)
 {
 	newfile_keep(&outputs->sheet);
@@ -184,6 +183,22 @@ static const struct luks2_keyslot_params params = {
 	.priority = LUKS2_PRIORITY_NORMAL,
 };
 
+/* The files are on the disk. They stay when their key slot is on the drive, or may be. */
+static int commit(struct key_drive *drive, struct outputs *outputs, int slot, struct luks2_update *update)
+{
+	int r = luks2_update_commit(update, drive->volume_key, &drive->diag);
+
+	if (r == 0) {
+		keep_files(outputs);
+	} else if (outputs->tty < 0 && key_may_be_stored(drive, slot)) {
+		keep_files(outputs);
+		cli_warn(drive->args->target, _("the recovery key stays in its file, because the drive may have its key slot, %d: "
+						"'sealdrive key test' shows whether it opens the drive"),
+			slot);
+	}
+	return r;
+}
+
 static int enrol(struct key_drive *drive, struct outputs *outputs, int *ret_slot)
 {
 	CLEANUP_LUKS2_NEW_KEYSLOT struct luks2_new_keyslot *new = NULL;
@@ -206,11 +221,7 @@ static int enrol(struct key_drive *drive, struct outputs *outputs, int *ret_slot
 		r = put_token(update, *ret_slot, diag);
 	if (r == 0)
 		r = write_files(drive, key, *ret_slot, outputs, diag);
-	if (r == 0)
-		r = luks2_update_commit(update, drive->volume_key, diag);
-	if (r == 0)
-		keep_files(outputs);
-	return r;
+	return r < 0 ? r : commit(drive, outputs, *ret_slot, update);
 }
 
 static int run(int argc, char **argv)

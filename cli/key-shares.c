@@ -291,18 +291,7 @@ static int put_set(struct luks2_update *update, const struct share_set *set, int
 	return r < 0 ? r : luks2_token_put(update, -1, text, &id, diag);
 }
 
-/* Whether the header that is on the medium, after writing it has failed, may name the shares. */
-static bool may_be_named(struct key_drive *drive, const struct share_set *set)
-{
-	CLEANUP_LUKS2 struct luks2 *now = NULL;
-	struct share_set found;
-	int slot;
-	bool any;
-
-	return luks2_load(drive->dev, 0, &now, NULL) < 0 || share_set_find(now, set->set, &found, &slot, &any);
-}
-
-static int commit(struct key_drive *drive, struct shares *shares, const struct share_set *set, struct luks2_update *update)
+static int commit(struct key_drive *drive, struct shares *shares, int slot, struct luks2_update *update)
 {
 	int r = luks2_update_commit(update, drive->volume_key, &drive->diag);
 
@@ -310,7 +299,7 @@ static int commit(struct key_drive *drive, struct shares *shares, const struct s
 		return r;
 	if (r == 0) {
 		keep_files(shares);
-	} else if (may_be_named(drive, set)) {
+	} else if (key_may_be_stored(drive, slot)) {
 		keep_files(shares);
 		cli_warn(drive->args->target, _("the shares stay in '%s', because the drive may have their key slot: 'sealdrive "
 						"key list' shows whether it has the set %s"),
@@ -343,7 +332,7 @@ static int store(struct key_drive *drive, struct shares *shares, const struct se
 		r = put_set(update, &set, *ret_id, diag);
 	if (r == 0 && drive->args->share_folder)
 		r = write_files(shares, drive->hdr, *ret_id, set.made, diag);
-	return r < 0 ? r : commit(drive, shares, &set, update);
+	return r < 0 ? r : commit(drive, shares, *ret_id, update);
 }
 
 int key_add_shares(struct key_drive *drive, int *ret_id)

@@ -352,6 +352,13 @@ int key_drive_close(struct key_drive *drive, int err)
 	return status;
 }
 
+bool key_may_be_stored(struct key_drive *drive, int new_slot)
+{
+	CLEANUP_LUKS2 struct luks2 *now = NULL;
+
+	return luks2_load(drive->dev, 0, &now, NULL) < 0 || luks2_keyslot_by_id(now, new_slot);
+}
+
 int key_prepare_new(struct key_drive *drive, struct luks2_new_keyslot **ret_new,
 	struct secret **ret_passphrase)
 {

@@ -77,6 +77,10 @@ int key_drive_unlock(struct key_drive *drive, int slot) MUST_CHECK;
 /* Reports err, when it is one, and frees everything; returns the exit status. */
 int key_drive_close(struct key_drive *drive, int err);
 
+/* Writing the header has failed: whether the one that is on the medium may have the new key slot all the same. (It was
+ * free before.) What its key is written to must not be removed then. */
+bool key_may_be_stored(struct key_drive *drive, int new_slot);
+
 /* The new passphrase or key, judged; prepared as args say. */
 int key_prepare_new(struct key_drive *drive, struct luks2_new_keyslot **ret_new,
 	struct secret **ret_passphrase) MUST_CHECK;

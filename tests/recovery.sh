@@ -93,6 +93,25 @@ check_status 2 "no terminal and no file" setsid sealdrive key recovery "$IMG" --
 said 'terminal' "and that is said"
 is "$(unchanged_sum "$IMG") $(ls "$T"/no* 2>/dev/null)" "$before " "the drive is what it was, and no file is there"
 
+# the medium says no while the header is written
+if command -v strace >/dev/null; then
+	disturbed() { # INJECTION: a key, with its sheet
+		rm -f "$T/dis.key" "$T/dis.svg"
+		ASAN_OPTIONS=detect_leaks=0 strace -f -o "$T/trace" -e trace=fdatasync -e "inject=fdatasync:$1" \
+			sealdrive key recovery "$IMG" --passphrase-file "$PASS" --output "$T/dis.key" --sheet "$T/dis.svg" >"$T/out" 2>&1
+		echo "$? $(find "$T"/dis.* 2>/dev/null | wc -l) $(cs luksDump "$IMG" | grep -c systemd-recovery)"
+	}
+	had=$(cs luksDump "$IMG" | grep -c systemd-recovery)
+	cp "$IMG" "$T/kept.img"
+	is "$(disturbed error=EIO:when=2+)" "7 0 $had" "the drive fails at its header: no file, no key slot"
+	is "$(disturbed error=EIO:when=4+)" "7 2 $((had + 1))" "the drive fails when one copy of its header is new: the files stay"
+	said "stays in its file, because the drive may have its key slot" "... and it is said"
+	check "... and the key opens it" opens_ours "$IMG" "$(cat "$T/dis.key")"
+	mv "$T/kept.img" "$IMG"
+else
+	skip "the medium says no while the header is written" "strace is not installed"
+fi
+
 # ---- on the terminal ----
 TERM=xterm terminal "wait:shown only now" "wait:Press Enter" "type:" -- sealdrive key recovery "$IMG" --passphrase-file "$PASS"
 said 'exit 0' "shown on the terminal"
