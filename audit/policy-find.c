@@ -116,14 +116,14 @@ static int is_policy_name(const struct dirent *entry)
 	return len > 5 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 5, ".json") == 0;
 }
 
-int policy_names(char ***ret_names)
+int policy_names(char ***ret_names, struct diag *diag)
 {
 	struct dirent **entries;
 	int count = scandir(data_folder, &entries, is_policy_name, NULL), r = 0;
 	char **names;
 
 	if (count < 0)
-		return -errno;
+		return diag_set(diag, -errno, "%s", data_folder);
 	names = calloc((size_t)count + 1, sizeof(*names));
 	for (int i = 0; i < count; i++) {
 		if (names)

@@ -24,7 +24,7 @@ int policy_load_text(const char *path, const char *text, size_t len, struct poli
 /* The binding policy; NULL when this machine has none. */
 int policy_load_bound(struct policy **ret_policy, struct diag *diag) MUST_CHECK;
 /* Ids of the profiles, sorted, NULL-terminated; the caller frees with policy_names_free(). */
-int policy_names(char ***ret_names) MUST_CHECK;
+int policy_names(char ***ret_names, struct diag *diag) MUST_CHECK;
 void policy_names_free(char **names);
 
 #endif

@@ -251,6 +251,8 @@ static const struct {
 	{EPERM, EXIT_FAILED, N_("You may not do this. Ask your IT staff for access to this drive.")},
 	{EROFS, EXIT_FAILED, N_("Check the write-protect switch. To look at its files, mount it with --read-only.")},
 	{ENOSPC, EXIT_FAILED, N_("Free some space and repeat the command.")},
+	{EFBIG, EXIT_FAILED,
+		N_("Take a smaller size, or store the container where larger files are possible, on XFS for instance.")},
 	{ENOMEM, EXIT_FAILED, N_("Close other programs and try again.")},
 };
 

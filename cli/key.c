@@ -376,6 +376,8 @@ int key_prepare_new(struct key_drive *drive, struct luks2_new_keyslot **ret_new,
 		return -SDE_USAGE;
 	r = cli_read_new_passphrase(&args->new_source, args->target, drive->hdr->label, args->allow_weak,
 		&passphrase, &drive->diag);
+	if (r == -SDE_NO_TTY)
+		return diag_set(&drive->diag, r, _("the new one can be read with --new-passphrase-file or --new-key-file"));
 	if (r == 0)
 		r = luks2_keyslot_prepare(drive->hdr, &params, passphrase, ret_new, &drive->diag);
 	if (r == 0)

@@ -80,19 +80,20 @@ int policy_list(int argc, char **argv, bool json)
 {
 	struct jsonout out = {0};
 	int status = EXIT_DONE, r;
+	struct diag diag = {0};
 	char **names;
 
-	r = policy_names(&names);
+	r = policy_names(&names, &diag);
 	if (r < 0)
-		return cli_fail_file(NULL, r, NULL);
+		return cli_fail_file(_("the folder of the policies"), r, &diag);
 	if (json) {
 		jsonout_object(&out, NULL);
 		jsonout_array(&out, "policies");
 	}
 	for (char **name = names; *name; name++) {
 		CLEANUP_POLICY struct policy *policy = NULL;
-		struct diag diag = {0};
 
+		diag = (struct diag){0};
 		r = policy_load(*name, &policy, &diag);
 		if (r < 0)
 			status = cli_fail_file(*name, r, &diag);

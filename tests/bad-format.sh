@@ -27,6 +27,12 @@ format_refused 1 "$T/ext4.img" 'ext4' "format over ext4 names it"
 dd if=/dev/zero of="$T/tiny.img" bs=1M count=4 status=none
 format_refused 1 "$T/tiny.img" 'too small' "a target that is too small" --force
 format_refused 1 "$T/tiny-new.img" 'too small' "a size that is too small" --size 1M
+if truncate -s 200T "$T/probe" 2>/dev/null; then
+	skip "a size that no file can have" "such files are possible in ${TMPDIR:-/tmp}"
+else
+	format_refused 1 "$T/huge-new.img" 'too large' "a size that no file can have" --size 200T
+fi
+rm -f "$T/probe"
 bad_option() { # PATTERN DESCRIPTION OPTIONS...
 	local pattern=$1 what=$2
 	shift 2

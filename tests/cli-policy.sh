@@ -14,6 +14,13 @@ for id in baseline nist bsi vn-qcvn; do
 	said "^$id " "... has $id"
 done
 said 'vn-qcvn.*provisional' "... and says what is provisional"
+cp "$SEALDRIVE" "$T/alone"
+if "$T/alone" policy list >/dev/null 2>&1; then
+	skip "without a folder of profiles" "they are installed here"
+else
+	check_status 1 "without a folder of profiles" "$T/alone" policy list
+	said "the folder of the policies: .*/policy" "... it is named"
+fi
 check "list --json" sealdrive policy list --json
 is "$(json '[(p["id"], p["provisional"], p["inherits"]) for p in j["policies"]]')" \
 	"[('baseline', False, None), ('bsi', False, 'baseline'), ('nist', False, 'baseline'), ('vn-qcvn', True, 'nist')]" \

@@ -173,6 +173,8 @@ weak MatKhau123
 weak "mật khẩu 2024"
 weak "Contracts 2025" "name of the drive"
 weak abcdefgh1
+check_status 2 "a new passphrase without a terminal" setsid sealdrive key add "$IMG" --passphrase-file "$PASS" </dev/null
+said "new-passphrase-file" "... is told where it can come from"
 check "weak, forced" key add "$IMG" "${OLD[@]}" --new-passphrase-file "$T/weak" --allow-weak "${FAST_KDF[@]}"
 check "and removed" key remove "$IMG" --passphrase-file "$T/weak"
 phrase nfd "$("$PYTHON" -c 'import unicodedata; print(unicodedata.normalize("NFD", "Hồ sơ mật của tôi"), end="")')"
