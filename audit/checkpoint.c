@@ -213,9 +213,9 @@ int proof_verify(const char *proof_text, size_t proof_len, const char *checkpoin
 	if (r < 0)
 		return r;
 	if (!json_equal(json_object_get(proof.doc, "size"), json_object_get(checkpoint.doc, "size")))
-		return diag_set(diag, -SDE_LOG, _("proof and checkpoint are of logs of different length"));
+		return diag_set(diag, -SDE_PROOF, _("proof and checkpoint are of logs of different length"));
 	if (climb(&proof, root) < 0 || strcmp(root, json_string_value(json_object_get(checkpoint.doc, "root"))) != 0)
-		return diag_set(diag, -SDE_LOG, _("the proof does not lead to the checkpoint"));
+		return diag_set(diag, -SDE_PROOF, _("the proof does not lead to the checkpoint"));
 	*ret_record = strdup(json_string_value(json_object_get(proof.doc, "record")));
 	return *ret_record ? 0 : -ENOMEM;
 }
@@ -287,9 +287,9 @@ int consistency_verify(const char *proof_text, size_t proof_len, struct checkpoi
 	if (r < 0)
 		return r;
 	if (!same_size(&proof, "first", &earlier) || !same_size(&proof, "size", &later))
-		return diag_set(diag, -SDE_LOG, _("the proof is for other checkpoints: their logs have other lengths"));
+		return diag_set(diag, -SDE_PROOF, _("the proof is for other checkpoints: their logs have other lengths"));
 	if (!leads_to(&proof, &earlier, &later))
-		return diag_set(diag, -SDE_LOG, _("the proof does not lead from the one checkpoint to the other"));
+		return diag_set(diag, -SDE_PROOF, _("the proof does not lead from the one checkpoint to the other"));
 	*ret_first = (uint64_t)json_integer_value(json_object_get(proof.doc, "first"));
 	*ret_size = (uint64_t)json_integer_value(json_object_get(proof.doc, "size"));
 	return 0;

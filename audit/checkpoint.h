@@ -18,7 +18,7 @@ int checkpoint_verify(const struct eventlog *log, const char *text, size_t len, 
 int proof_print(const struct eventlog *log, uint64_t seq, char **ret_text, size_t *ret_len) MUST_CHECK;
 /*
  * Whether the proof leads to the root of the checkpoint (of the same size). ret_record is the record's
- * line, which the caller frees. -SDE_LOG, -SDE_FILE_INVALID with diag.
+ * line, which the caller frees. -SDE_PROOF, -SDE_FILE_INVALID with diag.
  */
 int proof_verify(const char *proof, size_t proof_len, const char *checkpoint, size_t checkpoint_len, char **ret_record,
 	struct diag *diag) MUST_CHECK;
@@ -32,7 +32,7 @@ struct checkpoint_text {
 	const char *text;
 	size_t len;
 };
-/* Whether the proof leads from one checkpoint to the other. -SDE_LOG, -SDE_FILE_INVALID with diag. */
+/* Whether the proof leads from one checkpoint to the other. -SDE_PROOF, -SDE_FILE_INVALID with diag. */
 int consistency_verify(const char *proof, size_t proof_len, struct checkpoint_text earlier, struct checkpoint_text later,
 	uint64_t *ret_first, uint64_t *ret_size, struct diag *diag) MUST_CHECK;
 

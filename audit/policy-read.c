@@ -266,6 +266,7 @@ struct chain {
 	policy_open_fn *open;
 	void *ctx;
 	struct hash256 *hash;
+	const char *ids[POLICY_DEPTH_MAX + 1]; /* of the policy, of its parent, ... */
 	int depth;
 	/* of the policy itself, not of those that it inherits from */
 	bool pinned;
@@ -293,6 +294,15 @@ static int check_parent(const struct strict *s, struct chain *chain, bool own)
 	return 0;
 }
 
+/* Names itself, or one that inherits from it. */
+static bool goes_in_a_circle(const struct chain *chain, const char *id)
+{
+	for (int i = 0; i <= chain->depth; i++)
+		if (strcmp(chain->ids[i], id) == 0)
+			return true;
+	return false;
+}
+
 static int read_parent(const struct strict *s, struct chain *chain, json_t **ret_doc)
 {
 	bool own = chain->depth == 0;
@@ -304,8 +314,11 @@ static int read_parent(const struct strict *s, struct chain *chain, json_t **ret
 
 	if (!id)
 		return 0;
-	if (++chain->depth > POLICY_DEPTH_MAX)
+	chain->ids[chain->depth] = json_string_value(json_object_get(s->doc, "id"));
+	if (goes_in_a_circle(chain, id))
 		return strict_fail(s, "/inherits", _("policies inherit from each other in a circle"));
+	if (++chain->depth > POLICY_DEPTH_MAX)
+		return strict_fail(s, "/inherits", _("at most %d policies may inherit from each other"), POLICY_DEPTH_MAX);
 	r = chain->open ? chain->open(chain->ctx, id, &text, &len) : -ENOENT;
 	if (r < 0)
 		return r == -ENOMEM ? r : strict_fail(s, "/inherits", _("policy '%s' cannot be read: %s"), id, error_text(r));

@@ -150,6 +150,10 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_LOG) = {EXIT_FINDINGS,
 		N_("The event log was changed or is damaged"),
 		N_("Keep a copy of it as it is, and let your auditor compare it with earlier checkpoints.")},
+	ENTRY(SDE_PROOF) = {EXIT_FINDINGS,
+		N_("The proof does not hold"),
+		N_("Look whether proof and checkpoints belong together. If they do, the log was changed: ask for it, and "
+		   "compare it with them by 'sealdrive log verify'.")},
 	ENTRY(SDE_FILE_INVALID) = {EXIT_FAILED,
 		N_("The file is not valid"),
 		N_("Correct it at the place that is named, or get it anew from whoever made it.")},

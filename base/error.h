@@ -56,6 +56,7 @@ enum error_code {
 	SDE_SIGNATURE,		    /* a signature is missing, wrong, or somebody else's */
 	SDE_SIGN,		    /* nothing can be signed with this key and certificate */
 	SDE_LOG,		    /* the event log is not what it should be */
+	SDE_PROOF,		    /* what is to be proved of a log does not follow */
 	SDE_FILE_INVALID,	    /* a policy, facts or similar file is not what it should be */
 	SDE_TOKEN,		    /* a token, or what the header says of one, cannot be used */
 	SDE_NO_TOKEN,		    /* the token is not plugged in */

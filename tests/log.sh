@@ -180,6 +180,7 @@ assert n == 0 and a.hex() == old["root"] and b.hex() == new["root"]
 PY
 check_status 2 "... and needs both" bound log verify-proof goes-on --checkpoint later
 check_status 9 "the wrong way round" bound log verify-proof goes-on --earlier later --checkpoint checkpoint
+said 'The proof does not hold: .*other checkpoints' "... is told from a damaged log"
 sed 's/"root":"[0-9a-f]\{4\}/"root":"0000/' checkpoint >other
 check_status 9 "from another beginning" bound log verify-proof goes-on --earlier other --checkpoint later
 cp log/events.jsonl whole
