@@ -191,7 +191,7 @@ static void *remove_large(void *arg)
 	char folder[16], name[240];
 
 	snprintf(folder, sizeof(folder), "large%u", (unsigned)(uintptr_t)arg);
-	for (unsigned round = 0; round < 12; round++) {
+	for (unsigned round = 0; round < unit_times(12, 3); round++) {
 		struct e4_inode *dir;
 
 		failed += volume_create(a, folder, S_IFDIR | 0755) != 0;
