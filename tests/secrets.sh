@@ -14,8 +14,12 @@ the_daemon() { # the process id of the only daemon of this test
 	[ ${#pids[@]} = 1 ] && echo "${pids[0]}"
 }
 
-# Long and unmistakable, so that a finding is no accident.
-phrase='Kh0ng-ai-biet-cau-nay-7f3a9c51'
+# Long and unmistakable, so that a finding is no accident; and new each time, because this file is
+# itself among those that are copied to the drive and pass through the daemon's buffers.
+random() {
+	od -An -tx1 -N8 /dev/urandom | tr -d ' \n'
+}
+phrase="Kh0ng-ai-biet-$(random)"
 printf '%s\n' "$phrase" >"$T/line.pass"
 printf '%s' "$phrase" >"$PASS"
 mkdir "$T/mnt" "$T/said"
@@ -56,7 +60,7 @@ else
 fi
 
 # Keys that change while the drive is mounted do not go through the daemon.
-(umask 077 && printf 'Mot-cau-moi-hoan-toan-e7d1' >"$T/new.pass")
+(umask 077 && printf 'Mot-cau-moi-%s' "$(random)" >"$T/new.pass")
 check "a new passphrase" say sealdrive key add "$T/a.img" --passphrase-file "$T/line.pass" \
 	--new-passphrase-file "$T/new.pass" "${FAST_KDF[@]}"
 if is_root; then
