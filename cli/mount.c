@@ -13,6 +13,7 @@
 #include "cli/event.h"
 #include "cli/gate.h"
 #include "cli/token.h"
+#include "cli/unmount.h"
 #include "fuse/daemon.h"
 #include "fuse/front.h"
 #include "fuse/mountpoint.h"
@@ -164,6 +165,19 @@ static void note(const struct mount_args *args, const char *op, int err)
 		args->options.read_only ? json_pack("{s:b}", "read_only", 1) : NULL);
 }
 
+/* After the program that served the drive has died, mounting it again is all that the user has to do. A left-over
+ * that cannot be taken away stays: check_place() or the choice of a folder deals with it. */
+static void take_dead_away(const char *target)
+{
+	struct mounted_drive drive;
+
+	if (drives_find(target, &drive) < 0)
+		return;
+	if (drive.dead)
+		(void)!unmount_dead(target, &drive, NULL);
+	mounted_drive_clear(&drive);
+}
+
 /* What can be said before anything is opened, so that nobody types a passphrase for nothing. */
 static int check_place(const struct mount_args *args, char **ret_mount_point)
 {
@@ -178,6 +192,8 @@ static int check_place(const struct mount_args *args, char **ret_mount_point)
 		note(args, "mount", err);
 	if (err == 0)
 		err = front_check_usable(&diag);
+	if (err == 0)
+		take_dead_away(args->target);
 	if (err == 0 && args->dir)
 		err = mountpoint_check(args->dir, ret_mount_point, &diag);
 	return err < 0 ? cli_fail(args->target, err, &diag) : EXIT_DONE;

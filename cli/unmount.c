@@ -8,7 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/event.h"
-#include "fuse/drives.h"
+#include "cli/unmount.h"
 #include "fuse/users.h"
 
 enum { USERS_SHOWN = 8, UNSEEN_TRIES = 10, GIVE_UP_TRIES = 50 };
@@ -79,22 +79,36 @@ static int consider_away(const char *name, const struct mounted_drive *drive, bo
 	return 0;
 }
 
-static int unmount(const char *name, const struct mounted_drive *drive, bool give_up)
+int unmount_dead(const char *name, const struct mounted_drive *drive, struct diag *diag)
 {
-	struct diag diag = {0};
+	int err = drives_unmount(drive, NULL, diag);
+
+	if (err < 0)
+		return err;
+	cli_event("unmount", name, NULL, -SDE_DAEMON, NULL);
+	cli_warn(name, _("the program that served the drive had died; what it had not written "
+			 "yet is lost"));
+	return 0;
+}
+
+static int unmount_alive(const char *name, const struct mounted_drive *drive, bool give_up, struct diag *diag)
+{
 	int err = consider_away(name, drive, &give_up);
 
 	if (err == 0)
-		err = drives_unmount(drive, say_waiting, &diag);
-	for (int i = 0; err == -EBUSY && worth_waiting(drive, give_up, i, &diag); i++)
-		err = drives_unmount(drive, say_waiting, &diag);
+		err = drives_unmount(drive, say_waiting, diag);
+	for (int i = 0; err == -EBUSY && worth_waiting(drive, give_up, i, diag); i++)
+		err = drives_unmount(drive, say_waiting, diag);
+	return err;
+}
+
+static int unmount(const char *name, const struct mounted_drive *drive, bool give_up)
+{
+	struct diag diag = {0};
+	int err = drive->dead ? unmount_dead(name, drive, &diag) : unmount_alive(name, drive, give_up, &diag);
+
 	if (err < 0)
 		return cli_fail(name, err, &diag);
-	if (drive->dead)
-		cli_event("unmount", name, NULL, -SDE_DAEMON, NULL);
-	if (drive->dead)
-		cli_warn(name, _("the program that served the drive had died; what it had not written "
-				 "yet is lost"));
 	cli_say_done(_("Unmounted. You may now pull the drive out.\n"));
 	return EXIT_DONE;
 }

@@ -53,10 +53,20 @@ static bool is_mounted(const char *path)
 	return true;
 }
 
+static int refuse_mounted(const struct mountinfo *info, const char *dir, struct diag *diag)
+{
+	if (mountinfo_is_ours(info) && mountinfo_is_dead(info))
+		return diag_set(diag, -SDE_MOUNTPOINT, _("%s: the program that served %s there has died: "
+							 "'sealdrive unmount %s' takes it away"),
+			dir, info->source, dir);
+	return refuse(diag, dir, _("something is mounted there already"));
+}
+
 /* Before anything touches it: what is mounted there may be dead, or hang. */
 int mountpoint_check(const char *dir, char **ret_path, struct diag *diag)
 {
 	CLEANUP_FREE char *path = NULL;
+	struct mountinfo info;
 	struct stat st;
 	int err = mountpoint_resolve(dir, &path);
 
@@ -64,8 +74,11 @@ int mountpoint_check(const char *dir, char **ret_path, struct diag *diag)
 		return refuse(diag, dir, _("there is no such folder"));
 	if (err < 0)
 		return refuse(diag, dir, strerror(-err));
-	if (is_mounted(path))
-		return refuse(diag, dir, _("something is mounted there already"));
+	if (mountinfo_find(path, &info) == 0) {
+		err = refuse_mounted(&info, dir, diag);
+		mountinfo_clear(&info);
+		return err;
+	}
 	if (stat(path, &st) < 0)
 		return refuse(diag, dir, strerror(errno));
 	if (!S_ISDIR(st.st_mode))

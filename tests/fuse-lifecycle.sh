@@ -206,11 +206,28 @@ wait_gone "$pid" 10
 is "$(status_of state)" dead "status knows a dead one"
 check "status in words" sealdrive status
 said 'has died' "... says so"
-check_status 1 "a dead mount point" drive_mount "$T/a.img" "$T/mnt"
+check_status 1 "another drive at a dead mount point" sealdrive mount "$T/twin.img" "$T/mnt" --passphrase-file "$PASS"
+said "sealdrive unmount $T/mnt" "... is told how to get it free"
 check "unmount takes it away" sealdrive unmount "$T/mnt"
 said 'had died' "... and says what was lost"
 check_status 1 "nothing is mounted" is_mounted "$T/mnt"
 check "the dead one's socket does no harm" drive_mount "$T/a.img" "$T/mnt"
+pid=$(the_daemon)
+kill -KILL "$pid"
+wait_gone "$pid" 10
+check "mounting it again is enough" sealdrive mount "$T/a.img" "$T/mnt" --passphrase-file "$PASS"
+said 'had died' "... and says what was lost"
+is "$(grep -cF " $T/mnt " /proc/self/mounts)" 1 "one mount is there"
+cd "$T/mnt" || exit
+sleep 100 &
+sitter=$!
+cd "$OLDPWD" || exit
+pid=$(the_daemon)
+kill -KILL "$pid"
+wait_gone "$pid" 10
+check "... also while somebody sits in it" sealdrive mount "$T/a.img" "$T/mnt" --passphrase-file "$PASS"
+check "... and it is the new one" test -d "$T/mnt/lost+found"
+kill $sitter
 check "unmount" drive_unmount "$T/mnt"
 
 # ---- foreground
