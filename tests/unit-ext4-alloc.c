@@ -453,6 +453,8 @@ static void damaged_by(const char *what, uint64_t (*block)(void), uint32_t count
 
 	printf("# %s\n", what);
 	setup(20 << 20, "-b 1024 -g 1024 -N 2000", 7);
+	/* what mounting has changed is committed soon, by another thread */
+	CU_ASSERT_EQUAL_FATAL(e4_sync(fs), 0);
 	before = malloc(mem->size_bytes);
 	CU_ASSERT_FATAL(before != NULL);
 	memcpy(before, memdev_data(mem), mem->size_bytes);
