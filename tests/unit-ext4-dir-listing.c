@@ -13,7 +13,7 @@ enum { MIB = 1 << 20 };
 static void changing_listing(const char *options, const char *request, unsigned most,
 	unsigned take, unsigned start, namer fn)
 {
-	const unsigned count = unit_times(most, 600);
+	const unsigned count = unit_times(most, 300);
 	struct volume volume;
 	struct model model;
 	struct e4_inode *dir;

@@ -397,7 +397,7 @@ static void test_seal_room(void)
 {
 	bool short_seal = false, none = false;
 
-	for (int fill = 10500; fill < 12288; fill += unit_step() > 1 ? 80 : 20) {
+	for (int fill = 10500; fill < 12288; fill += unit_step() > 1 ? 160 : 20) {
 		open_volume(0);
 		CLEANUP_LUKS2 struct luks2 *hdr = loaded();
 		CLEANUP_JSON json_t *doc = json_deep_copy(hdr->json);
