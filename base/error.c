@@ -42,6 +42,9 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		N_("The LUKS header breaks the rules of the format"),
 		N_("Do not write to this drive. Restore the header from a backup, or ask your IT "
 		   "staff.")},
+	ENTRY(SDE_HEADER_ALONE) = {EXIT_NOT_LUKS,
+		N_("This is the header of a drive, and not the drive itself"),
+		N_("Name the drive, and this file with --header.")},
 	ENTRY(SDE_REQUIREMENT) = {EXIT_FEATURE,
 		N_("The LUKS header demands a feature that this program does not have"),
 		N_("Open the drive with cryptsetup; if a re-encryption was interrupted, finish it "
@@ -63,7 +66,7 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_NOT_EXT4) = {EXIT_NOT_LUKS,
 		N_("The drive was decrypted, but holds no ext4 file system"),
 		N_("If it was made with another file system, open it with the program that made "
-		   "it.")},
+		   "it. If its header was restored, or named with --header, that may be another drive's.")},
 	ENTRY(SDE_FS_DAMAGED) = {EXIT_NOT_LUKS,
 		N_("The file system on the drive is damaged"),
 		N_("Make a copy of the drive if the data matter, then use 'sealdrive check --repair'.")},
@@ -118,12 +121,18 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 	ENTRY(SDE_FUSE) = {EXIT_FAILED,
 		N_("Mounting through FUSE is not possible on this computer"),
 		N_("Install the package fuse3, and check that you may use /dev/fuse.")},
+	ENTRY(SDE_ALLOW_OTHER) = {EXIT_FAILED,
+		N_("Users may not let others into what they mount on this computer (--allow-other)"),
+		N_("Leave the option out, or ask your IT staff for the line 'user_allow_other' in /etc/fuse.conf.")},
 	ENTRY(SDE_USAGE) = {EXIT_USAGE,
 		N_("The command was not used correctly"),
 		N_("Run it with --help to see how it is used.")},
 	ENTRY(SDE_MISMATCH) = {EXIT_FAILED,
 		N_("The two passphrases are not the same"),
 		N_("Nothing was changed. Try again and type the same passphrase twice.")},
+	ENTRY(SDE_SECRET_FILE) = {EXIT_FAILED,
+		N_("The file with the passphrase, key, PIN or share cannot be read"),
+		N_("Check its name, and who may read it.")},
 	ENTRY(SDE_NO_TTY) = {EXIT_USAGE,
 		N_("A passphrase or PIN is needed, but there is no terminal to ask on"),
 		N_("Run the command in a terminal, or use --passphrase-file, or --pin-file for the PIN of a "
@@ -186,8 +195,8 @@ static const struct error_entry project_errors[SDE_END - SDE_FIRST] = {
 		N_("Nothing was changed. Copy the files to a drive that is formatted anew.")},
 	ENTRY(SDE_CONFIRM) = {EXIT_USAGE,
 		N_("This has to be confirmed, but there is no terminal to ask on"),
-		N_("Nothing was changed. Run the command in a terminal, or see in its --help how a script "
-		   "confirms it.")},
+		N_("Nothing was changed. Run the command in a terminal. Where a script may confirm it, too, its "
+		   "--help says how.")},
 	ENTRY(SDE_OTHER_DRIVE) = {EXIT_FAILED,
 		N_("This is not the drive that was named to confirm the command"),
 		N_("Nothing was changed. Look at what is connected with 'sealdrive list'.")},

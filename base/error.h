@@ -23,6 +23,7 @@ enum error_code {
 	SDE_HEADER_DAMAGED,	    /* LUKS magic, but no copy with a right checksum */
 	SDE_HEADER_AMBIGUOUS,	    /* one copy damaged, and a foreign signature besides */
 	SDE_HEADER_INVALID,	    /* checksum right, content breaks the specification */
+	SDE_HEADER_ALONE,	    /* the data are on another device than the header */
 	SDE_REQUIREMENT,	    /* header demands a feature we do not have (reencryption, ...) */
 	SDE_NO_KEYSLOT,		    /* nothing in the header can be opened by a passphrase */
 	SDE_CIPHER,		    /* cipher not on the allow-list, or null cipher */
@@ -45,8 +46,10 @@ enum error_code {
 	SDE_DRIVE_CHANGED,	    /* a drive that came back is not as it was left */
 	SDE_MOUNTPOINT,		    /* mount point not empty, not ours, not a folder */
 	SDE_FUSE,		    /* /dev/fuse or fusermount3 not usable */
+	SDE_ALLOW_OTHER,	    /* this user may not mount for others */
 	SDE_USAGE,		    /* wrong usage */
 	SDE_MISMATCH,		    /* the two typed passphrases differ */
+	SDE_SECRET_FILE,	    /* a file with a secret for the command is not there, or no file */
 	SDE_NO_TTY,		    /* a passphrase is needed and there is no terminal */
 	SDE_CANCELLED,		    /* the user said no */
 	SDE_DAEMON,		    /* the mount daemon died or does not answer */

@@ -86,6 +86,8 @@ static int check(struct format *f)
 	if (f->target.size_bytes < data_offset + E4_MKFS_MIN_BYTES)
 		return diag_set(diag, -SDE_TOO_SMALL, _("at least %llu MiB are needed"),
 			(unsigned long long)(data_offset + E4_MKFS_MIN_BYTES) >> 20);
+	if (f->options.params.cipher && strncmp(f->options.params.cipher, "aes-xts-", strlen("aes-xts-")) != 0)
+		return diag_set(diag, -SDE_CIPHER, _("'%s' is not for new drives"), f->options.params.cipher);
 	r = luks2_format_check(&f->options.params, f->target.size_bytes, diag);
 	return r < 0 ? r : examine_header(f);
 }
@@ -276,7 +278,7 @@ const struct command command_format = {
 		"  --owner UID[:GID]       who owns the drive's top folder (default: you)\n"
 		"\n"
 		"Options for the IT staff:\n"
-		"  --cipher CIPHER         default: aes-xts-plain64\n"
+		"  --cipher CIPHER         aes-xts-plain64 (default) or aes-xts-plain\n"
 		"  --key-size BITS         default: 512 for XTS, which is AES-256\n"
 		"  --sector-size BYTES     512, 1024, 2048 or 4096; default: 4096\n"
 		"  --pbkdf KDF             argon2id (default), argon2i or pbkdf2\n"

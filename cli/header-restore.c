@@ -147,6 +147,9 @@ static void print_changes(const struct restore *restore)
 	if (restore->now)
 		print_header(header_path(&restore->args), restore->now);
 	printf(_("What will change on the drive:\n"));
+	print_line(diff->moved, _("its data will be looked for elsewhere, or decrypted in another way: none of them can be read then"));
+	print_line(diff->other_key && !diff->no_header,
+		_("its volume key may become another one: then nothing that is on the drive can be read"));
 	print_line(diff->no_header, _("it gets the whole header of the backup, with all its key slots"));
 	print_each(diff->slots_back,
 		_("key slot %d comes back to life: whoever has its key can open the drive again"));

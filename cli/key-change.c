@@ -63,6 +63,7 @@ static void report(const struct key_drive *drive, int id)
 		return;
 	}
 	cli_say_done(_("Key slot %d opens with the new key, and not with the old one any more.\n"), id);
+	key_warn_of_same(drive, id);
 	key_tell_remains();
 }
 

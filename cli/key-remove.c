@@ -76,6 +76,7 @@ static int run(int argc, char **argv)
 		r = remove_slot(&drive, id);
 	if (r == 0) {
 		cli_say_done(_("Key slot %d was removed.\n"), id);
+		key_warn_of_same(&drive, id);
 		key_tell_remains();
 	}
 	return key_drive_close(&drive, r);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/group.h"
 #include "cli/token.h"
@@ -330,6 +331,9 @@ static int unlock(void *ctx, const struct secret *passphrase, int slot, struct d
 	int r = luks2_unlock(drive->hdr, drive->dev, passphrase,
 		slot >= 0 ? slot : unlock->slot, &key, &drive->slot, diag);
 
+	/* what tokens and shares give opens one key slot only */
+	if (r == 0 && slot < 0)
+		r = secret_new_copy(secret_data_const(passphrase), secret_len(passphrase), &drive->passphrase);
 	if (r == 0)
 		drive->volume_key = take_ptr(key);
 	return r;
@@ -342,11 +346,34 @@ int key_drive_unlock(struct key_drive *drive, int slot)
 	return cli_unlock(&drive->args->source, drive->args->target, drive->hdr, slot, unlock, &ctx, &drive->diag);
 }
 
+void key_warn_of_same(const struct key_drive *drive, int taken_from)
+{
+	CLEANUP_LUKS2 struct luks2 *now = NULL;
+	const char *target = drive->args->target;
+
+	if (!drive->passphrase || drive->slot != taken_from || luks2_load(drive->dev, 0, &now, NULL) < 0 ||
+		now->keyslot_count < 2)
+		return;
+	if (isatty(STDERR_FILENO))
+		fputs(_("Looking whether it opens another key slot. Please wait.\n"), stderr);
+	now->accept_change = true;
+	for (int i = 0; i < now->keyslot_count; i++) {
+		CLEANUP_SECRET struct secret *key = NULL;
+		int id = now->keyslots[i].id;
+
+		if (id != taken_from && luks2_unlock(now, drive->dev, drive->passphrase, id, &key, NULL, NULL) == 0)
+			cli_warn(target, _("the old key still opens the drive: key slot %d is set to the same one, and 'sealdrive key "
+					   "remove --slot %d' removes it there"),
+				id, id);
+	}
+}
+
 int key_drive_close(struct key_drive *drive, int err)
 {
 	int status = err < 0 ? cli_fail(drive->args->target, err, &drive->diag) : EXIT_DONE;
 
 	secret_free(drive->volume_key);
+	secret_free(drive->passphrase);
 	luks2_free(drive->hdr);
 	blkdev_close(drive->dev);
 	return status;

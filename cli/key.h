@@ -67,6 +67,7 @@ struct key_drive {
 	struct luks2 *hdr;
 	struct secret *volume_key; /* after key_drive_unlock() */
 	int slot; /* that opened; -1 before */
+	struct secret *passphrase; /* that opened it, when it was a passphrase or a key file */
 	struct diag diag;
 };
 /* Opens what holds the header, also while the drive is mounted; for changing: checks that the header
@@ -74,6 +75,8 @@ struct key_drive {
 int key_drive_open(const struct key_args *args, bool change, struct key_drive *ret_drive) MUST_CHECK;
 /* Asks for a passphrase that opens slot (-1: any). */
 int key_drive_unlock(struct key_drive *drive, int slot) MUST_CHECK;
+/* What opened it has been taken from its key slot: says so when it opens another one, too. Takes as long as guessing. */
+void key_warn_of_same(const struct key_drive *drive, int taken_from);
 /* Reports err, when it is one, and frees everything; returns the exit status. */
 int key_drive_close(struct key_drive *drive, int err);
 

@@ -191,7 +191,7 @@ static int check_place(const struct mount_args *args, char **ret_mount_point)
 	if (err == -SDE_POLICY)
 		note(args, "mount", err);
 	if (err == 0)
-		err = front_check_usable(&diag);
+		err = front_check_usable(args->options.allow_other, &diag);
 	if (err == 0)
 		take_dead_away(args->target);
 	if (err == 0 && args->dir)

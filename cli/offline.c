@@ -27,7 +27,7 @@ int offline_check(const struct offline_args *args, const char *const *programs, 
 	int err = daemon_check_target(args->target, diag);
 
 	if (err == 0)
-		err = front_check_usable(diag);
+		err = front_check_usable(false, diag);
 	for (; err == 0 && *programs; programs++)
 		err = tool_check_installed(*programs, diag);
 	return err;

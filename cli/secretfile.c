@@ -16,9 +16,9 @@ int secretfile_open(const char *path, int *ret_fd, struct stat *ret_stat, struct
 	fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 				    : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || fstat(fd, ret_stat) < 0)
-		return diag_set(diag, -errno, _("the file '%s' cannot be read"), path);
+		return diag_set(diag, -SDE_SECRET_FILE, "%s: %s", path, strerror(errno));
 	if (S_ISDIR(ret_stat->st_mode))
-		return diag_set(diag, -EISDIR, _("'%s' is a folder"), path);
+		return diag_set(diag, -SDE_SECRET_FILE, "%s: %s", path, strerror(EISDIR));
 	if (S_ISREG(ret_stat->st_mode) && (ret_stat->st_mode & (S_IRGRP | S_IROTH)))
 		cli_warn(path, _("other users may read this file; 'chmod 600' keeps them out"));
 	*ret_fd = take_fd(&fd);

@@ -334,7 +334,25 @@ static bool find_fusermount(char *path, size_t size)
 	return false;
 }
 
-int front_check_usable(struct diag *diag)
+/* As fusermount3 reads it. A line that it would take and we do not is no harm: it has the last word. */
+static bool others_allowed(void)
+{
+	CLEANUP_FILE FILE *file = fopen("/etc/fuse.conf", "re");
+	char line[256];
+
+	if (!file)
+		return access("/etc/fuse.conf", F_OK) == 0; /* only fusermount3 may read it */
+	while (fgets(line, sizeof(line), file)) {
+		const char *word = line + strspn(line, " \t");
+		size_t len = strcspn(word, " \t\r\n");
+
+		if (len == strlen("user_allow_other") && strncmp(word, "user_allow_other", len) == 0)
+			return true;
+	}
+	return false;
+}
+
+int front_check_usable(bool allow_other, struct diag *diag)
 {
 	CLEANUP_FD int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	char path[4096];
@@ -351,5 +369,5 @@ int front_check_usable(struct diag *diag)
 		return diag_set(diag, -SDE_FUSE, _("the program fusermount3 is not installed"));
 	if (stat(path, &st) == 0 && (st.st_uid != 0 || !(st.st_mode & S_ISUID)))
 		return diag_set(diag, -SDE_FUSE, _("%s is not setuid root"), path);
-	return 0;
+	return allow_other && !others_allowed() ? -SDE_ALLOW_OTHER : 0;
 }

@@ -45,7 +45,7 @@ bool front_wait_ended(struct front *front, unsigned timeout_ms);
 struct counters;
 void front_counters(struct front *front, struct counters *counters);
 
-/* Whether this user can mount through FUSE here: -SDE_FUSE with the reason in diag. */
-int front_check_usable(struct diag *diag) MUST_CHECK;
+/* Whether this user can mount through FUSE here, for others too: -SDE_FUSE, -SDE_ALLOW_OTHER with the reason in diag. */
+int front_check_usable(bool allow_other, struct diag *diag) MUST_CHECK;
 
 #endif

@@ -60,6 +60,14 @@ out:
 	return 0;
 }
 
+/* Data where the header lies are another device's. Its size says nothing: a file that holds a header may be large. */
+static bool data_elsewhere(const struct luks2 *hdr)
+{
+	unsigned copies = hdr->version == 1 ? 1 : 2;
+
+	return hdr->segment_count > 0 && hdr->segments[0].offset < copies * hdr->hdr_bytes;
+}
+
 static int volume_load(struct volume *volume, const struct volume_options *options,
 	struct diag *diag)
 {
@@ -88,6 +96,8 @@ static int volume_load(struct volume *volume, const struct volume_options *optio
 		return diag_set(diag, err, _("header file %s"), options->header);
 	if (err < 0)
 		return err;
+	if (!options->header && data_elsewhere(volume->hdr))
+		return -SDE_HEADER_ALONE;
 	return luks2_check_usable(volume->hdr, volume->target->size_bytes, diag);
 }
 

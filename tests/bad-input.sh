@@ -44,8 +44,10 @@ check "unmount" drive_unmount "$T/mnt"
 : >"$T/empty-pass"
 refused 2 "" 'empty|passphrase' "empty passphrase" \
 	sealdrive mount "$good" "$T/mnt" --passphrase-file "$T/empty-pass"
-refused 1 "$T/no-such-file" 'no such file|tồn tại' "no passphrase file" \
+refused 1 "$T/no-such-file" 'passphrase, key, PIN or share cannot be read: .*no such file' "no passphrase file" \
 	sealdrive mount "$good" "$T/mnt" --passphrase-file "$T/no-such-file"
+refused 1 "$T" 'Is a directory' "a folder as passphrase file" \
+	sealdrive mount "$good" "$T/mnt" --passphrase-file "$T"
 refused 2 "" 'terminal' "no terminal to ask on" setsid sealdrive mount "$good" "$T/mnt"
 
 # ---- what is not a LUKS2 drive ----
@@ -67,6 +69,9 @@ mount_refused 4 "$T/ext4.img" 'not an encrypted' "a plain ext4"
 truncate -s 20M "$T/luks1.img"
 cryptsetup luksFormat -q --disable-locks --type luks1 --pbkdf-force-iterations 1000 --key-file "$PASS" "$T/luks1.img"
 mount_refused 4 "$T/luks1.img" 'holds no ext4' "LUKS1 with nothing in it"
+must "a drive with its header elsewhere" new_drive "$T/bare.img" 20M --header "$T/bare.hdr"
+mount_refused 4 "$T/bare.hdr" 'header of a drive, and not the drive' "a header without its drive"
+mount_refused 4 "$T/bare.img" 'not an encrypted' "the drive without its header"
 mount_refused 1 "$T/absent.img" 'no such file' "no such drive"
 mount_refused 1 "$T/home" 'drive, a partition or a container' "a folder"
 mount_refused 1 /dev/null 'drive, a partition or a container' "a character device"

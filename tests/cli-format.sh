@@ -244,6 +244,9 @@ fi
 check_status 1 "a container that is too small" new_drive "$T/small.img" 1M
 said 'at least 17 MiB are needed' "... is told what is needed"
 check_status 1 "in a folder that is not there" new_drive "$T/absent/a.img" 20M
+check_status 8 "a cipher of older drives" new_drive "$T/old.img" 20M --cipher aes-cbc-essiv:sha256
+said "'aes-cbc-essiv:sha256' is not for new drives" "... is not taken"
+check_status 1 "... and nothing is made" test -e "$T/old.img"
 check_status 1 "without --size nothing is made" sealdrive format "$T/absent.img" --passphrase-file "$PASS"
 said '--size' "... it says how to"
 check_status 1 "output that cannot be written" bash -c 'sealdrive --help >/dev/full'

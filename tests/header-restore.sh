@@ -82,6 +82,8 @@ before=$(unchanged_sum "$T/other.img")
 check_status 1 "a backup of another drive" restore "$T/other.img" "$T/two.hdr"
 said 'another drive: the UUIDs differ' "... is refused"
 is "$(unchanged_sum "$T/other.img")" "$before" "... nothing changed"
+check "... unless it is forced" restore "$T/other.img" "$T/two.hdr" --force
+said 'nothing that is on the drive can be read' "... and then that is said"
 fresh
 head -c 1M /dev/zero | dd of="$img" conv=notrunc status=none
 mke2fs -q -F -t ext4 "$T/fs" 12M >/dev/null && dd if="$T/fs" of="$img" conv=notrunc status=none

@@ -97,6 +97,23 @@ check "remove: it does not open any more" opens_not "$T/second"
 check "remove" key remove "$IMG" "${OLD[@]}" --slot 2
 check "remove" key remove "$IMG" "${OLD[@]}" --slot 3
 is "$(slots)" "0" "remove: the others are left"
+
+# ---- one passphrase in several key slots ----
+cp "$IMG" "$T/one.img"
+for slot in 4 5 6; do
+	must "the same passphrase in key slot $slot" key add "$IMG" "${OLD[@]}" --new-slot $slot \
+		--new-passphrase-file "$T/second" "${FAST_KDF[@]}"
+done
+check "an ignored one" key change "$IMG" "${OLD[@]}" --slot 6 --priority ignore
+check "remove: from one of them" key remove "$IMG" --passphrase-file "$T/second"
+said 'old key still opens the drive: key slot 5 ' "... and it is said where it still is"
+said "key remove --slot 6'" "... also of one that is not tried by itself"
+check "change: in another" key change "$IMG" --passphrase-file "$T/second" --new-passphrase-file "$T/third" "${FAST_KDF[@]}"
+said 'old key still opens the drive: key slot 6 ' "... the same"
+check "remove: the last one" key remove "$IMG" "${OLD[@]}" --slot 6
+check_status 1 "... nothing is said" grep -q 'still opens' "$T/out"
+check "remove: it does not open any more" opens_not "$T/second"
+mv "$T/one.img" "$IMG"
 cp "$IMG" "$T/order.img"
 check "list: an added slot" key add "$T/order.img" "${OLD[@]}" --new-slot 5 --new-passphrase-file "$T/third" "${FAST_KDF[@]}"
 check "list: one with a lower number" key add "$T/order.img" "${OLD[@]}" --new-slot 2 --new-passphrase-file "$T/second" "${FAST_KDF[@]}"

@@ -36,6 +36,14 @@ check "bytes" same_output user_sums "$U/ref" "$dir/tree"
 if is_root; then
 	check_status 1 "others do not get in" test -e "$dir"
 fi
+if ! is_root || grep -q '^user_allow_other' /etc/fuse.conf; then
+	skip "--allow-other" "it is allowed here, or may be"
+else
+	as_user cp "$U/a.img" "$U/others.img"
+	check_status 1 "--allow-other where the administrator does not allow it" \
+		as_user sealdrive mount "$U/others.img" --allow-other --passphrase-file "$U/pass"
+	said 'user_allow_other' "... what to do about it"
+fi
 check "unmount by the drive's name" as_user sealdrive unmount "$U/a.img"
 check_status 1 "it is not mounted any more" is_mounted "$dir"
 check_status 1 "its folder is removed" test -e "$dir"
