@@ -257,6 +257,7 @@ static const struct {
 	{ENOSYS, EXIT_FEATURE, NULL},
 	{ENOTBLK, EXIT_FAILED, N_("Give a drive, a partition or a container file.")},
 	{EISDIR, EXIT_FAILED, N_("A folder will not do: give a file, a drive or a partition.")},
+	{ENOTDIR, EXIT_FAILED, N_("Name a folder there, not a file.")},
 	{ENOENT, EXIT_FAILED, N_("Check the name. 'sealdrive list' shows which drives there are.")},
 	{EEXIST, EXIT_FAILED, N_("An existing file is never overwritten. Choose another name.")},
 	{EACCES, EXIT_FAILED,

@@ -24,6 +24,13 @@ for label in Officer Auditor; do
 done
 check "the cards are listed" soft mount --token list
 is "$(grep -cE '^(Officer|Auditor) \(SoftHSM' "$T/out") $(grep -c '^    pkcs11:.*token=' "$T/out")" "2 2" "by name and URI"
+if [ -e /usr/share/p11-kit/modules/softhsm2.module ] && [ -e /usr/share/p11-kit/modules/p11-kit-trust.module ]; then
+	check "those of all modules of the system are listed" sealdrive-soft mount --token list
+	said '^Officer ' "... these cards"
+	check_status 1 "... and not the system's certificates" grep -q 'System Trust' "$T/out"
+else
+	skip "those of all modules of the system are listed" "p11-kit does not know both modules"
+fi
 plug Green 1
 check "a security key, too" soft key enroll --token list
 said 'Green' "by its name"

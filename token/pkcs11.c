@@ -140,12 +140,21 @@ static size_t add_tokens(CK_FUNCTION_LIST *module, P11KitUri *uri, struct pkcs11
 	return count;
 }
 
+/* p11-kit lists the system's certificate authorities as a token, too. */
+static bool is_trust_store(CK_FUNCTION_LIST *module)
+{
+	CLEANUP_FREE char *policy = p11_kit_config_option(module, "trust-policy");
+
+	return policy && strcmp(policy, "yes") == 0;
+}
+
 size_t pkcs11_find_tokens(struct pkcs11_modules *modules, P11KitUri *uri, struct pkcs11_token *tokens)
 {
 	size_t count = 0;
 
 	for (CK_FUNCTION_LIST **module = modules->list; *module; module++)
-		count = add_tokens(*module, uri, tokens, count);
+		if (!is_trust_store(*module))
+			count = add_tokens(*module, uri, tokens, count);
 	return count;
 }
 
