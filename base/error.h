@@ -46,6 +46,9 @@ enum error_code {
 	SDE_DRIVE_CHANGED,	    /* a drive that came back is not as it was left */
 	SDE_MOUNTPOINT,		    /* mount point not empty, not ours, not a folder */
 	SDE_FUSE,		    /* /dev/fuse or fusermount3 not usable */
+	SDE_FUSE_REFUSED,	    /* FUSE is usable, but not at this mount point */
+	SDE_OTHER_USER,		    /* somebody else has mounted it */
+	SDE_NOT_WRITTEN,	    /* unmounted, and what was written last is lost */
 	SDE_ALLOW_OTHER,	    /* this user may not mount for others */
 	SDE_USAGE,		    /* wrong usage */
 	SDE_MISMATCH,		    /* the two typed passphrases differ */

@@ -28,7 +28,7 @@ static int look_inside(struct blkdev **dev, const struct luks2 *hdr, const struc
 	if (cryptdev_open(*dev, &params, key, &plain, NULL) < 0)
 		return -1;
 	*dev = NULL;
-	return e4_peek(plain, &peek) < 0 ? -1 : !peek.needs_recovery;
+	return e4_peek(plain, &peek) < 0 ? -1 : !peek.needs_recovery && peek.size_bytes <= plain->size_bytes;
 }
 
 struct unlocking {

@@ -16,6 +16,8 @@ enum { OPT_HELP = 256, OPT_REPAIR };
 /* e2fsck's exit status is a sum of these and worse ones. */
 enum { E2FSCK_REPAIRED = 1, E2FSCK_REBOOT = 2, E2FSCK_LEFT = 4, E2FSCK_WORST = 16 };
 
+enum { REPAIR_RUNS = 3 };
+
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPT_HELP},
 	{"repair", no_argument, NULL, OPT_REPAIR},
@@ -142,9 +144,9 @@ static int look(struct check *check, bool *ret_clean, bool *ret_unsettled, struc
 	return err;
 }
 
-static int repair(struct check *check, struct diag *diag)
+static int repair_once(struct check *check, bool *ret_whole, struct diag *diag)
 {
-	CLEANUP_TOOL_RESULT struct tool_result result, again = {0};
+	CLEANUP_TOOL_RESULT struct tool_result result = {0}, again = {0};
 	int err = run_e2fsck("-fy", volume_data(check->volume), _("Repairing"), &result, diag);
 
 	if (err == 0 && result.status != 0 && !is_finding(result.status))
@@ -152,9 +154,21 @@ static int repair(struct check *check, struct diag *diag)
 	tool_print(&result, check->args.target);
 	if (err == 0)
 		err = run_e2fsck("-fn", volume_data(check->volume), _("Checking"), &again, diag);
+	*ret_whole = again.status == 0;
+	return err;
+}
+
+/* What one run mends lets the next one see further: after it took a backup of the super block, for instance. */
+static int repair(struct check *check, struct diag *diag)
+{
+	bool whole = false;
+	int err = 0;
+
+	for (int i = 0; err == 0 && !whole && i < REPAIR_RUNS; i++)
+		err = repair_once(check, &whole, diag);
 	if (err < 0)
 		return err;
-	if (again.status == 0)
+	if (whole)
 		printf(_("The file system had errors; they were repaired.\n"
 			 "What belonged to no folder any more is in lost+found.\n"));
 	else
@@ -162,12 +176,26 @@ static int repair(struct check *check, struct diag *diag)
 	return 0;
 }
 
+/* e2fsck would begin to repair what only the missing part of the drive makes whole. */
+static int check_size(struct check *check, struct diag *diag)
+{
+	struct blkdev *data = volume_data(check->volume);
+	struct e4_peek peek;
+
+	if (e4_peek(data, &peek) < 0 || !peek.sure || peek.size_bytes <= data->size_bytes)
+		return 0;
+	return diag_set(diag, -SDE_FS_SIZE, _("the file system has %llu bytes, the device %llu"),
+		(unsigned long long)peek.size_bytes, (unsigned long long)data->size_bytes);
+}
+
 static int check_fs(struct check *check, struct diag *diag)
 {
 	CLEANUP_TOOL_RESULT struct tool_result result = {0};
 	bool clean, unsettled;
-	int err = look(check, &clean, &unsettled, &result, diag);
+	int err = check_size(check, diag);
 
+	if (err == 0)
+		err = look(check, &clean, &unsettled, &result, diag);
 	if (err < 0)
 		return err;
 	if (clean) {

@@ -137,7 +137,8 @@ static void keep_files(struct outputs *outputs)
 
 /* ---- on the drive ---- */
 
-/* Key slots of recovery keys: of tokens that name one slot each, but not the slot that was just used. */
+/* Key slots of recovery keys: of tokens that name one slot each. Also the one that was just used: it is out of its
+ * envelope, and that is what it is replaced for. */
 static uint32_t older_slots(const struct key_drive *drive)
 {
 	uint32_t slots = 0;
@@ -148,7 +149,7 @@ static uint32_t older_slots(const struct key_drive *drive)
 		if (!strcmp(token->type, RECOVERY_TOKEN_TYPE) && __builtin_popcount(token->keyslots) == 1)
 			slots |= token->keyslots;
 	}
-	return drive->slot < 0 ? slots : slots & ~(UINT32_C(1) << drive->slot);
+	return slots;
 }
 
 static int remove_older(struct key_drive *drive, struct luks2_update *update)

@@ -39,6 +39,7 @@ struct run {
 	int output, progress, signals; /* descriptors */
 	char *text;
 	size_t text_len;
+	bool cut; /* there was more */
 	char line[128]; /* of progress, so far */
 	size_t line_len;
 	struct progress shown;
@@ -185,11 +186,12 @@ static bool take_output(struct run *run)
 
 	if (n < 0)
 		return errno == EINTR;
-	if (n > 0 && run->text_len < OUTPUT_MAX) {
+	if (n > 0) {
 		size_t len = min_u64((size_t)n, OUTPUT_MAX - run->text_len);
 
 		memcpy(run->text + run->text_len, buf, len);
 		run->text_len += len;
+		run->cut |= len < (size_t)n;
 	}
 	return n > 0;
 }
@@ -283,6 +285,7 @@ static int run_on(struct run *run, const char *path, struct tool_result *result)
 	if (err == 0) {
 		wait_for_end(run);
 		result->status = wait_for_status(run);
+		result->cut = run->cut;
 	}
 	if (run->output >= 0)
 		close(run->output);
@@ -357,4 +360,6 @@ void tool_print(const struct tool_result *result, const char *target)
 	for (const char *line = result->output; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		if (*line != '\n')
 			print_line(result, target, line, strcspn(line, "\n"));
+	if (result->cut)
+		printf(_("(it said more than is shown here)\n"));
 }

@@ -23,6 +23,7 @@ struct tool {
 struct tool_result {
 	int status;   /* of its exit; 128 and more: it was killed */
 	char *output; /* what it printed, or the first MiB of it */
+	bool cut;     /* only that */
 	char *path;   /* the file's, as in output */
 };
 void tool_result_clear(struct tool_result *result);

@@ -65,6 +65,7 @@ struct e4_peek {
 	uint32_t block_bytes;
 	uint64_t size_bytes;
 	bool needs_recovery; /* the journal is in use */
+	bool sure; /* its checksum is right, or it has none */
 };
 int e4_peek(struct blkdev *dev, struct e4_peek *ret_peek) MUST_CHECK;
 

@@ -2,6 +2,7 @@
 /* A look at the super block of a volume that is not opened. */
 #include "base/bytes.h"
 #include "ext4/ext4.h"
+#include "ext4/super.h"
 
 #include <ext2fs/ext2_fs.h>
 
@@ -35,5 +36,7 @@ int e4_peek(struct blkdev *dev, struct e4_peek *ret_peek)
 		return -SDE_FS_DAMAGED;
 	ret_peek->needs_recovery =
 		le32toh(super.s_feature_incompat) & EXT3_FEATURE_INCOMPAT_RECOVER;
+	ret_peek->sure = !(le32toh(super.s_feature_ro_compat) & EXT4_FEATURE_RO_COMPAT_METADATA_CSUM) ||
+		super_checksum_fits(&super);
 	return 0;
 }

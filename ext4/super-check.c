@@ -97,7 +97,7 @@ static int damaged(struct diag *diag, const char *field)
 			return damaged(diag, field);                                               \
 	} while (0)
 
-static bool checksum_fits(const struct ext2_super_block *s)
+bool super_checksum_fits(const struct ext2_super_block *s)
 {
 	return le32toh(s->s_checksum) == fs_crc32c(~0u, s, offsetof(struct ext2_super_block, s_checksum));
 }
@@ -107,7 +107,7 @@ static bool checksum_fits(const struct ext2_super_block *s)
 static bool mend_torn(struct ext2_super_block *s)
 {
 	s->s_feature_incompat ^= htole32(EXT3_FEATURE_INCOMPAT_RECOVER);
-	if (checksum_fits(s)) {
+	if (super_checksum_fits(s)) {
 		s->s_feature_incompat |= htole32(EXT3_FEATURE_INCOMPAT_RECOVER);
 		return true;
 	}
@@ -123,7 +123,7 @@ static int check_checksum(struct e4_fs *fs, struct diag *diag)
 		!(le32toh(s->s_feature_ro_compat) & EXT4_FEATURE_RO_COMPAT_METADATA_CSUM))
 		return 0;
 	SUPER_MUST(s->s_checksum_type == EXT2_CRC32C_CHKSUM, "s_checksum_type");
-	if (checksum_fits(s))
+	if (super_checksum_fits(s))
 		return 0;
 	if (le32toh(s->s_feature_compat) & EXT3_FEATURE_COMPAT_HAS_JOURNAL && mend_torn(&fs->super))
 		return 0;

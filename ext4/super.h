@@ -5,6 +5,7 @@
 
 #include "ext4/txn.h"
 
+bool super_checksum_fits(const struct ext2_super_block *super);
 /* Reads and checks everything, fills geometry and features of fs; decides read-only or refusal. */
 int super_load(struct e4_fs *fs, struct diag *diag) MUST_CHECK;
 /* Called by the commit while no handle is open: puts counters, times and state into the super

@@ -226,7 +226,9 @@ static void finish(struct control *control)
 	if (control->unmounting)
 		unmount_join(control);
 	unlink(control->addr.sun_path);
-	if (err < 0)
+	if (err == -ENOSPC)
+		err = diag_set(&diag, -SDE_NOT_WRITTEN, "%s", strerror(ENOSPC));
+	else if (err < 0)
 		err = diag_set(&diag, err,
 			_("it is unmounted, but not everything could be written to it"));
 	tell_waiters(control, err, &diag);

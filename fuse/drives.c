@@ -2,6 +2,7 @@
 #include "fuse/drives.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,11 @@ static int unmount_unasked(const struct mounted_drive *drive, void (*waiting)(vo
 
 int drives_unmount(const struct mounted_drive *drive, void (*waiting)(void), struct diag *diag)
 {
+	if (geteuid() != 0 && drive->user != geteuid()) {
+		const struct passwd *user = getpwuid(drive->user);
+
+		return user ? diag_set(diag, -SDE_OTHER_USER, "%s", user->pw_name) : -SDE_OTHER_USER;
+	}
 	if (drive->dead)
 		return unmount_dead(drive, diag);
 	if (drive->socket_path[0] == '\0')

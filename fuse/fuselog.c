@@ -26,6 +26,6 @@ void fuselog_begin(void)
 int fuselog_failed(struct diag *diag)
 {
 	if (last_line[0] == '\0')
-		return -SDE_FUSE;
-	return diag_set(diag, -SDE_FUSE, "%s", last_line);
+		return -SDE_FUSE_REFUSED;
+	return diag_set(diag, -SDE_FUSE_REFUSED, "%s", last_line);
 }

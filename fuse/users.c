@@ -110,7 +110,7 @@ int users_find(const char *mount_point, struct mount_user *ret_users, size_t max
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);
 
-		if (pid <= 0 || *end)
+		if (pid <= 0 || *end || pid == getpid())
 			continue;
 		fd = openat(dirfd(proc), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0 || !uses(fd, mount_point))

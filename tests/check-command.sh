@@ -150,6 +150,33 @@ for sig in INT TERM HUP; do
 	is "$(pgrep -f "$T/slow/e2fsck" | wc -l)" 0 "... nor the program"
 done
 
+# ---- a container that was cut off: what is missing is nothing to repair ----
+head -c 26M "$T/a.img" >"$T/cut.img"
+before=$(sha256sum <"$T/cut.img")
+check_status 4 "a container that was cut off" check_drive "$T/cut.img"
+said 'larger than the drive that holds it' "... is not called whole"
+check_status 4 "... nor repaired" check_drive "$T/cut.img" --repair
+is "$(sha256sum <"$T/cut.img")" "$before" "... and nothing was changed"
+sealdrive audit "$T/cut.img" --passphrase-file "$PASS" --format json >"$T/json" 2>"$T/out"
+is "$("$PYTHON" -c 'import json, sys
+print(*[f["state"] for d in json.load(open(sys.argv[1]))["drives"] for f in d["findings"] if f["id"] == "U-04"])' "$T/json")" \
+	warn "... nor clean for the auditor"
+
+# ---- the super block is gone, and e2fsck takes the copy of it ----
+must "a drive with copies of its super block" new_drive "$T/s.img" 200M
+must "mount" drive_mount "$T/s.img" "$T/mnt"
+check "a tree" fill_tree "$T/mnt/tree"
+tree_sums "$T/mnt" >"$T/sums.s"
+check "unmount" drive_unmount "$T/mnt"
+dd if=/dev/urandom of="$T/s.img" bs=4096 seek=4096 count=1 conv=notrunc status=none
+check_status 9 "a destroyed super block" check_drive "$T/s.img" --repair
+said 'errors; they were repaired' "... is repaired by one command"
+check "mount" drive_mount "$T/s.img" "$T/mnt"
+tree_sums "$T/mnt" | grep -v lost+found >"$T/sums.s2"
+check "... and all files are there" diff <(grep -v lost+found "$T/sums.s") "$T/sums.s2"
+check "unmount" drive_unmount "$T/mnt"
+rm -f "$T/s.img" "$T/cut.img"
+
 # ---- as an ordinary user ----
 must "a user's drive" user_ready
 cp "$T/a.img" "$T/user/a.img" && cp "$T/c.img" "$T/user/c.img"

@@ -54,7 +54,13 @@ if is_root; then
 	user_ready
 	cp "$T/a.img" "$T/user/a.img"
 	chown "$USER_ID" "$T/user/a.img"
-	as_user mkdir "$T/user/mnt"
+	as_user mkdir "$T/user/mnt" "$T/user/roots"
+	check "root mounts a drive at a user's folder" sealdrive mount "$T/a.img" "$T/user/roots" --passphrase-file "$PASS"
+	check_status 1 "the user does not unmount it" as_user sealdrive unmount "$T/user/roots"
+	said 'Another user has mounted this drive: root' "... and is told why"
+	check_status 1 "nobody mounts inside of another drive" as_user sealdrive mount "$T/user/a.img" \
+		"$T/user/roots/lost+found" --passphrase-file "$T/user/pass"
+	check "root unmounts it" sealdrive unmount "$T/user/roots"
 	if mkdir -m 777 "/tmp/sealdrive-$USER_ID" 2>/dev/null; then
 		check_status 1 "a folder in /tmp that belongs to somebody else" as_user env -u XDG_RUNTIME_DIR \
 			sealdrive mount "$T/user/a.img" "$T/user/mnt" --passphrase-file "$T/user/pass"

@@ -57,6 +57,11 @@ check "and the passphrase" cs open --test-passphrase --key-file "$PASS" "$IMG"
 is "$(cs luksDump "$IMG" | grep -c systemd-recovery) $(cs luksDump "$IMG" | grep -cE '^ +[0-9]+: luks2')" "1 2" "there are one such token and two key slots"
 check "it authorises its own replacement" sealdrive key recovery "$IMG" --passphrase-file "$T/key3" --output "$T/key4" --replace
 check "without locking itself out" opens_theirs "$IMG" "$(cat "$T/key4")"
+check_status 2 "... and opens nothing itself any more" opens_theirs "$IMG" "$(cat "$T/key3")"
+check "one that authorises another without that" sealdrive key recovery "$IMG" --passphrase-file "$T/key4" --output "$T/key4b"
+said 'older recovery key opens it, too' "... is named as well"
+check "both are replaced" sealdrive key recovery "$IMG" --passphrase-file "$T/key4b" --output "$T/key4d" --replace
+mv "$T/key4d" "$T/key4"
 
 cp "$IMG" "$T/c.img"
 printf 'of an officer, 8 stones\n' >"$T/officer" && chmod 600 "$T/officer"
