@@ -50,7 +50,10 @@ is "$(ls -A "$T/run4/sealdrive")" "" "a folder that others may enter is not used
 check "unmount" env XDG_RUNTIME_DIR="$T/run4" sealdrive unmount "$T/mnt"
 
 if is_root; then
-	# a user without any runtime folder, and an enemy who was first in /tmp
+	# A user without any runtime folder, and an enemy who was first in /tmp: a user of its own, as other tests
+	# that run meanwhile make the folder of the usual one.
+	USER_ID=$(id -u daemon) USER_GROUP=$(id -g daemon)
+	rmdir "/tmp/sealdrive-$USER_ID" 2>/dev/null
 	user_ready
 	cp "$T/a.img" "$T/user/a.img"
 	chown "$USER_ID" "$T/user/a.img"

@@ -7,7 +7,7 @@
  * Runs the cases in DIR and prints TAP. On a read-only DIR those that are about this, else all
  * others. OTHER is a folder on another file system. FILE is the table of known differences: lines
  * of `WHERE FAMILY/NAME REASON`; those for this WHERE (or `all`) are expected to fail and printed
- * as "# TODO REASON", and a case that is listed and passes is a failure of the table.
+ * as "# TODO REASON" (so TAP says it), and a case that is listed and passes is a failure of the table.
  */
 #include "tests/posix/posix.h"
 
