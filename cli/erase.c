@@ -192,9 +192,9 @@ static int check_slot(struct erase *erase, struct diag *diag)
 
 	if (!slot)
 		return diag_set(diag, -SDE_SLOT, _("there is no key slot %d"), erase->slot);
-	erase->last = luks2_keyslots_opening(erase->hdr, erase->slot) == 0;
+	erase->last = luks2_keyslots_opening(erase->hdr, device(erase), UINT32_C(1) << erase->slot) == 0;
 	if (!erase->force && erase->last)
-		return diag_set(diag, -SDE_LAST_SLOT, _("key slot %d is the last one"), erase->slot);
+		return diag_set(diag, -SDE_LAST_SLOT, _("key slot %d is the last one that works"), erase->slot);
 	return cli_unlock(&erase->source, erase->target, erase->hdr, -1, unlock, erase, diag);
 }
 

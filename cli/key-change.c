@@ -51,19 +51,19 @@ static int change(struct key_drive *drive, int id)
 /* The last one that is tried by itself would leave a drive that looks as if nothing opened it. */
 static int check_ignore(struct key_drive *drive, int id)
 {
-	if (drive->args->priority != LUKS2_PRIORITY_IGNORE || luks2_keyslots_opening(drive->hdr, id) > 0)
+	if (drive->args->priority != LUKS2_PRIORITY_IGNORE || luks2_keyslots_opening(drive->hdr, drive->dev, UINT32_C(1) << id) > 0)
 		return 0;
 	return diag_set(&drive->diag, -SDE_LAST_SLOT, _("no other key slot would be tried"));
 }
 
-static void report(const struct key_drive *drive, int id)
+static void report(const struct key_drive *drive, int id, uint32_t same)
 {
 	if (!passphrase_too(drive->args)) {
 		cli_say_done(_("Key slot %d has another priority.\n"), id);
 		return;
 	}
 	cli_say_done(_("Key slot %d opens with the new key, and not with the old one any more.\n"), id);
-	key_warn_of_same(drive, id);
+	key_warn_of_same(drive, same);
 	key_tell_remains();
 }
 
@@ -73,6 +73,7 @@ static int run(int argc, char **argv)
 	struct key_args args;
 	struct luks2_kdf kdf;
 	bool by_default;
+	uint32_t same = 0;
 	int id = -1, r = key_parse(&command_key_change, argc, argv, long_options, &args);
 
 	if (r != EXIT_DONE || args.help)
@@ -88,10 +89,12 @@ static int run(int argc, char **argv)
 		id = args.slot >= 0 ? args.slot : drive.slot;
 		r = check_ignore(&drive, id);
 	}
+	if (r == 0 && passphrase_too(&args))
+		same = key_find_same(&drive, id);
 	if (r == 0)
 		r = change(&drive, id);
 	if (r == 0)
-		report(&drive, id);
+		report(&drive, id, same);
 	return key_drive_close(&drive, r);
 }
 

@@ -32,10 +32,11 @@ static int check_last(struct key_drive *drive, int id)
 	const struct luks2_keyslot *slot = luks2_keyslot_by_id(drive->hdr, id);
 	const char *name = drive->hdr->label[0] ? drive->hdr->label : drive->hdr->uuid;
 
-	if (!slot || !luks2_keyslot_opens(drive->hdr, slot) || luks2_keyslots_opening(drive->hdr, id) > 0)
+	if (!slot || !luks2_keyslot_opens(drive->hdr, slot) ||
+		luks2_keyslots_opening(drive->hdr, drive->dev, UINT32_C(1) << id) > 0)
 		return 0;
 	if (!drive->args->force)
-		return diag_set(&drive->diag, -SDE_LAST_SLOT, _("key slot %d is the last one"), id);
+		return diag_set(&drive->diag, -SDE_LAST_SLOT, _("key slot %d is the last one that works"), id);
 	return cli_confirm_by_typing(name,
 		_("Key slot %d is the last one that opens %s. Without it everything on the drive is lost for "
 		  "good."),
@@ -59,6 +60,7 @@ static int run(int argc, char **argv)
 {
 	struct key_drive drive;
 	struct key_args args;
+	uint32_t same = 0;
 	int id = -1, r = key_parse(&command_key_remove, argc, argv, long_options, &args);
 
 	if (r != EXIT_DONE || args.help)
@@ -72,11 +74,13 @@ static int run(int argc, char **argv)
 		id = args.slot >= 0 ? args.slot : drive.slot;
 		r = check_last(&drive, id);
 	}
-	if (r == 0)
+	if (r == 0) {
+		same = key_find_same(&drive, id);
 		r = remove_slot(&drive, id);
+	}
 	if (r == 0) {
 		cli_say_done(_("Key slot %d was removed.\n"), id);
-		key_warn_of_same(&drive, id);
+		key_warn_of_same(&drive, same);
 		key_tell_remains();
 	}
 	return key_drive_close(&drive, r);

@@ -78,15 +78,8 @@ static uint32_t find_slots(const struct luks2 *hdr, const char *serial)
 static int check_rest(struct key_drive *drive, uint32_t slots)
 {
 	const char *name = drive->hdr->label[0] ? drive->hdr->label : drive->hdr->uuid;
-	int left = 0;
 
-	for (int i = 0; i < drive->hdr->keyslot_count; i++) {
-		const struct luks2_keyslot *slot = &drive->hdr->keyslots[i];
-
-		left += !(slots >> slot->id & 1) && slot->priority != LUKS2_PRIORITY_IGNORE &&
-			luks2_keyslot_opens(drive->hdr, slot);
-	}
-	if (left > 0)
+	if (luks2_keyslots_opening(drive->hdr, drive->dev, slots) > 0)
 		return 0;
 	if (!drive->args->force)
 		return diag_set(&drive->diag, -SDE_LAST_SLOT, _("nothing but this token opens the drive"));

@@ -346,26 +346,31 @@ int key_drive_unlock(struct key_drive *drive, int slot)
 	return cli_unlock(&drive->args->source, drive->args->target, drive->hdr, slot, unlock, &ctx, &drive->diag);
 }
 
-void key_warn_of_same(const struct key_drive *drive, int taken_from)
+uint32_t key_find_same(const struct key_drive *drive, int id)
 {
-	CLEANUP_LUKS2 struct luks2 *now = NULL;
-	const char *target = drive->args->target;
+	uint32_t same = 0;
 
-	if (!drive->passphrase || drive->slot != taken_from || luks2_load(drive->dev, 0, &now, NULL) < 0 ||
-		now->keyslot_count < 2)
-		return;
+	if (!drive->passphrase || drive->slot != id || drive->hdr->keyslot_count < 2)
+		return 0;
 	if (isatty(STDERR_FILENO))
 		fputs(_("Looking whether it opens another key slot. Please wait.\n"), stderr);
-	now->accept_change = true;
-	for (int i = 0; i < now->keyslot_count; i++) {
+	for (int i = 0; i < drive->hdr->keyslot_count; i++) {
 		CLEANUP_SECRET struct secret *key = NULL;
-		int id = now->keyslots[i].id;
+		int other = drive->hdr->keyslots[i].id;
 
-		if (id != taken_from && luks2_unlock(now, drive->dev, drive->passphrase, id, &key, NULL, NULL) == 0)
-			cli_warn(target, _("the old key still opens the drive: key slot %d is set to the same one, and 'sealdrive key "
-					   "remove --slot %d' removes it there"),
-				id, id);
+		if (other != id && luks2_unlock(drive->hdr, drive->dev, drive->passphrase, other, &key, NULL, NULL) == 0)
+			same |= UINT32_C(1) << other;
 	}
+	return same;
+}
+
+void key_warn_of_same(const struct key_drive *drive, uint32_t same)
+{
+	for (int id = 0; id < LUKS2_KEYSLOTS_MAX; id++)
+		if (same & UINT32_C(1) << id)
+			cli_warn(drive->args->target, _("the old key still opens the drive: key slot %d is set to the same one, and "
+							"'sealdrive key remove --slot %d' removes it there"),
+				id, id);
 }
 
 int key_drive_close(struct key_drive *drive, int err)

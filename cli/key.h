@@ -75,8 +75,11 @@ struct key_drive {
 int key_drive_open(const struct key_args *args, bool change, struct key_drive *ret_drive) MUST_CHECK;
 /* Asks for a passphrase that opens slot (-1: any). */
 int key_drive_unlock(struct key_drive *drive, int slot) MUST_CHECK;
-/* What opened it has been taken from its key slot: says so when it opens another one, too. Takes as long as guessing. */
-void key_warn_of_same(const struct key_drive *drive, int taken_from);
+/* The other key slots, as bits, that open with what has opened key slot id. Takes as long as guessing: to be asked before
+ * anything is changed, so that whoever does not want to wait has changed nothing. */
+uint32_t key_find_same(const struct key_drive *drive, int id);
+/* It has been taken from its key slot. */
+void key_warn_of_same(const struct key_drive *drive, uint32_t same);
 /* Reports err, when it is one, and frees everything; returns the exit status. */
 int key_drive_close(struct key_drive *drive, int err);
 

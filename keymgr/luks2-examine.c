@@ -164,6 +164,13 @@ static int sectors_not_random(struct blkdev *dev, const struct luks2_keyslot *sl
 	return 0;
 }
 
+bool luks2_keyslot_is_whole(struct blkdev *dev, const struct luks2_keyslot *slot)
+{
+	uint64_t count, first;
+
+	return sectors_not_random(dev, slot, &count, &first) == 0 && count == 0;
+}
+
 static int report_keyslot(const struct examination *exam, const struct luks2_keyslot *slot)
 {
 	uint64_t count, first;

@@ -33,6 +33,8 @@ typedef void luks2_finding_fn(void *ctx, const struct luks2_finding *finding);
 int luks2_examine(struct blkdev *dev, uint64_t data_bytes, luks2_finding_fn *report, void *ctx,
 	struct luks2 **ret_hdr, struct diag *diag) MUST_CHECK;
 
+/* The key slot's area can be read, and looks like ciphertext. */
+bool luks2_keyslot_is_whole(struct blkdev *dev, const struct luks2_keyslot *slot);
 /* Bytes from the start of the device that belong to the header: both copies and all keyslots. */
 uint64_t luks2_areas_bytes(const struct luks2 *hdr);
 /* The device ends where its data would begin: it is a backup of the header. */

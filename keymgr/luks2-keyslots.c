@@ -17,6 +17,7 @@
 #include "keymgr/digest.h"
 #include "keymgr/kdf.h"
 #include "keymgr/keyslot.h"
+#include "keymgr/luks2-examine.h"
 #include "keymgr/luks2-rules.h"
 #include "keymgr/luks2-update-doc.h"
 
@@ -52,15 +53,17 @@ bool luks2_keyslot_opens(const struct luks2 *hdr, const struct luks2_keyslot *sl
 	return slot->usable && segment && slot->digest >= 0 && slot->digest == segment->digest;
 }
 
-int luks2_keyslots_opening(const struct luks2 *hdr, int except_id)
+int luks2_keyslots_opening(const struct luks2 *hdr, struct blkdev *dev, uint32_t except)
 {
 	int count = 0;
 
 	/* "ignore" slots open nothing unless they are asked for by number */
-	for (int i = 0; i < hdr->keyslot_count; i++)
-		count += hdr->keyslots[i].id != except_id &&
-			 hdr->keyslots[i].priority != LUKS2_PRIORITY_IGNORE &&
-			 luks2_keyslot_opens(hdr, &hdr->keyslots[i]);
+	for (int i = 0; i < hdr->keyslot_count; i++) {
+		const struct luks2_keyslot *slot = &hdr->keyslots[i];
+
+		count += !(except >> slot->id & 1) && slot->priority != LUKS2_PRIORITY_IGNORE &&
+			 luks2_keyslot_opens(hdr, slot) && luks2_keyslot_is_whole(dev, slot);
+	}
 	return count;
 }
 

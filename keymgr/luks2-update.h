@@ -102,8 +102,9 @@ int luks2_keyslot_set_priority(
 const struct luks2_keyslot *luks2_keyslot_by_id(const struct luks2 *hdr, int id);
 /* The slot opens the data with a passphrase (whatever its priority says). */
 bool luks2_keyslot_opens(const struct luks2 *hdr, const struct luks2_keyslot *slot);
-/* How many others do. */
-int luks2_keyslots_opening(const struct luks2 *hdr, int except_id);
+/* How many key slots outside of `except` (bits) do so by themselves. Those whose area on dev cannot be read, or holds what
+ * no key slot does, are not counted; what has become of passphrases, tokens and shares nobody can tell. */
+int luks2_keyslots_opening(const struct luks2 *hdr, struct blkdev *dev, uint32_t except);
 /* Whether a slot of this number can be added (-1: of any), or is there. -SDE_SLOT. */
 int luks2_keyslot_check_free(const struct luks2 *hdr, int id, struct diag *diag) MUST_CHECK;
 int luks2_keyslot_check_used(const struct luks2 *hdr, int id, struct diag *diag) MUST_CHECK;

@@ -121,6 +121,15 @@ is "$(sealdrive key list "$T/order.img" | awk '$1 ~ /^[0-9]+$/ { printf "%s ", $
 check "cryptsetup repairs nothing" cryptsetup luksDump "$IMG"
 
 # ---- wrong use: nothing changes ----
+cp "$IMG" "$T/whole.img"
+must "another key slot" key add "$IMG" "${OLD[@]}" --new-slot 7 --new-passphrase-file "$T/second" "${FAST_KDF[@]}"
+area=$(sealdrive info "$IMG" --json | "$PYTHON" -c 'import json, sys
+print(*[s["area"]["offset_bytes"] for s in json.load(sys.stdin)["keyslots"] if s["id"] == 7])')
+dd if=/dev/zero of="$IMG" bs=512 seek=$((area / 512)) count=3 conv=notrunc status=none
+opens_not "$T/second" && ok "its area is damaged" || not_ok "its area is damaged"
+refused 1 "$IMG" "last one" "a damaged one does not count beside the last slot" key remove "$IMG" "${OLD[@]}"
+refused 1 "$IMG" "no other key slot" "... nor for an ignored one" key change "$IMG" "${OLD[@]}" --slot 0 --priority ignore
+mv "$T/whole.img" "$IMG"
 refused 1 "$IMG" "last one" "the last slot stays" key remove "$IMG" "${OLD[@]}"
 refused 1 "$IMG" "last one" "the last slot stays, by number" key remove "$IMG" "${OLD[@]}" --slot 0
 refused 2 "$IMG" "terminal" "forced, nobody to type the label" key remove "$IMG" "${OLD[@]}" --force

@@ -114,7 +114,7 @@ static void test_priority(void)
 	CU_ASSERT_EQUAL(set_priority(dev, 0, LUKS2_PRIORITY_IGNORE), 0);
 	CU_ASSERT_EQUAL(opens(dev, "first"), -SDE_NO_KEYSLOT);
 	hdr = load(dev);
-	CU_ASSERT_EQUAL(luks2_keyslots_opening(hdr, -1), 0);
+	CU_ASSERT_EQUAL(luks2_keyslots_opening(hdr, dev, 0), 0);
 	CU_ASSERT_EQUAL(set_priority(dev, 0, LUKS2_PRIORITY_NORMAL), 0);
 	CU_ASSERT_EQUAL(opens(dev, "first"), 0);
 	CU_ASSERT_EQUAL(set_priority(dev, 3, LUKS2_PRIORITY_NORMAL), -SDE_SLOT);
