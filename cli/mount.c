@@ -174,7 +174,7 @@ static void take_dead_away(const char *target)
 	if (drives_find(target, &drive) < 0)
 		return;
 	if (drive.dead)
-		(void)!unmount_dead(target, &drive, NULL);
+		(void)!unmount_left_over(target, &drive, NULL);
 	mounted_drive_clear(&drive);
 }
 

@@ -79,7 +79,7 @@ static int consider_away(const char *name, const struct mounted_drive *drive, bo
 	return 0;
 }
 
-int unmount_dead(const char *name, const struct mounted_drive *drive, struct diag *diag)
+int unmount_left_over(const char *name, const struct mounted_drive *drive, struct diag *diag)
 {
 	int err = drives_unmount(drive, NULL, diag);
 
@@ -105,7 +105,7 @@ static int unmount_alive(const char *name, const struct mounted_drive *drive, bo
 static int unmount(const char *name, const struct mounted_drive *drive, bool give_up)
 {
 	struct diag diag = {0};
-	int err = drive->dead ? unmount_dead(name, drive, &diag) : unmount_alive(name, drive, give_up, &diag);
+	int err = drive->dead ? unmount_left_over(name, drive, &diag) : unmount_alive(name, drive, give_up, &diag);
 
 	if (err < 0)
 		return cli_fail(name, err, &diag);

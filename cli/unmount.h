@@ -6,6 +6,6 @@
 #include "fuse/drives.h"
 
 /* Takes it away, tells the user what that means, and records it. name: as the user named it. */
-int unmount_dead(const char *name, const struct mounted_drive *drive, struct diag *diag) MUST_CHECK;
+int unmount_left_over(const char *name, const struct mounted_drive *drive, struct diag *diag) MUST_CHECK;
 
 #endif

@@ -197,10 +197,27 @@ int drives_find(const char *name, struct mounted_drive *ret_drive)
 	return err;
 }
 
+/* Somebody else may have taken it away meanwhile, and mounted the drive there once more. */
+static bool is_still_dead(const struct mounted_drive *drive)
+{
+	struct mountinfo info;
+	bool dead;
+
+	if (mountinfo_find(drive->status.mount_point, &info) < 0)
+		return false;
+	dead = info.major == drive->status.device_major && info.minor == drive->status.device_minor &&
+		mountinfo_is_dead(&info);
+	mountinfo_clear(&info);
+	return dead;
+}
+
 static int unmount_dead(const struct mounted_drive *drive, struct diag *diag)
 {
-	int err = mountpoint_unmount(drive->status.mount_point, false, diag);
+	int err;
 
+	if (!is_still_dead(drive))
+		return -SDE_NOT_MOUNTED;
+	err = mountpoint_unmount(drive->status.mount_point, false, diag);
 	/* nothing can be lost any more for those who still sit in it */
 	if (err == -EBUSY)
 		err = mountpoint_unmount(drive->status.mount_point, true, diag);

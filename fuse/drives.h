@@ -27,7 +27,8 @@ int drives_find(const char *name, struct mounted_drive *ret_drive) MUST_CHECK;
 
 /*
  * Unmounts and returns when everything is on the drive and it is closed. A left-over mount is
- * taken away. -SDE_OTHER_USER: only who has mounted it and root may; -EBUSY: in use, nothing changed; -SDE_DAEMON: the program died meanwhile.
+ * taken away. -SDE_OTHER_USER: only who has mounted it and root may; -EBUSY: in use, nothing changed;
+ * -SDE_DAEMON: the program died meanwhile.
  */
 int drives_unmount(const struct mounted_drive *drive, void (*waiting)(void),
 	struct diag *diag) MUST_CHECK;

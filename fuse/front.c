@@ -334,7 +334,7 @@ static bool find_fusermount(char *path, size_t size)
 	return false;
 }
 
-/* As fusermount3 reads it. A line that it would take and we do not is no harm: it has the last word. */
+/* As fusermount3 reads it. A line that we take and it does not is no harm: it has the last word. */
 static bool others_allowed(void)
 {
 	CLEANUP_FILE FILE *file = fopen("/etc/fuse.conf", "re");
@@ -344,7 +344,7 @@ static bool others_allowed(void)
 		return access("/etc/fuse.conf", F_OK) == 0; /* only fusermount3 may read it */
 	while (fgets(line, sizeof(line), file)) {
 		const char *word = line + strspn(line, " \t");
-		size_t len = strcspn(word, " \t\r\n");
+		size_t len = strcspn(word, " \t\r\n#");
 
 		if (len == strlen("user_allow_other") && strncmp(word, "user_allow_other", len) == 0)
 			return true;

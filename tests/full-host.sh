@@ -35,7 +35,8 @@ round() { # NAME: the host is at $T/host
 	check "$1: it ran full ($n blocks)" test "$n" -gt 10 -a "$n" -lt 300
 	check "$1: what was synced can be read" "$PYTHON" -c "$proof" "$T/mnt/file" "$n"
 	check_status 1 "$1: unmount tells" drive_unmount "$T/mnt"
-	said 'no space left on device' "$1: why"
+	said 'is unmounted, but not everything could be written.*no space left on device' "$1: why"
+	said 'free some space where the container lies' "$1: and what to do now"
 	if drive_mount "$T/host/a.img" "$T/mnt" >"$T/out" 2>&1; then # the log needs no more room
 		drive_unmount "$T/mnt" >"$T/out" 2>&1 || said 'no space left on device' "$1: unmount tells again"
 	else
