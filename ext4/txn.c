@@ -30,18 +30,15 @@
  *
  * Lock: manager->lock, a leaf but for the cache's lock; never held over I/O.
  */
-#include "ext4/txn.h"
+#include "ext4/txn-manager.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "ext4/checkpoint.h"
 #include "ext4/commit.h"
 #include "ext4/journal.h"
-#include "ext4/revoke.h"
 #include "ext4/super.h"
 
 enum {
@@ -49,34 +46,6 @@ enum {
 	/* FUSE does not pass sync(2) on: what is quiet for so long is committed early, so that little
 	 * is missing when somebody syncs and pulls the drive. */
 	QUIET_MS = 200,
-};
-
-struct callback {
-	struct list link;
-	void (*fn)(void *ctx, int err);
-	void *ctx;
-};
-
-struct txn_manager {
-	pthread_mutex_t lock;
-	pthread_cond_t changed; /* any state below */
-	pthread_cond_t tick;	/* the interval thread: sooner, or stop */
-	uint64_t running_id, committed_id;
-	_Atomic uint64_t overdrawn;
-	_Atomic int64_t reserved; /* credits of open handles that are not used yet */
-	unsigned open_handles;
-	uint64_t handles_begun;
-	_Atomic uint64_t commits, checkpoints, waits; /* only counted */
-	bool closing, committing, kicked, stop;
-	bool asleep; /* the interval thread, until a handle begins: there is nothing to commit */
-	bool checkpoint_due;
-	bool undrained; /* invariant 6 does not hold: memory ran out on the way */
-
-	/* of the running transaction */
-	struct list callbacks;
-	struct revokes revokes;
-	uint64_t hold; /* UINT64_MAX: nothing */
-	pthread_t thread;
 };
 
 uint64_t txn_running_id(struct e4_fs *fs)
@@ -107,208 +76,12 @@ uint64_t txn_overdrawn(struct e4_fs *fs)
 	return atomic_load(&fs->txns->overdrawn);
 }
 
-/* ---- handles --------------------------------------------------------------------------- */
-
-static int commit_running(struct e4_fs *fs, bool drain);
-
-/* Whether the running transaction may grow by so many blocks. What is larger than any transaction
- * may try its luck alone: credits are upper bounds. */
-static bool fits(struct e4_fs *fs, unsigned credits)
-{
-	struct txn_manager *m = fs->txns;
-	int64_t reserved = atomic_load(&m->reserved);
-	uint64_t taken;
-
-	if (!fs->journal)
-		return true;
-	if (m->undrained)
-		return false;
-	taken = cache_dirty_count(fs) + (reserved > 0 ? (uint64_t)reserved : 0);
-	if (m->revokes.count)
-		taken += journal_need(fs->journal, 0, m->revokes.count);
-	return taken == 0 || taken + credits <= journal_max_blocks(fs->journal);
-}
-
-/* Until the running transaction takes handles, and has room. Lock held. */
-static int wait_room(struct e4_fs *fs, unsigned credits)
-{
-	struct txn_manager *m = fs->txns;
-	int r = 0;
-
-	while (r == 0) {
-		if (m->closing || (m->committing && !fits(fs, credits))) {
-			m->waits++;
-			pthread_cond_wait(&m->changed, &m->lock);
-		} else if (!fits(fs, credits)) {
-			r = commit_running(fs, m->undrained);
-		} else {
-			break;
-		}
-		if (r == 0)
-			r = fs_check_writable(fs);
-	}
-	return r;
-}
-
-/* Commits and checkpoints until the cache has room again. */
-static int relieve(struct e4_fs *fs)
-{
-	struct txn_manager *m = fs->txns;
-	int r = 0;
-
-	pthread_mutex_lock(&m->lock);
-	while (r == 0 && cache_is_full(fs)) {
-		if (m->committing)
-			pthread_cond_wait(&m->changed, &m->lock);
-		else
-			r = commit_running(fs, true);
-	}
-	pthread_mutex_unlock(&m->lock);
-	return r;
-}
-
-int handle_begin(struct e4_fs *fs, unsigned credits, struct handle *ret_handle)
-{
-	struct txn_manager *m = fs->txns;
-	int r = fs_check_writable(fs);
-
-	if (r == 0 && cache_is_full(fs))
-		r = relieve(fs);
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&m->lock);
-	r = wait_room(fs, credits);
-	if (r == 0) {
-		m->open_handles++;
-		m->handles_begun++;
-		if (m->asleep) {
-			m->asleep = false;
-			pthread_cond_signal(&m->tick);
-		}
-		atomic_fetch_add(&m->reserved, credits);
-		*ret_handle = (struct handle){
-			.fs = fs, .txn_id = m->running_id, .credits_left = credits, .active = true};
-	}
-	pthread_mutex_unlock(&m->lock);
-	return r;
-}
-
-unsigned handle_credits_max(struct e4_fs *fs)
-{
-	return fs->journal ? journal_max_blocks(fs->journal) : UINT_MAX;
-}
-
-void handle_end(struct handle *h)
-{
-	struct txn_manager *m = h->fs->txns;
-	bool pressed;
-
-	assert(h->active);
-	h->active = false;
-	atomic_fetch_sub(&m->reserved, h->credits_left);
-	pressed = cache_is_pressed(h->fs);
-	pthread_mutex_lock(&m->lock);
-	if (--m->open_handles == 0 && m->closing)
-		pthread_cond_broadcast(&m->changed);
-	if (pressed && !m->kicked) {
-		m->kicked = true;
-		pthread_cond_signal(&m->tick);
-	}
-	pthread_mutex_unlock(&m->lock);
-}
-
-/* A block that was freed in this transaction and is metadata again keeps its new copy in the log. */
-static void unrevoke(struct txn_manager *m, uint64_t block)
-{
-	pthread_mutex_lock(&m->lock);
-	revokes_remove(&m->revokes, block);
-	pthread_mutex_unlock(&m->lock);
-}
-
-int buf_modify(struct handle *h, struct buf *buf)
-{
-	struct txn_manager *m = h->fs->txns;
-	int err = atomic_load(&h->fs->error);
-
-	assert(h->active);
-	if (err < 0)
-		return err;
-	if (!cache_mark_dirty(h->fs, buf))
-		return 0;
-	if (h->fs->journal)
-		unrevoke(m, buf->block);
-	if (h->credits_left > 0) {
-		h->credits_left--;
-		atomic_fetch_sub(&m->reserved, 1);
-	} else {
-		atomic_fetch_add(&m->overdrawn, 1);
-	}
-	return 0;
-}
-
-int buf_forget_reserve(struct handle *h, uint64_t count)
-{
-	struct txn_manager *m = h->fs->txns;
-	int r;
-
-	if (!h->fs->journal)
-		return 0;
-	pthread_mutex_lock(&m->lock);
-	r = revokes_reserve(&m->revokes, (size_t)count);
-	pthread_mutex_unlock(&m->lock);
-	return r;
-}
-
-void buf_forget_release(struct handle *h, uint64_t count)
-{
-	struct txn_manager *m = h->fs->txns;
-
-	if (!h->fs->journal)
-		return;
-	pthread_mutex_lock(&m->lock);
-	revokes_release(&m->revokes, (size_t)count);
-	pthread_mutex_unlock(&m->lock);
-}
-
-/* One lock over both: a checkpoint must see the block in the cache or its transaction in hold. */
-void buf_forget(struct handle *h, uint64_t block, uint64_t count)
-{
-	struct txn_manager *m = h->fs->txns;
-
-	pthread_mutex_lock(&m->lock);
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t tid = cache_forget(h->fs, block + i);
-
-		if (!h->fs->journal)
-			continue;
-		if (tid)
-			m->hold = min_u64(m->hold, tid);
-		revokes_add(&m->revokes, block + i, 0);
-	}
-	pthread_mutex_unlock(&m->lock);
-}
-
-int txn_on_commit(struct handle *h, void (*fn)(void *ctx, int err), void *ctx)
-{
-	struct txn_manager *m = h->fs->txns;
-	struct callback *callback = malloc(sizeof(*callback));
-
-	if (!callback)
-		return -ENOMEM;
-	callback->fn = fn;
-	callback->ctx = ctx;
-	pthread_mutex_lock(&m->lock);
-	list_add_tail(&m->callbacks, &callback->link);
-	pthread_mutex_unlock(&m->lock);
-	return 0;
-}
-
 /* ---- commit ---------------------------------------------------------------------------- */
 
 static void run_callbacks(struct list *callbacks, int err)
 {
 	while (!list_empty(callbacks)) {
-		struct callback *callback = list_first(callbacks, struct callback, link);
+		struct txn_callback *callback = list_first(callbacks, struct txn_callback, link);
 
 		list_remove(&callback->link);
 		callback->fn(callback->ctx, err);
@@ -397,11 +170,7 @@ static bool checkpoint_wanted(struct e4_fs *fs)
 	return j && (cache_wants_checkpoint(fs) || journal_free(j) < j->used);
 }
 
-/*
- * Commits the running transaction; drain: and then everything in the log goes home. Called with the
- * lock held and `committing` not set; returns with the lock held, having released it in between.
- */
-static int commit_running(struct e4_fs *fs, bool drain)
+int txn_commit_running(struct e4_fs *fs, bool drain)
 {
 	struct txn_manager *m = fs->txns;
 	struct commit c = {.drain = drain && fs->journal};
@@ -470,7 +239,7 @@ int txn_commit(struct e4_fs *fs, uint64_t id)
 		if (m->committing)
 			pthread_cond_wait(&m->changed, &m->lock);
 		else
-			r = commit_running(fs, false);
+			r = txn_commit_running(fs, false);
 	}
 	pthread_mutex_unlock(&m->lock);
 	if (r < 0 || flushed)
@@ -546,7 +315,7 @@ static void *interval_thread(void *arg)
 		m->kicked = false;
 		/* Errors are sticky in fs->error; whoever waits for data gets them there. */
 		if (!m->committing && atomic_load(&fs->error) == 0 && cache_dirty_count(fs) > 0)
-			(void)!commit_running(fs, false);
+			(void)!txn_commit_running(fs, false);
 	}
 	pthread_mutex_unlock(&m->lock);
 	return NULL;
@@ -568,7 +337,7 @@ int txn_drain(struct e4_fs *fs)
 	while (m->committing)
 		pthread_cond_wait(&m->changed, &m->lock);
 	if (r == 0)
-		r = commit_running(fs, true);
+		r = txn_commit_running(fs, true);
 	pthread_mutex_unlock(&m->lock);
 	return r;
 }
